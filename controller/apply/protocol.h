@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * What the controller and certdrop-apply say to each other. The socket is the worker's
+ * standard input; texts are records (base/message.h). One job at a time, any number of
+ * jobs one after the other, until the controller closes the socket.
+ *
+ * The job; the plan's text follows the first record in the same message:
+ *
+ *         work ask                          answers the plan's questions
+ *         work apply                        carries out the other steps
+ *         work undo                         puts back: after a crash, or by order
+ *                 begun 0 1 2               the steps that the journal knows as begun
+ *                 with DIGEST               one for each descriptor: a credential file to read
+ *         plan ...
+ *
+ * The worker's messages, N being the number of a step in the plan, from 0:
+ *
+ *         begin N                           about to take a step of change, finish or undo:
+ *                                           waits for "go N"
+ *         begin N undo                      about to put step N back: waits for "go N"
+ *         answer NAME ...                   ask: the fields are the facts (model/step.h)
+ *         done N MILLISECONDS               "done N MILLISECONDS undo" when it was put back
+ *         failed N MILLISECONDS KIND "why"  likewise with "undo" at the end
+ *         end asked | applied | failed | undone | stuck
+ *
+ * "end failed": a prepare step failed, nothing was changed. "end undone": a later step
+ * failed and all that was begun is put back (so is each "work undo" that succeeds). "end
+ * stuck": putting back failed as well; what was reached is in the messages before. A
+ * failing finish step ends with "failed" too, after its retries: the controller decides
+ * whether to go on or to put back.
+ *
+ * An unanswerable question is not a failure of the job: its answer has a field "failed"
+ * with the reason.
+ *
+ * The controller's messages within a job:
+ *
+ *         go N                                the intent is in the journal: take the step
+ *
+ * Steps of prepare and prove need no go-ahead: they change nothing. Messages that belong
+ * together
+ * ("done 3", "begin 4") are sent without a pause, so that the controller can commit them
+ * together.
+ */

@@ -1,0 +1,114 @@
+#define _GNU_SOURCE
+#include "controller/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool file_write(int fd, const void *bytes, size_t length, struct error *error)
+{
+	const char *rest = bytes;
+
+	while (length > 0) {
+		const ssize_t written = write(fd, rest, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return fail(error, ERROR_RETRY, "write: %s", strerror(errno));
+		rest += written;
+		length -= (size_t)written;
+	}
+	return true;
+}
+
+static bool append_all(int fd, size_t limit, struct buffer *text, struct error *error)
+{
+	const size_t start = text->length;
+
+	for (;;) {
+		char chunk[4096];
+		const ssize_t length = read(fd, chunk, sizeof(chunk));
+
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
+			return fail(error, ERROR_CONFIG, "%s", strerror(errno));
+		if (length == 0)
+			return true;
+		if (text->length - start + (size_t)length > limit)
+			return fail(error, ERROR_CONFIG, "more than %zu bytes", limit);
+		buffer_append(text, chunk, (size_t)length);
+	}
+}
+
+bool file_read(int directory, const char *path, size_t limit, struct buffer *text,
+		struct error *error)
+{
+	autoclose int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return fail(error, ERROR_CONFIG, "%s: %s", path, strerror(errno));
+	if (!append_all(fd, limit, text, error))
+		return fail_while(error, "%s", path);
+	return true;
+}
+
+static bool write_beside(int directory, const char *name, const void *bytes, size_t length,
+		mode_t mode, struct error *error)
+{
+	autoclose int fd = openat(directory, name,
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+
+	if (fd < 0)
+		return fail(error, ERROR_RETRY, "create: %s", strerror(errno));
+	if (!file_write(fd, bytes, length, error))
+		return false;
+	if (fchmod(fd, mode) < 0)
+		return fail(error, ERROR_RETRY, "chmod: %s", strerror(errno));
+	if (fsync(fd) < 0)
+		return fail(error, ERROR_RETRY, "fsync: %s", strerror(errno));
+	return true;
+}
+
+bool file_replace(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
+		struct error *error)
+{
+	char beside[256];
+	const int size = snprintf(beside, sizeof(beside), ".%s.new", name);
+
+	if (size < 0 || (size_t)size >= sizeof(beside))
+		return fail(error, ERROR_CONFIG, "%s: the name is too long", name);
+
+	/* A left-over of a crash: nobody else uses this name. */
+	(void)unlinkat(directory, beside, 0);
+	if (!write_beside(directory, beside, bytes, length, mode, error)) {
+		(void)unlinkat(directory, beside, 0);
+		return fail_while(error, "%s", name);
+	}
+	if (renameat(directory, beside, directory, name) < 0)
+		return fail(error, ERROR_RETRY, "%s: rename: %s", name, strerror(errno));
+	if (fsync(directory) < 0)
+		return fail(error, ERROR_RETRY, "%s: fsync of its directory: %s", name,
+				strerror(errno));
+	return true;
+}
+
+bool directory_make(const char *path, mode_t mode, struct error *error)
+{
+	autodone(buffer) struct buffer part = { 0 };
+	const char *end = path;
+
+	while (*end) {
+		end += strspn(end, "/");
+		end += strcspn(end, "/");
+		buffer_clear(&part);
+		buffer_append(&part, path, (size_t)(end - path));
+		if (mkdir(buffer_text(&part), mode) < 0 && errno != EEXIST)
+			return fail(error, ERROR_CONFIG, "create directory %s: %s",
+					buffer_text(&part), strerror(errno));
+	}
+	return true;
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+/*
+ * Files, whole: reading one with a limit, writing one so that after a power cut there is
+ * the old one or the new one (write beside, fsync, rename, fsync of the directory). After
+ * a failed write or fsync the new file is discarded: its pages may be marked clean
+ * without being on disk, so trying again on the same descriptor would lie.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "controller/base/buffer.h"
+#include "controller/base/error.h"
+
+/* All of it, or an error: short writes are continued, EINTR is not one. */
+bool file_write(int fd, const void *bytes, size_t length, struct error *error) must_check;
+
+/* Appends the file at `path` (below `directory`, or AT_FDCWD) to `text`. ERROR_CONFIG: it
+ * cannot be opened or read, or has more than `limit` bytes. */
+bool file_read(int directory, const char *path, size_t limit, struct buffer *text,
+		struct error *error) must_check;
+
+/* Replaces `name` in the open `directory`, durably. `mode` is set before the name
+ * appears. */
+bool file_replace(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
+		struct error *error) must_check;
+
+/* Creates a directory and those above it that are missing, with `mode`. */
+bool directory_make(const char *path, mode_t mode, struct error *error) must_check;

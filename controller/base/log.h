@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * One event, one line, on standard error, with a <priority> prefix as sd-daemon(3)
+ * defines it; on a terminal without. Control characters are shown as '?', so that a
+ * file's name cannot forge a line. Never key material, never a password.
+ *
+ * A function either logs or returns an error, not both. A failure says what happens next.
+ */
+
+#include "controller/base/error.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
+
+/* What is less urgent than `level` is dropped; LOG_LEVEL_INFO unless told. */
+void log_limit(enum log_level level);
+
+void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)

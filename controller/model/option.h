@@ -1,0 +1,70 @@
+#pragma once
+
+/*
+ * Options: which settings there are, as data. One table checks the configuration,
+ * proposes the nearest valid word after a mistake, and describes each setting in the
+ * manual. Settings: what an operator wrote, checked against such a table.
+ *
+ *         static const struct option files_options[] = {
+ *                 { "publish", OPTION_PATH, .required = true, .help = "The link that
+ * flips ..." }, { "reload", OPTION_WORDS, .help = "The command that ..." }, { NULL },
+ *         };
+ *
+ *         const char *link = setting_text(target->settings, "publish");
+ *
+ * The getters return the setting, or the option's fallback, or nothing (NULL, 0, false,
+ * an empty list). To ask for a name that is not in the table, or by the getter of another
+ * kind, is a programming error and ends the process.
+ */
+
+#include <stddef.h>
+
+#include "controller/base/error.h"
+#include "controller/model/record.h"
+
+enum option_kind {
+	OPTION_TEXT, /* "anything" */
+	OPTION_PATH, /* an absolute path; relative to the configuration file when it
+			starts with ./ */
+	OPTION_CHOICE, /* one of .choices */
+	OPTION_NUMBER, /* a whole number within .min and .max */
+	OPTION_FLAG, /* true or false */
+	OPTION_DURATION, /* "500ms", "30s", "10m", "2h", "7d": kept in milliseconds,
+			    within .min and .max */
+	OPTION_MODE, /* "0640": a string, because libconfig prints integers in decimal */
+	OPTION_WORDS, /* one string or a list of strings */
+	OPTION_GROUP, /* { ... } of .members */
+	OPTION_GROUPS, /* ( { ... }, { ... } ) of .members */
+};
+
+struct option {
+	const char *name;
+	enum option_kind kind;
+	bool required;
+	const char *fallback; /* as an operator would write it, without quotes */
+	const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
+	long long min, max; /* both 0: no limits */
+	const struct option *members;
+	const char *help; /* full sentences: the manual page is made of them */
+};
+
+struct settings; /* one group of settings with the table it was checked against */
+
+const char *setting_text(
+		const struct settings *settings, const char *name); /* TEXT, PATH, CHOICE, MODE */
+long long setting_number(
+		const struct settings *settings, const char *name); /* NUMBER, DURATION in ms */
+bool setting_flag(const struct settings *settings, const char *name);
+struct words setting_words(const struct settings *settings, const char *name);
+
+/* A group's settings, NULL when it is not given; a group of groups, by index. */
+const struct settings *setting_group(const struct settings *settings, const char *name);
+size_t setting_count(const struct settings *settings, const char *name);
+const struct settings *setting_item(
+		const struct settings *settings, const char *name, size_t index);
+
+/* Did the operator write it? (A fallback does not count.) */
+bool setting_given(const struct settings *settings, const char *name);
+
+/* Where the group was written: "/etc/certdrop/certdrop.conf:12". */
+const char *settings_place(const struct settings *settings);

@@ -1,0 +1,225 @@
+#include "controller/model/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+void plan_init(struct plan *plan, struct arena *arena, const char *target)
+{
+	*plan = (struct plan){ .arena = arena, .target = arena_copy(arena, target) };
+}
+
+/* ---- building ---- */
+
+static struct step *add(struct plan *plan, enum phase phase, enum step_kind kind, const char *text,
+		const struct record *record)
+{
+	struct step *step;
+
+	if (plan->count == plan->size) {
+		const size_t size = plan->size ? 2 * plan->size : 8;
+		struct step *steps = arena_new_many(plan->arena, struct step, size);
+
+		if (plan->count > 0)
+			memcpy(steps, plan->steps, plan->count * sizeof(*steps));
+		plan->steps = steps;
+		plan->size = size;
+	}
+	step = &plan->steps[plan->count++];
+	*step = (struct step){ .phase = phase, .kind = kind, .record = record };
+	step->text = arena_copy(plan->arena, text);
+	return step;
+}
+
+struct step *plan_look(
+		struct plan *plan, const char *name, const char *text, const struct look_step *look)
+{
+	struct step *step =
+			add(plan, PHASE_ASK, STEP_LOOK, text, look_step_record(plan->arena, look));
+
+	step->name = arena_copy(plan->arena, name);
+	return step;
+}
+
+struct step *plan_make(struct plan *plan, const char *text, const struct make_step *make)
+{
+	return add(plan, PHASE_PREPARE, STEP_MAKE, text, make_step_record(plan->arena, make));
+}
+
+struct step *plan_file(
+		struct plan *plan, enum phase phase, const char *text, const struct file_step *file)
+{
+	return add(plan, phase, STEP_FILE, text, file_step_record(plan->arena, file));
+}
+
+struct step *plan_command(struct plan *plan, enum phase phase, const char *text,
+		const struct command_step *command)
+{
+	return add(plan, phase, STEP_COMMAND, text, command_step_record(plan->arena, command));
+}
+
+struct step *plan_http(
+		struct plan *plan, enum phase phase, const char *text, const struct http_step *http)
+{
+	return add(plan, phase, STEP_HTTP, text, http_step_record(plan->arena, http));
+}
+
+struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
+		const struct probe_step *probe)
+{
+	return add(plan, phase, STEP_PROBE, text, probe_step_record(plan->arena, probe));
+}
+
+struct step *plan_ask_http(
+		struct plan *plan, const char *name, const char *text, const struct http_step *http)
+{
+	struct step *step = plan_http(plan, PHASE_ASK, text, http);
+
+	step->name = arena_copy(plan->arena, name);
+	return step;
+}
+
+struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,
+		const struct probe_step *probe)
+{
+	struct step *step = plan_probe(plan, PHASE_ASK, text, probe);
+
+	step->name = arena_copy(plan->arena, name);
+	return step;
+}
+
+/* ---- the text ---- */
+
+static void print_step(struct arena *arena, const struct step *step, struct buffer *text)
+{
+	struct record *record = record_new(arena, phase_name(step->phase),
+			step_kind_name(step->kind), step->text, NULL);
+
+	if (step->name)
+		record_add_text(arena, record, "name", step->name);
+	for (size_t i = 0; i < step->record->field_count; i++)
+		record_add(arena, record, step->record->fields[i].name,
+				step->record->fields[i].values);
+	if (step->together)
+		record_add_number(arena, record, "together", step->together);
+	if (step->disruption != DISRUPTION_NONE)
+		record_add_text(arena, record, "disruption", disruption_name(step->disruption));
+	if (step->deadline_ms)
+		record_add_number(arena, record, "deadline", step->deadline_ms);
+	buffer_add(text, "\n");
+	record_print(record, text);
+}
+
+void plan_print(const struct plan *plan, struct buffer *text)
+{
+	autoarena struct arena *arena = arena_new();
+	struct record *head = record_new(arena, "plan", plan->target, plan->text, NULL);
+
+	if (plan->credential)
+		record_add_text(arena, head, "credential", plan->credential);
+	if (plan->predecessor)
+		record_add_text(arena, head, "predecessor", plan->predecessor);
+	record_print(head, text);
+	for (size_t i = 0; i < plan->count; i++)
+		print_step(arena, &plan->steps[i], text);
+}
+
+static bool is_common_field(const char *field)
+{
+	static const char *const common[] = { "name", "together", "disruption", "deadline" };
+
+	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
+		if (strcmp(common[i], field) == 0)
+			return true;
+	return false;
+}
+
+static bool read_step(struct plan *plan, const struct record *record, struct error *error)
+{
+	const char *disruption = record_text(record, "disruption");
+	struct record *rest = record_new(plan->arena, "", "", "", NULL);
+	enum step_kind kind;
+	enum phase phase;
+	struct step *step;
+
+	if (record->words.count != 3 || !phase_read(record_word(record, 0), &phase) ||
+			!step_kind_read(record_word(record, 1), &kind))
+		return fail(error, ERROR_INTERNAL, "\"%s %s\" is not a step",
+				record_word(record, 0), record_word(record, 1));
+
+	step = add(plan, phase, kind, record_word(record, 2), rest);
+	step->name = record_text(record, "name");
+	step->together = (long)record_number(record, "together", 0);
+	step->deadline_ms = (long)record_number(record, "deadline", 0);
+	if (disruption && !disruption_read(disruption, &step->disruption))
+		return fail(error, ERROR_INTERNAL, "unknown disruption \"%s\"", disruption);
+	for (size_t i = 0; i < record->field_count; i++)
+		if (!is_common_field(record->fields[i].name))
+			record_add(plan->arena, rest, record->fields[i].name,
+					record->fields[i].values);
+	return true;
+}
+
+bool plan_read(struct arena *arena, const char *text, struct plan *plan, struct error *error)
+{
+	struct records records;
+	struct plan found;
+
+	if (!records_read(arena, text, &records, error))
+		return fail_while(error, "plan");
+	if (records.count == 0 || strcmp(record_word(records.items[0], 0), "plan") != 0)
+		return fail(error, ERROR_INTERNAL, "not a plan");
+
+	plan_init(&found, arena, record_word(records.items[0], 1));
+	found.text = record_word(records.items[0], 2);
+	found.credential = record_text(records.items[0], "credential");
+	found.predecessor = record_text(records.items[0], "predecessor");
+	for (size_t i = 1; i < records.count; i++)
+		if (!read_step(&found, records.items[i], error))
+			return fail_while(error, "plan for %s: step %zu", found.target, i);
+	if (!plan_check(&found, error))
+		return false;
+	*plan = found;
+	return true;
+}
+
+static bool check_step(const struct plan *plan, const struct step *step, struct error *error)
+{
+	for (size_t i = 0; i < step->record->field_count; i++)
+		if (!step_field_known(step->kind, step->record->fields[i].name))
+			return fail(error, ERROR_INTERNAL, "%s steps have no %s",
+					step_kind_name(step->kind), step->record->fields[i].name);
+	if ((step->phase == PHASE_ASK) != (step->name != NULL))
+		return fail(error, ERROR_INTERNAL, "a question, and only a question, has a name");
+	if (step->phase != PHASE_ASK && !plan->credential)
+		return fail(error, ERROR_INTERNAL, "a change without a credential");
+	return true;
+}
+
+bool plan_check(const struct plan *plan, struct error *error)
+{
+	enum phase reached = PHASE_ASK;
+
+	if (plan->count > PLAN_STEPS_MAX)
+		return fail(error, ERROR_INTERNAL, "plan for %s: more than %d steps", plan->target,
+				PLAN_STEPS_MAX);
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+
+		if (!check_step(plan, step, error))
+			return fail_while(error, "plan for %s: \"%s\"", plan->target, step->text);
+		if (step->phase == PHASE_UNDO)
+			continue;
+		if (step->phase < reached)
+			return fail(error, ERROR_INTERNAL, "plan for %s: \"%s\" comes too late",
+					plan->target, step->text);
+		reached = step->phase;
+	}
+	return true;
+}
+
+/* ---- answers ---- */
+
+const struct record *answer(const struct answers *seen, const char *name)
+{
+	return records_find(&seen->records, "answer", name);
+}

@@ -1,0 +1,88 @@
+#pragma once
+
+/*
+ * A plan: what would be done, in order. It is one text, printed by `certdrop plan`,
+ * compared in tests, handed to the worker and kept in the journal:
+ *
+ *         plan web "put CN=web.example into service"
+ *                 credential 5f0c...
+ *                 predecessor 77ab...
+ *
+ *         change file "publish fullchain.pem, privkey.pem at /etc/ssl/web"
+ *                 publish /etc/ssl/web
+ *                 ...
+ *
+ * A reconciler adds steps, which never fails; plan_check() tells whether what came out
+ * can be carried out. Questions are a plan too, of PHASE_ASK steps only.
+ *
+ * Order. Steps are carried out from first to last, undo steps being passed over. When one
+ * fails in or after the change phase, the steps begun are put back from last to first: a
+ * file step puts back what it replaced, an undo step is now taken. So what must happen
+ * last when putting back (make the product load what was there before) is added first. No
+ * condition is ever part of a plan: what depends on something unknown waits for the next
+ * pass.
+ */
+
+#include "controller/base/arena.h"
+#include "controller/base/buffer.h"
+#include "controller/base/error.h"
+#include "controller/model/step.h"
+
+enum { PLAN_STEPS_MAX = 1000 };
+
+struct plan {
+	struct arena *arena;
+	const char *target;
+	const char *text; /* "put CN=web.example into service" */
+	const char *credential; /* digest; NULL in a plan of questions */
+	const char *predecessor; /* digest; NULL when there is none */
+	struct step *steps;
+	size_t count, size;
+};
+
+void plan_init(struct plan *plan, struct arena *arena, const char *target);
+
+/* ---- building; everything is copied into the plan's arena ---- */
+
+/* The step just added can be refined through what is returned (together, disruption,
+ * deadline_ms). */
+struct step *plan_look(struct plan *plan, const char *name, const char *text,
+		const struct look_step *look);
+struct step *plan_make(struct plan *plan, const char *text, const struct make_step *make);
+struct step *plan_file(struct plan *plan, enum phase phase, const char *text,
+		const struct file_step *file);
+struct step *plan_command(struct plan *plan, enum phase phase, const char *text,
+		const struct command_step *command);
+struct step *plan_http(struct plan *plan, enum phase phase, const char *text,
+		const struct http_step *http);
+struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
+		const struct probe_step *probe);
+
+/* Questions by HTTP or handshake: the answer is known by `name`. */
+struct step *plan_ask_http(struct plan *plan, const char *name, const char *text,
+		const struct http_step *http);
+struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,
+		const struct probe_step *probe);
+
+/* ---- the text ---- */
+
+void plan_print(const struct plan *plan, struct buffer *text);
+
+/* ERROR_INTERNAL: not a plan, or one that plan_check() refuses. */
+bool plan_read(struct arena *arena, const char *text, struct plan *plan,
+		struct error *error) must_check;
+
+/* ERROR_INTERNAL: an unknown field, phases out of order, a question without a name, a
+ * change step in a plan without a credential, more than PLAN_STEPS_MAX steps. */
+bool plan_check(const struct plan *plan, struct error *error) must_check;
+
+/* ---- answers ---- */
+
+/* What the worker brought back: one record "answer NAME" for each question. */
+struct answers {
+	struct arena *arena;
+	struct records records;
+};
+
+/* NULL: that was not asked yet. */
+const struct record *answer(const struct answers *seen, const char *name);

@@ -1,0 +1,61 @@
+#pragma once
+
+/*
+ * Rules: what a product accepts, as data. They are checked by certdrop-inspect before
+ * anything of the product runs, and a refusal quotes the rule:
+ *
+ *         RSA key has 4096 bits; PingDirectory inter-server certificates allow 2048 to
+ * 3072
+ *
+ * A rule whose limit is a setting names the option (`min_option`, `max_option`): the
+ * setting wins over `min` and `max`.
+ */
+
+#include <stddef.h>
+
+#include "controller/model/record.h"
+
+enum rule_kind {
+	RULE_KEY_TYPES, /* words: "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS" that are
+			   allowed */
+	RULE_RSA_BITS, /* min to max bits of an RSA modulus */
+	RULE_EC_CURVES, /* words: "P-256", "P-384", ... that are allowed */
+	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5"
+			  */
+	RULE_USAGES, /* words: extended key usages that the leaf must allow: "serverAuth"
+		      */
+	RULE_NAMES, /* words: names that the leaf must cover: "db1.example",
+		       "*.cluster.example" */
+	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca",
+		       "client-leaf" */
+	RULE_CHAIN, /* one word: "any", "complete" (up to a known authority), "root" (root
+		       included) */
+	RULE_VALIDITY, /* min days of life left; a warning, not a refusal */
+	RULE_VERSION_3, /* X.509 version 3 only */
+	RULE_NOT_SELF_SIGNED,
+};
+
+struct rule {
+	enum rule_kind kind;
+	const char *words; /* separated by blanks */
+	long min, max;
+	const char *min_option, *max_option; /* settings that replace min and max */
+	const char *words_option; /* a setting of words that replaces `words` */
+	const char *says; /* whose rule it is: "PingDirectory inter-server certificates"
+			   */
+};
+
+struct target;
+
+/* The rules of a target's product with its settings applied, one "rule" record each:
+ *
+ *         rule rsa-bits 2048 3072 "PingDirectory inter-server certificates"
+ *         rule key-types "PingDirectory inter-server certificates" RSA
+ *
+ * (words: kind, then min and max where the kind has them, then `says`, then the words). A
+ * rule whose words are empty is left out. */
+void rules_write(struct arena *arena, const struct target *target, struct records *records);
+
+const char *rule_kind_name(enum rule_kind kind); /* "rsa-bits" */
+bool rule_kind_read(const char *name, enum rule_kind *kind);
+bool rule_kind_has_limits(enum rule_kind kind); /* min and max stand behind the kind */

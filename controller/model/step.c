@@ -1,0 +1,339 @@
+#include "controller/model/step.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+static const char *const kind_names[] = {
+	[STEP_LOOK] = "look",
+	[STEP_MAKE] = "make",
+	[STEP_FILE] = "file",
+	[STEP_COMMAND] = "command",
+	[STEP_HTTP] = "http",
+	[STEP_PROBE] = "probe",
+};
+
+static const char *const phase_names[] = {
+	[PHASE_ASK] = "ask",
+	[PHASE_PREPARE] = "prepare",
+	[PHASE_CHANGE] = "change",
+	[PHASE_PROVE] = "prove",
+	[PHASE_FINISH] = "finish",
+	[PHASE_UNDO] = "undo",
+};
+
+static const char *const disruption_names[] = {
+	[DISRUPTION_NONE] = "none",
+	[DISRUPTION_RELOAD] = "reload",
+	[DISRUPTION_RESTART] = "restart",
+	[DISRUPTION_REMOTE] = "remote",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static bool find_name(const char *const *names, size_t count, const char *name, size_t *found)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0) {
+			*found = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *step_kind_name(enum step_kind kind)
+{
+	return kind_names[kind];
+}
+
+const char *phase_name(enum phase phase)
+{
+	return phase_names[phase];
+}
+
+const char *disruption_name(enum disruption disruption)
+{
+	return disruption_names[disruption];
+}
+
+bool step_kind_read(const char *name, enum step_kind *kind)
+{
+	size_t found;
+
+	if (!find_name(kind_names, COUNT(kind_names), name, &found))
+		return false;
+	*kind = (enum step_kind)found;
+	return true;
+}
+
+bool phase_read(const char *name, enum phase *phase)
+{
+	size_t found;
+
+	if (!find_name(phase_names, COUNT(phase_names), name, &found))
+		return false;
+	*phase = (enum phase)found;
+	return true;
+}
+
+bool disruption_read(const char *name, enum disruption *disruption)
+{
+	size_t found;
+
+	if (!find_name(disruption_names, COUNT(disruption_names), name, &found))
+		return false;
+	*disruption = (enum disruption)found;
+	return true;
+}
+
+/* ---- the kinds as tables: which field holds which member ---- */
+
+enum member_kind { MEMBER_TEXT, MEMBER_NUMBER, MEMBER_WORDS, MEMBER_ROWS };
+
+struct member {
+	const char *field;
+	enum member_kind kind;
+	size_t offset;
+};
+
+#define TEXT(type, member, field)                                 \
+	{                                                         \
+		field, MEMBER_TEXT, offsetof(struct type, member) \
+	}
+#define NUMBER(type, member, field)                                 \
+	{                                                           \
+		field, MEMBER_NUMBER, offsetof(struct type, member) \
+	}
+#define WORDS(type, member, field)                                 \
+	{                                                          \
+		field, MEMBER_WORDS, offsetof(struct type, member) \
+	}
+#define ROWS(type, member, field)                                 \
+	{                                                         \
+		field, MEMBER_ROWS, offsetof(struct type, member) \
+	}
+
+static const struct member look_members[] = {
+	TEXT(look_step, publish, "publish"),
+	TEXT(look_step, method, "method"),
+	WORDS(look_step, files, "files"),
+	{ 0 },
+};
+
+static const struct member file_members[] = {
+	TEXT(file_step, publish, "publish"),
+	TEXT(file_step, method, "method"),
+	TEXT(file_step, generation, "generation"),
+	TEXT(file_step, layout, "layout"),
+	TEXT(file_step, replaces, "replaces"),
+	TEXT(file_step, directory_mode, "directory-mode"),
+	ROWS(file_step, files, "file"),
+	NUMBER(file_step, keep, "keep"),
+	{ 0 },
+};
+
+static const struct member make_members[] = {
+	TEXT(make_step, make, "make"),
+	TEXT(make_step, format, "format"),
+	TEXT(make_step, password_file, "password-file"),
+	TEXT(make_step, alias, "alias"),
+	TEXT(make_step, profile, "profile"),
+	{ 0 },
+};
+
+static const struct member command_members[] = {
+	WORDS(command_step, argv, "argv"),
+	TEXT(command_step, user, "user"),
+	TEXT(command_step, directory, "directory"),
+	WORDS(command_step, expect, "expect"),
+	WORDS(command_step, refuse, "refuse"),
+	WORDS(command_step, exit, "exit"),
+	ROWS(command_step, environment, "environment"),
+	{ 0 },
+};
+
+static const struct member http_members[] = {
+	TEXT(http_step, method, "method"),
+	TEXT(http_step, url, "url"),
+	ROWS(http_step, headers, "header"),
+	TEXT(http_step, body, "body"),
+	TEXT(http_step, ca_file, "ca-file"),
+	TEXT(http_step, pin, "pin"),
+	TEXT(http_step, server_name, "server-name"),
+	TEXT(http_step, user, "user"),
+	TEXT(http_step, password_file, "password-file"),
+	TEXT(http_step, bearer_file, "bearer-file"),
+	TEXT(http_step, client_certificate, "client-certificate"),
+	TEXT(http_step, client_key, "client-key"),
+	WORDS(http_step, success, "success"),
+	WORDS(http_step, retry, "retry"),
+	WORDS(http_step, hosts, "hosts"),
+	ROWS(http_step, pick, "pick"),
+	WORDS(http_step, until, "until"),
+	NUMBER(http_step, poll_ms, "poll"),
+	{ 0 },
+};
+
+static const struct member probe_members[] = {
+	TEXT(probe_step, address, "address"),
+	TEXT(probe_step, protocol, "protocol"),
+	TEXT(probe_step, server_name, "server-name"),
+	TEXT(probe_step, expect, "expect"),
+	NUMBER(probe_step, times, "times"),
+	TEXT(probe_step, client_certificate, "client-certificate"),
+	TEXT(probe_step, client_key, "client-key"),
+	{ 0 },
+};
+
+static const struct member *const members[] = {
+	[STEP_LOOK] = look_members,
+	[STEP_MAKE] = make_members,
+	[STEP_FILE] = file_members,
+	[STEP_COMMAND] = command_members,
+	[STEP_HTTP] = http_members,
+	[STEP_PROBE] = probe_members,
+};
+
+/* ---- writing ---- */
+
+static void write_member(struct arena *arena, struct record *record, const struct member *member,
+		const void *value)
+{
+	switch (member->kind) {
+	case MEMBER_TEXT: {
+		const char *text = *(const char *const *)value;
+
+		if (text)
+			record_add_text(arena, record, member->field, text);
+		break;
+	}
+	case MEMBER_NUMBER: {
+		const long number = *(const long *)value;
+
+		if (number != 0)
+			record_add_number(arena, record, member->field, number);
+		break;
+	}
+	case MEMBER_WORDS: {
+		const struct words *words = value;
+
+		if (words->count > 0)
+			record_add(arena, record, member->field, *words);
+		break;
+	}
+	case MEMBER_ROWS: {
+		const struct rows *rows = value;
+
+		for (size_t i = 0; i < rows->count; i++)
+			record_add(arena, record, member->field, rows->items[i]);
+		break;
+	}
+	}
+}
+
+static struct record *write_step(struct arena *arena, enum step_kind kind, const void *step)
+{
+	struct record *record = record_new(arena, "", "", "", NULL);
+
+	for (const struct member *m = members[kind]; m->field; m++)
+		write_member(arena, record, m, (const char *)step + m->offset);
+	return record;
+}
+
+struct record *look_step_record(struct arena *arena, const struct look_step *step)
+{
+	return write_step(arena, STEP_LOOK, step);
+}
+
+struct record *file_step_record(struct arena *arena, const struct file_step *step)
+{
+	return write_step(arena, STEP_FILE, step);
+}
+
+struct record *make_step_record(struct arena *arena, const struct make_step *step)
+{
+	return write_step(arena, STEP_MAKE, step);
+}
+
+struct record *command_step_record(struct arena *arena, const struct command_step *step)
+{
+	return write_step(arena, STEP_COMMAND, step);
+}
+
+struct record *http_step_record(struct arena *arena, const struct http_step *step)
+{
+	return write_step(arena, STEP_HTTP, step);
+}
+
+struct record *probe_step_record(struct arena *arena, const struct probe_step *step)
+{
+	return write_step(arena, STEP_PROBE, step);
+}
+
+/* ---- reading ---- */
+
+static void read_member(struct arena *arena, const struct record *record,
+		const struct member *member, void *value)
+{
+	switch (member->kind) {
+	case MEMBER_TEXT:
+		*(const char **)value = record_text(record, member->field);
+		break;
+	case MEMBER_NUMBER:
+		*(long *)value = (long)record_number(record, member->field, 0);
+		break;
+	case MEMBER_WORDS:
+		*(struct words *)value = record_words(record, member->field);
+		break;
+	case MEMBER_ROWS:
+		*(struct rows *)value = record_rows(arena, record, member->field);
+		break;
+	}
+}
+
+static void read_step(struct arena *arena, const struct step *step, enum step_kind kind, void *into)
+{
+	assert(step->kind == kind);
+	for (const struct member *m = members[kind]; m->field; m++)
+		read_member(arena, step->record, m, (char *)into + m->offset);
+}
+
+void look_step_read(struct arena *arena, const struct step *step, struct look_step *look)
+{
+	read_step(arena, step, STEP_LOOK, look);
+}
+
+void file_step_read(struct arena *arena, const struct step *step, struct file_step *file)
+{
+	read_step(arena, step, STEP_FILE, file);
+}
+
+void make_step_read(struct arena *arena, const struct step *step, struct make_step *make)
+{
+	read_step(arena, step, STEP_MAKE, make);
+}
+
+void command_step_read(struct arena *arena, const struct step *step, struct command_step *command)
+{
+	read_step(arena, step, STEP_COMMAND, command);
+}
+
+void http_step_read(struct arena *arena, const struct step *step, struct http_step *http)
+{
+	read_step(arena, step, STEP_HTTP, http);
+}
+
+void probe_step_read(struct arena *arena, const struct step *step, struct probe_step *probe)
+{
+	read_step(arena, step, STEP_PROBE, probe);
+}
+
+bool step_field_known(enum step_kind kind, const char *field)
+{
+	for (const struct member *m = members[kind]; m->field; m++)
+		if (strcmp(m->field, field) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,182 @@
+#pragma once
+
+/*
+ * Steps: the kinds of things a plan can do. Each kind is a struct, filled in by a
+ * reconciler and read by the worker; step.c holds the table that writes it into a record
+ * and reads it back, so both sides and the manual agree. Every path is absolute. No
+ * member ever holds key material or a password: secrets are named by the file they are
+ * in, or by the part of the credential.
+ *
+ * Contents. Where a step takes a *content*, it is one of:
+ *
+ *         leaf, chain, fullchain (leaf and chain), key, combined (key, leaf and chain),
+ * ca, crl, client-leaf, client-chain, client-fullchain, client-key or the name of
+ * something that an earlier make step has built
+ */
+
+#include "controller/base/arena.h"
+#include "controller/model/record.h"
+
+enum step_kind { STEP_LOOK, STEP_MAKE, STEP_FILE, STEP_COMMAND, STEP_HTTP, STEP_PROBE };
+
+enum phase {
+	PHASE_ASK, /* a question: changes nothing, brings back an answer */
+	PHASE_PREPARE, /* a failure here has changed nothing */
+	PHASE_CHANGE, /* what the product will notice; a failure here or later puts back
+		       */
+	PHASE_PROVE, /* handshakes on all endpoints */
+	PHASE_FINISH, /* what follows once it is proven: other sites, tidying */
+	PHASE_UNDO, /* only taken when what comes after it is put back, in reverse order
+		     */
+};
+
+enum disruption { DISRUPTION_NONE, DISRUPTION_RELOAD, DISRUPTION_RESTART, DISRUPTION_REMOTE };
+
+struct step {
+	enum phase phase;
+	enum step_kind kind;
+	const char *text; /* in the operator's words: "make nginx load it" */
+	const char *name; /* of the answer that a question gives; NULL elsewhere */
+	long together; /* steps in a row with the same number, not 0, run at the same time
+			*/
+	enum disruption disruption;
+	long deadline_ms; /* 0: the kind's own (30 s; probe: 10 s) */
+	const struct record *record; /* the rest, see below */
+};
+
+/* ---- the kinds ---- */
+
+/* Facts about what is published at a place (see file_step), as the worker may see them.
+ * Answer:
+ *         state      nothing | published | foreign    (foreign: not put there by certdrop)
+ *         replaces   what a file step has to name to replace it; see file_step
+ *         credential digest of the credential, and `layout`, when published
+ *         differs    a sentence for each deviation from what was published
+ *         leaf       fingerprint and not-after (seconds) of the first certificate there */
+struct look_step {
+	const char *publish;
+	const char *method;
+	struct words files; /* names below the place; for "fixed" the files themselves */
+};
+
+/* Puts a set of files into service at once.
+ *
+ * method "link": `publish` is a symbolic link to the generation directory
+ * <dir>/.<base>.certdrop/<generation>/ beside it; it is replaced by one rename.
+ * "exchange": `publish` is a real directory, swapped with the new generation by
+ * renameat2(RENAME_EXCHANGE), for products that refuse links. "fixed": `publish` is an
+ * existing directory in which each file is replaced by a rename, one after the other, for
+ * products that insist on their names; the journal covers the moment in between.
+ *
+ * A generation is written, given owner and mode, and fsynced, all before anything can see
+ * it; its `manifest` tells the credential, the layout and the digest, mode and owner of
+ * each file. `replaces` is what must be in service now, or nothing is done (ERROR_RETRY):
+ * a generation's name, "nothing", or "foreign:" and a digest of what was found there.
+ * Undo puts exactly that back. */
+struct file_step {
+	const char *publish;
+	const char *method;
+	const char *generation; /* a name for it: the start of the credential's digest and
+				   of the layout's */
+	const char *layout; /* says which settings it was made with: compared, not
+			       interpreted */
+	const char *replaces;
+	const char *directory_mode; /* "0755" */
+	struct rows files; /* name, content, mode, owner, group; "-" for owner or group:
+			      as is */
+	long keep; /* generations to keep, the one in service not counted; pruned in
+		    * finish by a file step with no files */
+};
+
+/* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC
+ * 7292, with the password from a file; profile "modern" (AES-256, PBKDF2, SHA-256) or
+ * "old-java" (what Java 8 before 8u301 reads). */
+struct make_step {
+	const char *make;
+	const char *format;
+	const char *password_file;
+	const char *alias;
+	const char *profile;
+};
+
+/* Runs a tool: an argv, never a shell, in its own process group, with a clean environment
+ * (PATH, LANG=C, HOME of the user), no terminal, standard input from /dev/null, its
+ * output capped and scrubbed. Killed with its group at the deadline. An argument
+ * "{fd:CONTENT}" is replaced by the path of a descriptor with it. */
+struct command_step {
+	struct words argv;
+	const char *user; /* NULL: as the worker */
+	const char *directory; /* NULL: / */
+	struct words expect; /* texts of which one must be in the output; empty: any
+				output */
+	struct words refuse; /* texts of which none may be in the output */
+	struct words exit; /* exit codes that are success; empty: 0 */
+	struct rows environment; /* name, value */
+};
+
+/* One request, by libcurl, over HTTPS or HTTP. */
+struct http_step {
+	const char *method; /* "GET" */
+	const char *url;
+	struct rows headers; /* name, value */
+	const char *body; /* a JSON text in which a string "{content:NAME}" stands for
+			     that content */
+	const char *ca_file; /* trusts these authorities; NULL: the system's */
+	const char *pin; /* trusts just the server whose certificate has this fingerprint
+			  */
+	const char *server_name; /* the name to verify and to ask for instead of the URL's
+				  */
+	const char *user, *password_file; /* Basic */
+	const char *bearer_file;
+	const char *client_certificate, *client_key; /* files */
+	struct words success; /* status codes; empty: 200 to 299 */
+	struct words retry; /* status codes that mean ERROR_RETRY; others are ERROR_CONFIG
+			     */
+	struct words hosts; /* hosts to which a redirect may lead with the credentials
+			       kept */
+	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an
+			   * array), and "text", "number" or "certificate" (its
+			   * fingerprint): the answer's fields */
+	struct words until; /* pick name and the values that end the polling, until the
+			       deadline */
+	long poll_ms;
+};
+
+/* A completed handshake with each address behind `address`. As a question: which
+ * certificate is served. Elsewhere: fails unless `expect` is served by each address
+ * `times` times in a row before the deadline. Answer, for each address:
+ *         served ADDRESS FINGERPRINT NOT-AFTER     or     failed ADDRESS "why" */
+struct probe_step {
+	const char *address; /* "host:port", "[::1]:8443" */
+	const char *protocol; /* "tls", "postgresql" (SSLRequest) */
+	const char *server_name; /* SNI; NULL: the host, unless it is an address */
+	const char *expect; /* fingerprint */
+	long times; /* 0: 1 */
+	const char *client_certificate, *client_key;
+};
+
+struct record *look_step_record(struct arena *arena, const struct look_step *step);
+struct record *file_step_record(struct arena *arena, const struct file_step *step);
+struct record *make_step_record(struct arena *arena, const struct make_step *step);
+struct record *command_step_record(struct arena *arena, const struct command_step *step);
+struct record *http_step_record(struct arena *arena, const struct http_step *step);
+struct record *probe_step_record(struct arena *arena, const struct probe_step *step);
+
+/* Back from a step's record; members that are not there are NULL, 0 or empty. */
+void look_step_read(struct arena *arena, const struct step *step, struct look_step *look);
+void file_step_read(struct arena *arena, const struct step *step, struct file_step *file);
+void make_step_read(struct arena *arena, const struct step *step, struct make_step *make);
+void command_step_read(struct arena *arena, const struct step *step, struct command_step *command);
+void http_step_read(struct arena *arena, const struct step *step, struct http_step *http);
+void probe_step_read(struct arena *arena, const struct step *step, struct probe_step *probe);
+
+const char *step_kind_name(enum step_kind kind);
+const char *phase_name(enum phase phase);
+const char *disruption_name(enum disruption disruption);
+bool step_kind_read(const char *name, enum step_kind *kind);
+bool phase_read(const char *name, enum phase *phase);
+bool disruption_read(const char *name, enum disruption *disruption);
+
+/* Does this record field belong to the step's kind? A plan with a field that nobody reads
+ * is wrong. */
+bool step_field_known(enum step_kind kind, const char *field);

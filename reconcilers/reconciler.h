@@ -1,0 +1,52 @@
+#pragma once
+
+/*
+ * A reconciler: the code that knows one product, and the only bridge between such code
+ * and the rest of certdrop. It is two pure functions and some data: no I/O, no clock, no
+ * state, and no free, because everything it makes lives in the plan's arena. So it can be
+ * read like the product's own runbook, and tested with text files (tests/plans).
+ *
+ *         ask(target, plan)                      adds the questions
+ *         plan(target, wanted, seen, plan)       compares, and adds the steps
+ *
+ * The controller calls ask(), has the questions answered by a worker, and calls plan()
+ * with the answers. If plan() adds questions (plan_look(), plan_ask_...) they are
+ * answered too and plan() is called again with all answers. If it adds steps, they are
+ * carried out, and the target is asked anew to see that nothing is left to do. If it adds
+ * nothing, the target is in service.
+ *
+ * A new product is one file here, one line in reconcilers.c, and an example in conf/.
+ */
+
+#include "controller/model/credential.h"
+#include "controller/model/option.h"
+#include "controller/model/plan.h"
+#include "controller/model/rule.h"
+#include "controller/model/target.h"
+
+struct reconciler {
+	const char *product; /* the word that selects it in the configuration */
+	const char *summary; /* one sentence for the manual */
+	const struct option *options; /* the settings it understands, without those of
+					 every target */
+	const struct rule *rules; /* what it accepts; ends with an entry without `says` */
+
+	/* Are the settings sound together? What one option alone can tell is checked
+	 * already. May be NULL. ERROR_CONFIG with a sentence for the operator. */
+	bool (*check)(const struct target *target, struct error *error);
+
+	/* Put into `plan` the read-only steps whose answers plan() needs. */
+	void (*ask)(const struct target *target, struct plan *plan);
+
+	/* Put into `plan` what takes the target from `seen` to serving `wanted`. Nothing
+	 * added: nothing to do. Not knowable yet: ask for it and stop; you are asked
+	 * again. */
+	bool (*plan)(const struct target *target, const struct credential *wanted,
+			const struct answers *seen, struct plan *plan, struct error *error);
+};
+
+/* All of them, sorted by product, NULL at the end. */
+extern const struct reconciler *const reconcilers[];
+
+/* NULL: there is no such product. */
+const struct reconciler *reconciler_find(const char *product);
