@@ -141,3 +141,10 @@ struct span credential_part(const char *parts, enum part part)
 	}
 	return (struct span){ 0 };
 }
+
+const char *generation_name(struct arena *arena, const char *digest, const char *layout)
+{
+	const struct digest of_layout = digest_of(layout, strlen(layout));
+
+	return arena_printf(arena, "%.16s-%.16s", digest, of_layout.hex);
+}

@@ -85,3 +85,7 @@ struct span {
 	size_t length;
 };
 struct span credential_part(const char *parts, enum part part);
+
+/* A name for what is made of a credential under a layout (which settings it was made with): 16
+ * characters of each one's digest, "5f0c...-77ab...". */
+const char *generation_name(struct arena *arena, const char *digest, const char *layout);

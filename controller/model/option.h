@@ -41,6 +41,7 @@ struct option {
 	const char *name;
 	enum option_kind kind;
 	bool required;
+	bool unique; /* no two targets may have the same value */
 	const char *fallback; /* as an operator would write it, without quotes */
 	const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
 	long long min, max; /* both 0: no limits */

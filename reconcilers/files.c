@@ -1,0 +1,336 @@
+/*
+ * files: certificate files for a server that reads them from disk, which is everything that has no
+ * reconciler of its own.
+ *
+ * How such a server takes a new certificate: the files are replaced as one set (see file_step in
+ * step.h), the server's own test of its configuration is run on them, and it is told to load them.
+ *
+ * What can go wrong, and why the plan looks as it does: a reload may report success and do nothing, or
+ * leave old processes that answer with the old certificate for a moment, so only completed handshakes,
+ * several in a row, prove anything. A test that passes may be followed by a server that stops serving:
+ * then the old set comes back, is loaded, and is proven in the same way. That is why the steps that are
+ * for putting back stand first: they are taken last, when the files are what they were.
+ */
+
+#include "reconcilers/reconciler.h"
+
+#include <string.h>
+
+static const char *const methods[] = { "link", "exchange", "fixed", NULL };
+static const char *const protocols[] = { "tls", "postgresql", NULL };
+static const char *const profiles[] = { "modern", "old-java", NULL };
+static const char *const contents[] = { "leaf", "chain", "fullchain", "key", "combined", "ca",
+	"crl", "client-leaf", "client-chain", "client-fullchain", "client-key", "pkcs12", NULL };
+
+static const struct option file_options[] = {
+	{ "name", OPTION_TEXT, .required = true,
+			.help = "The file's name below the published place." },
+	{ "content", OPTION_CHOICE, .required = true, .choices = contents,
+			.help = "What is in it. fullchain is the leaf and its chain; combined is the key "
+				"followed by both; pkcs12 is a key store with all three, see password-file." },
+	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its permissions." },
+	{ "owner", OPTION_TEXT, .help = "The user who owns it. Needs a worker with that right." },
+	{ "group", OPTION_TEXT, .help = "Its group. Needs a worker with that right." },
+	{ 0 },
+};
+
+static const struct option options[] = {
+	{ "publish", OPTION_PATH, .required = true, .unique = true,
+			.help = "The place that the server reads: a symbolic link that certdrop makes and "
+				"flips, or a directory (see method)." },
+	{ "method", OPTION_CHOICE, .fallback = "link", .choices = methods,
+			.help = "link: publish is a symbolic link, all files change at one instant. "
+				"exchange: publish is a real directory, swapped as a whole, for servers that "
+				"refuse links. fixed: publish is an existing directory in which each file is "
+				"replaced under its own name, one after the other." },
+	{ "files", OPTION_GROUPS, .required = true, .members = file_options,
+			.help = "The files to publish." },
+	{ "directory-mode", OPTION_MODE, .fallback = "0755",
+			.help = "The permissions of the directory that holds the files." },
+	{ "keep", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
+			.help = "How many earlier sets are kept beside the one in service." },
+	{ "test", OPTION_WORDS,
+			.help = "A command, program first, that tests the server's configuration with the "
+				"new files in place, before the reload. Exit code 0 is success." },
+	{ "reload", OPTION_WORDS, .help = "The command that makes the server load the files." },
+	{ "user", OPTION_TEXT, .help = "The user who runs test and reload." },
+	{ "command-deadline", OPTION_DURATION, .fallback = "30s", .min = 100, .max = 3600000,
+			.help = "When test and reload are ended by force." },
+	{ "probe", OPTION_WORDS,
+			.help = "The addresses, host:port, that must complete a handshake with the new "
+				"certificate. Every address behind a name counts. Without it nothing is "
+				"proven beyond the files." },
+	{ "protocol", OPTION_CHOICE, .fallback = "tls", .choices = protocols,
+			.help = "How the handshake starts: at once, or after PostgreSQL's SSLRequest." },
+	{ "server-name", OPTION_TEXT, .help = "The name to ask for in the handshake (SNI)." },
+	{ "times", OPTION_NUMBER, .fallback = "1", .min = 1, .max = 100,
+			.help = "How many handshakes in a row must show the new certificate." },
+	{ "probe-deadline", OPTION_DURATION, .fallback = "10s", .min = 100, .max = 3600000,
+			.help = "How long the server may take to serve it." },
+	{ "password-file", OPTION_PATH,
+			.help = "The file whose first line is the password of the pkcs12 content." },
+	{ "alias", OPTION_TEXT, .fallback = "certdrop",
+			.help = "The entry's name in the key store." },
+	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = profiles,
+			.help = "The key store's algorithms: modern, or what Java 8 before 8u301 reads." },
+	{ 0 },
+};
+
+static const struct rule rules[] = {
+	{ RULE_PARTS, .words = "key", .says = "a files target" },
+	{ 0 },
+};
+
+static bool wants_content(const struct settings *settings, const char *content)
+{
+	for (size_t i = 0; i < setting_count(settings, "files"); i++) {
+		const struct settings *file = setting_item(settings, "files", i);
+
+		if (strcmp(setting_text(file, "content"), content) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool check(const struct target *target, struct error *error)
+{
+	const struct settings *settings = target->settings;
+
+	if (setting_count(settings, "files") == 0)
+		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
+	if (wants_content(settings, "pkcs12") && !setting_text(settings, "password-file"))
+		return fail(error, ERROR_CONFIG, "content \"pkcs12\" needs a password-file");
+	return true;
+}
+
+/* ---- what must be known ---- */
+
+static struct words file_names(struct arena *arena, const struct settings *settings)
+{
+	struct words names = { .count = setting_count(settings, "files") };
+
+	names.items = arena_new_many(arena, const char *, names.count + 1);
+	for (size_t i = 0; i < names.count; i++)
+		names.items[i] = setting_text(setting_item(settings, "files", i), "name");
+	return names;
+}
+
+static struct probe_step probe_of(const struct settings *settings, const char *address)
+{
+	return (struct probe_step){
+		.address = address,
+		.protocol = setting_text(settings, "protocol"),
+		.server_name = setting_text(settings, "server-name"),
+	};
+}
+
+static void ask(const struct target *target, struct plan *plan)
+{
+	const struct settings *settings = target->settings;
+	const struct words addresses = setting_words(settings, "probe");
+	const struct look_step look = {
+		.publish = setting_text(settings, "publish"),
+		.method = setting_text(settings, "method"),
+		.files = file_names(plan->arena, settings),
+	};
+
+	plan_look(plan, "published", "see what is published", &look);
+	for (size_t i = 0; i < addresses.count; i++) {
+		const struct probe_step probe = probe_of(settings, addresses.items[i]);
+
+		plan_ask_probe(plan, addresses.items[i], "see what is served", &probe)->together =
+				1;
+	}
+}
+
+/* ---- what must be done ---- */
+
+/* Everything about the files but the credential: a change of it calls for a new set. */
+static const char *layout_of(struct arena *arena, const struct settings *settings)
+{
+	const char *layout = setting_text(settings, "directory-mode");
+
+	for (size_t i = 0; i < setting_count(settings, "files"); i++) {
+		const struct settings *file = setting_item(settings, "files", i);
+		const char *owner = setting_text(file, "owner");
+		const char *group = setting_text(file, "group");
+
+		layout = arena_printf(arena, "%s %s:%s:%s:%s:%s", layout,
+				setting_text(file, "name"), setting_text(file, "content"),
+				setting_text(file, "mode"), owner ? owner : "-",
+				group ? group : "-");
+	}
+	return layout;
+}
+
+static struct rows file_rows(struct arena *arena, const struct settings *settings)
+{
+	struct rows rows = { .count = setting_count(settings, "files") };
+
+	rows.items = arena_new_many(arena, struct words, rows.count + 1);
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct settings *file = setting_item(settings, "files", i);
+		const char *owner = setting_text(file, "owner");
+		const char *group = setting_text(file, "group");
+		const char **row = arena_new_many(arena, const char *, 5);
+
+		row[0] = setting_text(file, "name");
+		row[1] = setting_text(file, "content");
+		row[2] = setting_text(file, "mode");
+		row[3] = owner ? owner : "-";
+		row[4] = group ? group : "-";
+		rows.items[i] = (struct words){ .items = row, .count = 5 };
+	}
+	return rows;
+}
+
+static bool equal(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+static bool all_serve(
+		const struct target *target, const char *fingerprint, const struct answers *seen)
+{
+	const struct words addresses = setting_words(target->settings, "probe");
+
+	for (size_t i = 0; i < addresses.count; i++) {
+		const struct record *told = answer(seen, addresses.items[i]);
+		const struct rows served = record_rows(seen->arena, told, "served");
+
+		if (served.count == 0 || record_text(told, "failed"))
+			return false;
+		for (size_t j = 0; j < served.count; j++)
+			if (!equal(served.items[j].items[1], fingerprint))
+				return false;
+	}
+	return true;
+}
+
+static void add_command(const struct target *target, enum phase phase, const char *option,
+		const char *text, struct plan *plan)
+{
+	const struct settings *settings = target->settings;
+	const struct command_step command = {
+		.argv = setting_words(settings, option),
+		.user = setting_text(settings, "user"),
+	};
+	struct step *step;
+
+	if (command.argv.count == 0)
+		return;
+	step = plan_command(plan, phase, text, &command);
+	step->deadline_ms = (long)setting_number(settings, "command-deadline");
+	if (strcmp(option, "reload") == 0)
+		step->disruption = DISRUPTION_RELOAD;
+}
+
+static void add_probe(const struct target *target, enum phase phase, const char *address,
+		const char *fingerprint, struct plan *plan)
+{
+	struct probe_step probe = probe_of(target->settings, address);
+	const char *text = arena_printf(plan->arena,
+			phase == PHASE_UNDO ? "see the old certificate at %s"
+					    : "see it served at %s",
+			address);
+	struct step *step;
+
+	probe.expect = fingerprint;
+	probe.times = (long)setting_number(target->settings, "times");
+	step = plan_probe(plan, phase, text, &probe);
+	step->deadline_ms = (long)setting_number(target->settings, "probe-deadline");
+	step->together = 1;
+}
+
+/* Taken when what follows fails, in reverse order: load what was there, and see that it is served. */
+static void add_way_back(const struct target *target, const struct answers *seen, struct plan *plan)
+{
+	const struct words addresses = setting_words(target->settings, "probe");
+	const struct record *published = answer(seen, "published");
+
+	for (size_t i = 0; i < addresses.count; i++) {
+		const struct words served =
+				record_words(answer(seen, addresses.items[i]), "served");
+
+		if (served.count > 1)
+			add_probe(target, PHASE_UNDO, addresses.items[i], served.items[1], plan);
+	}
+	if (!equal(record_text(published, "state"), "nothing"))
+		add_command(target, PHASE_UNDO, "reload", "make the server load the old files",
+				plan);
+}
+
+static void add_files(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	const struct settings *settings = target->settings;
+	const char *layout = layout_of(plan->arena, settings);
+	const struct file_step publish = {
+		.publish = setting_text(settings, "publish"),
+		.method = setting_text(settings, "method"),
+		.generation = generation_name(plan->arena, wanted->digest, layout),
+		.layout = layout,
+		.replaces = record_text(answer(seen, "published"), "replaces"),
+		.directory_mode = setting_text(settings, "directory-mode"),
+		.files = file_rows(plan->arena, settings),
+	};
+
+	if (wants_content(settings, "pkcs12")) {
+		const struct make_step store = {
+			.make = "pkcs12",
+			.format = "pkcs12",
+			.password_file = setting_text(settings, "password-file"),
+			.alias = setting_text(settings, "alias"),
+			.profile = setting_text(settings, "profile"),
+		};
+
+		plan_make(plan, "build the key store", &store);
+	}
+	plan_file(plan, PHASE_CHANGE,
+			arena_printf(plan->arena, "publish the files at %s", publish.publish),
+			&publish);
+}
+
+static bool plan_files(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan, struct error *error)
+{
+	const struct settings *settings = target->settings;
+	const struct words addresses = setting_words(settings, "probe");
+	const struct record *published = answer(seen, "published");
+	const char *why = record_text(published, "failed");
+	struct file_step prune = {
+		.publish = setting_text(settings, "publish"),
+		.method = setting_text(settings, "method"),
+		.keep = (long)setting_number(settings, "keep"),
+	};
+	const bool in_place = equal(record_text(published, "credential"), wanted->digest) &&
+			equal(record_text(published, "layout"), layout_of(plan->arena, settings)) &&
+			!record_text(published, "differs");
+
+	if (why)
+		return fail(error, ERROR_RETRY, "look at %s: %s", prune.publish, why);
+	if (in_place && all_serve(target, wanted->fingerprint, seen))
+		return true;
+
+	if (!in_place) {
+		add_way_back(target, seen, plan);
+		add_files(target, wanted, seen, plan);
+	}
+	add_command(target, PHASE_CHANGE, "test", "test the server's configuration", plan);
+	add_command(target, PHASE_CHANGE, "reload", "make the server load them", plan);
+	for (size_t i = 0; i < addresses.count; i++)
+		add_probe(target, PHASE_PROVE, addresses.items[i], wanted->fingerprint, plan);
+	if (!in_place)
+		plan_file(plan, PHASE_FINISH, "remove sets that are no longer kept", &prune);
+	return true;
+}
+
+const struct reconciler files_reconciler = {
+	.product = "files",
+	.summary = "Certificate files for a server that reads them from disk.",
+	.options = options,
+	.rules = rules,
+	.check = check,
+	.ask = ask,
+	.plan = plan_files,
+};

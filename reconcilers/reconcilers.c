@@ -1,0 +1,20 @@
+#include "reconcilers/reconciler.h"
+
+#include <stddef.h>
+#include <string.h>
+
+extern const struct reconciler files_reconciler;
+
+/* Sorted by product. */
+const struct reconciler *const reconcilers[] = {
+	&files_reconciler,
+	NULL,
+};
+
+const struct reconciler *reconciler_find(const char *product)
+{
+	for (const struct reconciler *const *r = reconcilers; *r; r++)
+		if (strcmp((*r)->product, product) == 0)
+			return *r;
+	return NULL;
+}
