@@ -6,19 +6,22 @@
  * manual. Settings: what an operator wrote, checked against such a table.
  *
  *         static const struct option files_options[] = {
- *                 { "publish", OPTION_PATH, .required = true, .help = "The link that
- * flips ..." }, { "reload", OPTION_WORDS, .help = "The command that ..." }, { NULL },
+ *                 { "publish", OPTION_PATH, .required = true, .help = "The link that ..." },
+ *                 { "reload", OPTION_WORDS, .help = "The command that ..." },
+ *                 { NULL },
  *         };
  *
  *         const char *link = setting_text(target->settings, "publish");
  *
  * The getters return the setting, or the option's fallback, or nothing (NULL, 0, false,
  * an empty list). To ask for a name that is not in the table, or by the getter of another
- * kind, is a programming error and ends the process.
+ * kind, is a programming error and ends the process. Settings are made by the functions
+ * of settings-build.h and live in the arena they were made in.
  */
 
 #include <stddef.h>
 
+#include "controller/base/arena.h"
 #include "controller/base/error.h"
 #include "controller/model/record.h"
 
@@ -31,8 +34,9 @@ enum option_kind {
 	OPTION_FLAG, /* true or false */
 	OPTION_DURATION, /* "500ms", "30s", "10m", "2h", "7d": kept in milliseconds,
 			    within .min and .max */
-	OPTION_MODE, /* "0640": a string, because libconfig prints integers in decimal */
-	OPTION_WORDS, /* one string or a list of strings */
+	OPTION_MODE, /* "0640", at most "0777": a string, because libconfig prints integers
+			in decimal */
+	OPTION_WORDS, /* one string or a list of strings; a fallback is one word */
 	OPTION_GROUP, /* { ... } of .members */
 	OPTION_GROUPS, /* ( { ... }, { ... } ) of .members */
 };
@@ -41,13 +45,45 @@ struct option {
 	const char *name;
 	enum option_kind kind;
 	bool required;
-	bool unique; /* no two targets may have the same value */
+	bool unique; /* TEXT, PATH: no two targets may have the same value */
 	const char *fallback; /* as an operator would write it, without quotes */
 	const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
 	long long min, max; /* both 0: no limits */
 	const struct option *members;
 	const char *help; /* full sentences: the manual page is made of them */
 };
+
+/* NULL: the table, which ends with an entry without a name, has no such option. */
+const struct option *option_find(const struct option *options, const char *name);
+
+/* The option whose name is nearest to a mistyped one, NULL when none is near. */
+const char *option_nearest(const struct option *options, const char *name);
+
+/* The same among NULL-terminated words. Near is: for every three characters at most one
+ * inserted, left out, replaced, or swapped with its neighbour; case does not matter, nor
+ * '_' for '-'. */
+const char *word_nearest(const char *const *words, const char *word);
+
+/* Both tables in one. A name that is in both is a programming error. */
+const struct option *options_join(
+		struct arena *arena, const struct option *first, const struct option *second);
+
+/* Ends the process when a table is unsound: a name twice, a fallback that an operator
+ * could not write, a fallback of a required option, choices or members missing, no help.
+ * Every table is checked once when a configuration is read. */
+void options_check(const struct option *options);
+
+/* "500ms", "30s", ...: whole numbers with one unit. ERROR_CONFIG: it is not one, or
+ * longer than 100 years. */
+bool duration_read(const char *text, long long *ms, struct error *error) must_check;
+
+/* Into `text`, by the largest unit that divides it: "90s", "2h". */
+struct duration_text {
+	char text[32];
+};
+struct duration_text duration_print(long long ms);
+
+/* ---- settings ---- */
 
 struct settings; /* one group of settings with the table it was checked against */
 
@@ -69,3 +105,13 @@ bool setting_given(const struct settings *settings, const char *name);
 
 /* Where the group was written: "/etc/certdrop/certdrop.conf:12". */
 const char *settings_place(const struct settings *settings);
+
+/* Where one setting was written; its group's place when it was not. */
+struct place {
+	const char *file;
+	unsigned int line;
+};
+struct place setting_place(const struct settings *settings, const char *name);
+
+/* The table that they were checked against. */
+const struct option *settings_options(const struct settings *settings);

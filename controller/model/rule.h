@@ -47,7 +47,8 @@ struct rule {
 
 struct target;
 
-/* The rules of a target's product with its settings applied, one "rule" record each:
+/* The rules of a target's product with its settings applied, then those of every target
+ * (target.h), one "rule" record each:
  *
  *         rule rsa-bits 2048 3072 "PingDirectory inter-server certificates"
  *         rule key-types "PingDirectory inter-server certificates" RSA

@@ -15,3 +15,17 @@ struct target {
 	const struct reconciler *reconciler;
 	const struct settings *settings; /* the product's options and those of every target */
 };
+
+/* The options of every target, whatever its product. */
+extern const struct option target_options[];
+
+/* The sub-directory of the drop that feeds the target: its `from`, else its own name. NULL
+ * when it has a source instead. */
+const char *target_drop(const struct target *target);
+
+/* The directory that the target's source must not lead out of: `source-root`, else the
+ * source itself. NULL when it has no source. */
+const char *target_source_root(const struct target *target);
+
+/* May this be the name of a target, or of a sub-directory of the drop? See above. */
+bool target_name_is_valid(const char *name);

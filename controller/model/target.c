@@ -1,0 +1,84 @@
+#include "controller/model/target.h"
+
+#include <string.h>
+
+enum { NAME_MAX_LENGTH = 64 };
+
+static const char *const chains[] = { "any", "complete", "root", NULL };
+
+const struct option target_options[] = {
+	{ "name", OPTION_TEXT, .required = true, .unique = true,
+			.help = "The target's name, and that of its sub-directory of the drop: "
+				"at most 64 letters, digits, dots, dashes and underscores, not "
+				"beginning with a dot." },
+	{ "product", OPTION_TEXT, .required = true, .help = "Which reconciler looks after it." },
+	{ "from", OPTION_TEXT,
+			.help = "The sub-directory of the drop that feeds it, when that is not its "
+				"own name. Several targets may be fed by one." },
+	{ "source", OPTION_PATH,
+			.help = "A directory that another tool writes (a git checkout, certbot's "
+				"live, a Kubernetes volume), to be read instead of the drop. "
+				"Nothing is ever written there." },
+	{ "source-root", OPTION_PATH,
+			.help = "The directory, at or above `source`, that no symbolic link in it "
+				"may lead out of. Without it, that is `source` itself." },
+	{ "authorities", OPTION_PATH,
+			.help = "A file of PEM certificates with which an incomplete chain may be "
+				"completed, and up to which `chain` is judged." },
+	{ "passphrases", OPTION_PATH,
+			.help = "A file of passphrases, one a line, which are tried on encrypted "
+				"keys and PKCS#12 files. It must not be readable by others." },
+	{ "names", OPTION_WORDS,
+			.help = "Names that a certificate must cover to be accepted: "
+				"\"db1.example\", \"*.cluster.example\", \"192.0.2.1\"." },
+	{ "usages", OPTION_WORDS,
+			.help = "Extended key usages that a certificate must allow to be "
+				"accepted: \"serverAuth\", \"clientAuth\"." },
+	{ "key-types", OPTION_WORDS,
+			.help = "Types of keys that are accepted: \"RSA\", \"EC\", \"Ed25519\", "
+				"\"Ed448\", \"RSA-PSS\". All, when there is none." },
+	{ "chain", OPTION_CHOICE, .choices = chains,
+			.help = "How complete the chain must be: \"any\", \"complete\" (up to one "
+				"of `authorities`) or \"root\" (with the root itself). Without it, "
+				"what the product needs." },
+	{ "allow-downgrade", OPTION_FLAG, .fallback = "false",
+			.help = "Accept a certificate that ends earlier than the one in service, "
+				"has ended, or was retired before." },
+	{ "hold", OPTION_FLAG, .fallback = "false",
+			.help = "Change nothing: what would be done is shown, and waits until this "
+				"is false." },
+	{ "check", OPTION_DURATION, .min = 1000, .max = 7LL * 24 * 3600 * 1000,
+			.help = "How often the target is asked what it serves. Without it, the "
+				"`check` of all targets counts." },
+	{ "retry-deadline", OPTION_DURATION, .fallback = "1m", .min = 1000,
+			.max = 24LL * 3600 * 1000,
+			.help = "How long a step that follows a change is tried again when it "
+				"fails, before the target is put back." },
+	{ NULL },
+};
+
+const char *target_drop(const struct target *target)
+{
+	const char *from = setting_text(target->settings, "from");
+
+	if (setting_given(target->settings, "source"))
+		return NULL;
+	return from ? from : target->name;
+}
+
+const char *target_source_root(const struct target *target)
+{
+	const char *root = setting_text(target->settings, "source-root");
+
+	return root ? root : setting_text(target->settings, "source");
+}
+
+bool target_name_is_valid(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	const size_t length = strlen(name);
+
+	return length > 0 && length <= NAME_MAX_LENGTH && *name != '.' &&
+			strspn(name, allowed) == length;
+}
