@@ -1,0 +1,402 @@
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controller/base/file.h"
+#include "controller/certdrop/config.h"
+#include "reconcilers/reconciler.h"
+
+/* ---- a product of our own ---- */
+
+static const struct option disk_file_options[] = {
+	{ "name", OPTION_TEXT, .required = true, .help = "The file's name." },
+	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its mode." },
+	{ NULL },
+};
+
+static const struct option disk_options[] = {
+	{ "publish", OPTION_PATH, .required = true, .unique = true, .help = "The place." },
+	{ "reload", OPTION_WORDS, .help = "The command." },
+	{ "files", OPTION_GROUPS, .members = disk_file_options, .help = "The files." },
+	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 9, .help = "How often." },
+	{ NULL },
+};
+
+static bool disk_check(const struct target *target, struct error *error)
+{
+	if (setting_words(target->settings, "reload").count > 2)
+		return fail(error, ERROR_CONFIG, "reload is too long for a disk");
+	return true;
+}
+
+static const struct reconciler disk = {
+	.product = "disk", .options = disk_options, .check = disk_check
+};
+
+const struct reconciler *const reconcilers[] = { &disk, NULL };
+
+const struct reconciler *reconciler_find(const char *product)
+{
+	return strcmp(product, "disk") == 0 ? &disk : NULL;
+}
+
+/* ---- a directory for each test ---- */
+
+static char directory[64];
+static char main_file[128];
+
+static void write_file(const char *name, const char *text)
+{
+	char path[256];
+	struct error error;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_true(file_write(fd, text, strlen(text), &error));
+	assert_int_equal(close(fd), 0);
+}
+
+static int make_directory(void **state)
+{
+	char path[128];
+
+	(void)state;
+	(void)snprintf(directory, sizeof(directory), "/tmp/test-config-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
+	(void)snprintf(main_file, sizeof(main_file), "%s/main.conf", directory);
+	return mkdir(path, 0700);
+}
+
+static int remove_directory(void **state)
+{
+	static const char *const names[] = { "main.conf", "more.conf", "targets.d/a.conf",
+		"targets.d/b.conf", "targets.d/.hidden.conf", "targets.d/c.conf~", "targets.d",
+		"" };
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		(void)remove(path);
+	}
+	return access(directory, F_OK) == 0 ? -1 : 0;
+}
+
+/* The mistakes in main.conf with this text, the directory's name left out. */
+static void mistakes_of(const char *text, struct buffer *mistakes)
+{
+	autodone(buffer) struct buffer all = { 0 };
+	struct config *config = NULL;
+	const char *rest, *found;
+
+	write_file("main.conf", text);
+	assert_false(config_load(main_file, &config, &all));
+	assert_null(config);
+	for (rest = buffer_text(&all); (found = strstr(rest, directory));
+			rest = found + strlen(directory) + 1)
+		buffer_append(mistakes, rest, (size_t)(found - rest));
+	buffer_add(mistakes, rest);
+}
+
+static struct config *load(void)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+	struct config *config = NULL;
+
+	if (!config_load(main_file, &config, &mistakes))
+		fail_msg("%s", buffer_text(&mistakes));
+	return config;
+}
+
+/* ---- what is sound ---- */
+
+static void nothing_written_is_sound_and_means_the_fallbacks(void **state)
+{
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf", "# nothing\n");
+	config = load();
+	assert_string_equal(config->drop, "/var/lib/certdrop/drop");
+	assert_string_equal(config->state, "/var/lib/certdrop");
+	assert_string_equal(config->socket, "/run/certdrop/control.sock");
+	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config->clock, CLOCK_FLOOR);
+	assert_int_equal(config->rescan_ms, 30000);
+	assert_int_equal(config->check_ms, 300000);
+	assert_int_equal(config->retry_first_ms, 5000);
+	assert_int_equal(config->retry_cap_ms, 3600000);
+	assert_int_equal(config->expiry_warning_ms, 30LL * 24 * 3600 * 1000);
+	assert_int_equal(config->keep, 3);
+	assert_int_equal(config->workers, 4);
+	assert_int_equal(config->target_count, 0);
+	assert_non_null(strstr(config->inspect_program, "/certdrop-inspect"));
+}
+
+static void every_setting_arrives(void **state)
+{
+	autoconfig struct config *config = NULL;
+	const struct target *web;
+	char expected[160];
+
+	(void)state;
+	write_file("main.conf",
+			"drop = \"./drop\"; log = \"debug\"; clock = \"synchronized\";\n"
+			"drop-owners = [ \"upload\", \"1000\" ];\n"
+			"targets = (\n"
+			"  { name = \"web\"; product = \"disk\"; publish = \"/etc/ssl/web/\";\n"
+			"    reload = \"reload-it\"; times = 5; check = \"1h\";\n"
+			"    files = ( { name = \"a.pem\"; mode = \"0644\"; },\n"
+			"              { name = \"b.pem\"; } ); },\n"
+			"  { name = \"db\"; product = \"disk\"; publish = \"/etc/ssl/db\";\n"
+			"    source = \"/srv/git/current/db\"; source-root = \"/srv/git\"; } );\n");
+	config = load();
+	(void)snprintf(expected, sizeof(expected), "%s/drop", directory);
+	assert_string_equal(config->drop, expected);
+	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config->clock, CLOCK_SYNCHRONIZED);
+	assert_string_equal(config->drop_owners.items[1], "1000");
+	assert_int_equal(config->target_count, 2);
+
+	web = config_find(config, "web");
+	assert_ptr_equal(web, &config->targets[0]);
+	assert_ptr_equal(web->reconciler, &disk);
+	assert_string_equal(setting_text(web->settings, "publish"), "/etc/ssl/web");
+	assert_string_equal(setting_words(web->settings, "reload").items[0], "reload-it");
+	assert_int_equal(setting_number(web->settings, "times"), 5);
+	assert_int_equal(setting_count(web->settings, "files"), 2);
+	assert_string_equal(setting_text(setting_item(web->settings, "files", 1), "mode"), "0600");
+	assert_string_equal(target_drop(web), "web");
+	assert_null(target_source_root(web));
+	assert_int_equal(config_check_ms(config, web), 3600000);
+	(void)snprintf(expected, sizeof(expected), "%s:4", main_file);
+	assert_string_equal(settings_place(web->settings), expected);
+
+	assert_null(target_drop(&config->targets[1]));
+	assert_string_equal(target_source_root(&config->targets[1]), "/srv/git");
+	assert_int_equal(config_check_ms(config, &config->targets[1]), 300000);
+	assert_null(config_find(config, "mail"));
+}
+
+static void other_files_follow_in_the_order_of_their_names(void **state)
+{
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf",
+			"targets = ( { name = \"m\"; product = \"disk\"; publish = \"/m\"; } );");
+	write_file("targets.d/b.conf",
+			"targets = ( { name = \"b\"; product = \"disk\"; publish = \"/b\"; } );");
+	write_file("targets.d/a.conf",
+			"targets = ( { name = \"a\"; product = \"disk\"; publish = \"./a\"; } );");
+	write_file("targets.d/.hidden.conf", "nonsense");
+	write_file("targets.d/c.conf~", "nonsense");
+	config = load();
+	assert_int_equal(config->target_count, 3);
+	assert_string_equal(config->targets[0].name, "m");
+	assert_string_equal(config->targets[1].name, "a");
+	assert_string_equal(config->targets[2].name, "b");
+	assert_non_null(strstr(
+			setting_text(config->targets[1].settings, "publish"), "/targets.d/a"));
+	assert_int_equal(config->files.count, 3);
+	assert_string_equal(config->files.items[0], config->path);
+}
+
+static void one_directory_may_feed_two_targets(void **state)
+{
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf",
+			"targets = ( { name = \"a\"; product = \"disk\"; publish = \"/a\"; },\n"
+			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; from = \"a\"; } );");
+	config = load();
+	assert_string_equal(target_drop(&config->targets[1]), "a");
+}
+
+static void included_files_are_named_in_mistakes(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	write_file("more.conf", "\nkepe = 3;\n");
+	mistakes_of("@include \"more.conf\"\nworkers = 0;\n", &mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"more.conf:2: unknown setting \"kepe\"; did you mean \"keep\"?\n"
+			"main.conf:2: \"workers\" must be from 1 to 64, not 0\n");
+}
+
+/* ---- mistakes ---- */
+
+static void mistakes_name_place_and_remedy(void **state)
+{
+	static const struct {
+		const char *text, *mistakes;
+	} cases[] = {
+		{ "drp = \"/x\";",
+				"main.conf:1: unknown setting \"drp\"; did you mean \"drop\"?\n" },
+		{ "colour = 1;", "main.conf:1: unknown setting \"colour\"\n" },
+		{ "keep = \"3\";", "main.conf:1: \"keep\" must be a whole number\n" },
+		{ "keep = 3.5;", "main.conf:1: \"keep\" must be a whole number\n" },
+		{ "\nrescan = 30;",
+				"main.conf:2: \"rescan\" must be a duration such as \"30s\"\n" },
+		{ "drop = { };", "main.conf:1: \"drop\" must be an absolute path, as a string\n" },
+		{ "drop-owners = ( 1 );",
+				"main.conf:1: \"drop-owners\" must be a string or a list of strings\n" },
+		{ "retry-first = \"2h\";",
+				"main.conf:1: \"retry-first\" must not be longer than "
+				"\"retry-cap\"\n" },
+		{ "drop = ;", "main.conf:1: syntax error\n" },
+		{ "targets = \"web\";",
+				"main.conf:1: \"targets\" must be a list of groups: ( { ... }, { ... "
+				"} )\n" },
+		{ "targets = ( \"web\" );",
+				"main.conf:1: \"targets\" must be a list of groups: ( { ... }, { ... "
+				"} )\n" },
+		{ "targets = (\n{ name = \"web\"; product = \"dsik\"; any = 1; } );",
+				"main.conf:2: unknown product \"dsik\" in target \"web\"; did you mean "
+				"\"disk\"?\n" },
+		{ "targets = (\n{ } );",
+				"main.conf:2: missing setting \"name\" in a target without a name\n"
+				"main.conf:2: missing setting \"product\" in a target without a "
+				"name\n" },
+		{ "targets = ( { name = \"../x\"; product = \"disk\"; publish = \"/x\"; } );",
+				"main.conf:1: \"name\" in target \"../x\" must be at most 64 letters, "
+				"digits, dots, dashes and underscores, not beginning with a dot\n" },
+		{ "targets = ( { name = \"x\"; product = \"disk\"; publish = \"/x\";\n"
+		  "from = \"y\";\nsource = \"/y\"; source-root = \"/z\"; } );",
+				"main.conf:2: target \"x\" is fed by \"from\" or by \"source\", not by "
+				"both\n"
+				"main.conf:3: \"source-root\" in target \"x\" must be at or above "
+				"\"source\"\n" },
+		{ "targets = ( { name = \"x\"; product = \"disk\"; publish = \"/x\";\n"
+		  "reload = [ \"a\", \"b\", \"c\" ]; } );",
+				"main.conf:1: target \"x\": reload is too long for a disk\n" },
+		{ "targets = ( { name = \"x\"; product = \"disk\"; publish = \"/x\";\n"
+		  "files = ( { name = \"a\"; },\n{ nam = \"b\"; } ); } );",
+				"main.conf:3: unknown setting \"nam\" in \"files\" of target \"x\"; did "
+				"you mean \"name\"?\n"
+				"main.conf:3: missing setting \"name\" in \"files\" of target "
+				"\"x\"\n" },
+		{ "targets = ( { name = \"x\"; product = \"disk\"; publish = \"/x\";\n"
+		  "files = \"a.pem\"; } );",
+				"main.conf:2: \"files\" in target \"x\" must be a list of groups: ( { "
+				"... }, { ... } )\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		autodone(buffer) struct buffer mistakes = { 0 };
+
+		mistakes_of(cases[i].text, &mistakes);
+		assert_string_equal(buffer_text(&mistakes), cases[i].mistakes);
+	}
+}
+
+static void all_mistakes_are_told_at_once(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	write_file("targets.d/a.conf",
+			"keep = 3;\n"
+			"targets = ( { name = \"a\"; product = \"disk\"; } );");
+	mistakes_of("keep = 0;\n"
+		    "targets = (\n"
+		    "{ name = \"web\"; product = \"disk\"; publish = \"/web\"; relod = \"x\"; },\n"
+		    "{ name = \"db\"; product = \"disk\"; publish = \"db\";\n"
+		    "  hold = \"yes\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:1: \"keep\" must be from 1 to 100, not 0\n"
+			"main.conf:3: unknown setting \"relod\" in target \"web\"; did you mean "
+			"\"reload\"?\n"
+			"main.conf:4: \"publish\" in target \"db\" must be an absolute path, or begin "
+			"with \"./\" for the directory of this file, not \"db\"\n"
+			"main.conf:5: \"hold\" in target \"db\" must be true or false\n"
+			"targets.d/a.conf:1: unknown setting \"keep\" in a file of targets (settings of "
+			"all stand in the main file)\n"
+			"targets.d/a.conf:2: missing setting \"publish\" in target \"a\"\n");
+}
+
+static void no_two_targets_share_a_name_or_a_place(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	write_file("targets.d/a.conf",
+			"targets = (\n"
+			"{ name = \"web\"; product = \"disk\"; publish = \"/a\"; } );");
+	mistakes_of("targets = (\n"
+		    "{ name = \"web\"; product = \"disk\"; publish = \"/etc/web\"; },\n"
+		    "{ name = \"db\"; product = \"disk\"; publish = \"/etc//web/\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:3: \"publish\" in target \"db\": \"/etc/web\" is taken by target "
+			"\"web\" at main.conf:2\n"
+			"targets.d/a.conf:2: \"name\" in target \"web\": \"web\" is taken by target "
+			"\"web\" at main.conf:2\n");
+}
+
+static void only_so_many_mistakes_are_told(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	size_t lines = 0;
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		buffer_printf(&text, "wrong%d = 1;\n", i);
+	mistakes_of(buffer_text(&text), &mistakes);
+	for (const char *at = buffer_text(&mistakes); *at; at++)
+		lines += *at == '\n';
+	assert_int_equal(lines, CONFIG_MISTAKES_MAX + 1);
+	assert_non_null(strstr(buffer_text(&mistakes), "\nand 10 more mistakes\n"));
+}
+
+static void files_that_cannot_be_read_are_told(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+	autodone(buffer) struct buffer large = { 0 };
+	struct config *config = NULL;
+
+	(void)state;
+	assert_false(config_load("/nonexistent/certdrop.conf", &config, &mistakes));
+	assert_string_equal(buffer_text(&mistakes),
+			"configuration: /nonexistent/certdrop.conf: No such file or directory\n");
+
+	buffer_clear(&mistakes);
+	for (int i = 0; i <= CONFIG_FILE_MAX / 16; i++)
+		buffer_add(&large, "# 0123456789012\n");
+	mistakes_of(buffer_text(&large), &mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"configuration: main.conf: more than 1048576 bytes\n");
+}
+
+int main(void)
+{
+#define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+	const struct CMUnitTest tests[] = {
+		with_directory(nothing_written_is_sound_and_means_the_fallbacks),
+		with_directory(every_setting_arrives),
+		with_directory(other_files_follow_in_the_order_of_their_names),
+		with_directory(one_directory_may_feed_two_targets),
+		with_directory(included_files_are_named_in_mistakes),
+		with_directory(mistakes_name_place_and_remedy),
+		with_directory(all_mistakes_are_told_at_once),
+		with_directory(no_two_targets_share_a_name_or_a_place),
+		with_directory(only_so_many_mistakes_are_told),
+		with_directory(files_that_cannot_be_read_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
