@@ -19,7 +19,8 @@ struct claim {
 	const char *value, *target;
 	struct place place;
 	size_t order;
-	const struct claim *first; /* who claimed it before; NULL: nobody */
+	const char *taken_by; /* the target that claimed it before; NULL: none did */
+	struct place taken_at;
 };
 
 struct targets {
@@ -220,7 +221,7 @@ static void read_target(struct draft *draft)
 	check_name(draft, "from");
 	check_source(draft);
 	claim_unique_values(draft);
-	if (targets->mistakes->count > mistakes)
+	if (!reconciler || targets->mistakes->count > mistakes)
 		return;
 	check_by_product(draft);
 	targets->items = with_room(targets->arena, targets->items, targets->count, &targets->size,
@@ -276,46 +277,43 @@ static int sort_claims(const void *a, const void *b)
 
 static int sort_by_order(const void *a, const void *b)
 {
-	const struct claim *const *one = a, *const *other = b;
+	const struct claim *one = a, *other = b;
 
-	return (*one)->order < (*other)->order ? -1 : 1;
-}
-
-static void report_clash(const struct claim *claim, struct mistakes *mistakes)
-{
-	mistakes_add(mistakes, claim->place, "\"%s\" in %s: \"%s\" is taken by %s at %s:%u",
-			claim->option->name, claim->target, claim->value, claim->first->target,
-			claim->first->place.file, claim->first->place.line);
+	return one->order < other->order ? -1 : 1;
 }
 
 /* Sorting brings equal values together; the mistakes come in the order of the files. */
-static void find_clashes(struct targets *targets)
+static void find_clashes(struct claim *claims, size_t count, struct mistakes *mistakes)
 {
-	struct claim *claims = targets->claims;
-	const size_t count = targets->claim_count;
-	const struct claim **clashes =
-			arena_new_many(targets->arena, const struct claim *, count + 1);
-	const struct claim *first = claims;
-	size_t found = 0;
+	size_t first = 0;
 
 	qsort(claims, count, sizeof(*claims), sort_claims);
 	for (size_t i = 1; i < count; i++) {
-		if (compare_claims(first, &claims[i]) != 0) {
-			first = &claims[i];
+		if (compare_claims(&claims[first], &claims[i]) != 0) {
+			first = i;
 			continue;
 		}
-		claims[i].first = first;
-		clashes[found++] = &claims[i];
+		claims[i].taken_by = claims[first].target;
+		claims[i].taken_at = claims[first].place;
 	}
-	qsort(clashes, found, sizeof(*clashes), sort_by_order);
-	for (size_t i = 0; i < found; i++)
-		report_clash(clashes[i], targets->mistakes);
+
+	qsort(claims, count, sizeof(*claims), sort_by_order);
+	for (size_t i = 0; i < count; i++) {
+		const struct claim *claim = &claims[i];
+
+		if (claim->taken_by)
+			mistakes_add(mistakes, claim->place,
+					"\"%s\" in %s: \"%s\" is taken by %s at %s:%u",
+					claim->option->name, claim->target, claim->value,
+					claim->taken_by, claim->taken_at.file,
+					claim->taken_at.line);
+	}
 }
 
 void targets_finish(struct targets *targets, const struct target **all, size_t *count)
 {
 	if (targets->claim_count > 0)
-		find_clashes(targets);
+		find_clashes(targets->claims, targets->claim_count, targets->mistakes);
 	*all = targets->items;
 	*count = targets->count;
 }

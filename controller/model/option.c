@@ -1,7 +1,6 @@
 #include "controller/model/option.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
 
 #include "controller/model/value.h"
@@ -19,9 +18,11 @@ const struct option *option_find(const struct option *options, const char *name)
 
 /* ---- the nearest word ---- */
 
-static char fold(char c)
+static int fold(char c)
 {
-	return (char)(c == '_' ? '-' : tolower((unsigned char)c));
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A' + 'a';
+	return c == '_' ? '-' : c;
 }
 
 static size_t smallest(size_t a, size_t b, size_t c)
@@ -49,7 +50,7 @@ static size_t distance(const char *from, const char *to)
 
 		row[0] = i;
 		for (size_t j = 1; j <= width; j++) {
-			const char f = fold(from[i - 1]), t = fold(to[j - 1]);
+			const int f = fold(from[i - 1]), t = fold(to[j - 1]);
 
 			row[j] = smallest(above[j] + 1, row[j - 1] + 1, above[j - 1] + (f != t));
 			if (i > 1 && j > 1 && f == fold(to[j - 2]) && t == fold(from[i - 2]))
@@ -129,21 +130,25 @@ static bool fallback_is_sound(const struct option *option)
 	return !option->required && value_of_fallback(arena, option, &value, &error);
 }
 
+static void check_option(const struct option *option)
+{
+	const bool grouped = option->kind == OPTION_GROUP || option->kind == OPTION_GROUPS;
+	const bool text = option->kind == OPTION_TEXT || option->kind == OPTION_PATH;
+
+	assert(option->help && *option->help);
+	assert(strlen(option->name) <= WORD_MAX);
+	assert((option->kind == OPTION_CHOICE) == (option->choices != NULL));
+	assert(grouped == (option->members != NULL));
+	assert(text || !option->unique);
+	assert(!option->fallback || fallback_is_sound(option));
+}
+
 void options_check(const struct option *options)
 {
 	for (; options->name; options++) {
-		const bool grouped =
-				options->kind == OPTION_GROUP || options->kind == OPTION_GROUPS;
-
-		assert(options->help && *options->help);
-		assert(strlen(options->name) <= WORD_MAX);
 		assert(!option_find(options + 1, options->name));
-		assert((options->kind == OPTION_CHOICE) == (options->choices != NULL));
-		assert(grouped == (options->members != NULL));
-		assert(!options->unique || options->kind == OPTION_TEXT ||
-				options->kind == OPTION_PATH);
-		if (grouped)
+		check_option(options);
+		if (options->members)
 			options_check(options->members);
-		assert(!options->fallback || fallback_is_sound(options));
 	}
 }

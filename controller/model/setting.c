@@ -148,8 +148,8 @@ struct settings *settings_add_group(
 		const struct settings **groups =
 				arena_new_many(settings->arena, const struct settings *, size);
 
-		if (setting->count > 0)
-			memcpy(groups, setting->groups, setting->count * sizeof(*groups));
+		for (size_t i = 0; i < setting->count; i++)
+			groups[i] = setting->groups[i];
 		setting->groups = groups;
 		setting->size = size;
 	}

@@ -1,6 +1,5 @@
 #include "controller/model/value.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -35,8 +34,7 @@ const char *option_takes(const struct option *option)
 	case OPTION_GROUPS:
 		return "a list of groups: ( { ... }, { ... } )";
 	}
-	assert(!"an option of no kind");
-	return NULL;
+	return "of a kind that is known";
 }
 
 static bool wrong_kind(const struct option *option, struct error *error)
