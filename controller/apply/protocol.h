@@ -31,14 +31,24 @@
  * whether to go on or to put back.
  *
  * An unanswerable question is not a failure of the job: its answer has a field "failed"
- * with the reason.
+ * with the reason and the kind of error. "begin" and "done" are not said of questions. A
+ * job that cannot be understood ends at once: "failed 0 0 KIND why", then "end failed", or
+ * "end stuck" when it was to undo.
+ *
+ * Undoing takes the steps from the last one begun to the first: file steps that were begun
+ * put back what they replaced, and undo steps that stand before the last one begun are
+ * taken. It stops at the first that fails, so that nothing is made to load what is not
+ * whole; the same undo can be asked for again.
+ *
+ * In finish and undo what fails with "retry" is tried three times before it has failed, so
+ * such steps must bear repetition.
  *
  * The controller's messages within a job:
  *
  *         go N                                the intent is in the journal: take the step
  *
- * Steps of prepare and prove need no go-ahead: they change nothing. Messages that belong
- * together
- * ("done 3", "begin 4") are sent without a pause, so that the controller can commit them
- * together.
+ * Steps of prepare and prove need no go-ahead: they change nothing. Of a together group all
+ * "begin" are said first, the go-aheads may come in any order, and the outcomes are told
+ * when all of the group have ended. Messages that belong together ("done 3", "begin 4")
+ * are sent without a pause, so that the controller can commit them together.
  */

@@ -1,0 +1,45 @@
+#define _GNU_SOURCE
+#include "controller/apply/certificate.h"
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+#include <time.h>
+
+bool certificate_of(X509 *x509, struct certificate *certificate)
+{
+	unsigned char *der = NULL;
+	const int length = i2d_X509(x509, &der);
+	struct tm end = { 0 };
+
+	if (length <= 0 || ASN1_TIME_to_tm(X509_get0_notAfter(x509), &end) != 1) {
+		OPENSSL_free(der);
+		return false;
+	}
+	certificate->fingerprint = digest_of(der, (size_t)length);
+	certificate->not_after = (long long)timegm(&end);
+	OPENSSL_free(der);
+	return true;
+}
+
+/* OpenSSL's reader passes over other PEM blocks, but must not pass over a private key into
+ * its own memory: it is started at the certificate. */
+bool certificate_find(const char *text, size_t length, struct certificate *certificate)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	const char *start = memmem(text, length, begin, strlen(begin));
+	bool found = false;
+	BIO *bio;
+	X509 *x509;
+
+	if (!start)
+		return false;
+	bio = BIO_new_mem_buf(start, (int)(length - (size_t)(start - text)));
+	x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	if (x509)
+		found = certificate_of(x509, certificate);
+	X509_free(x509);
+	BIO_free(bio);
+	return found;
+}

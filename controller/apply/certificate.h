@@ -1,0 +1,19 @@
+#pragma once
+
+/* The few facts about a certificate that a worker reports: which one it is, and how long
+ * it is good for. */
+
+#include <openssl/types.h>
+
+#include "controller/base/digest.h"
+
+struct certificate {
+	struct digest fingerprint;
+	long long not_after; /* seconds since 1970-01-01 UTC */
+};
+
+/* False: it cannot be encoded, or its date is not one. */
+bool certificate_of(X509 *x509, struct certificate *certificate);
+
+/* The first PEM certificate in a text. False: there is none. */
+bool certificate_find(const char *text, size_t length, struct certificate *certificate);

@@ -1,0 +1,451 @@
+#define _GNU_SOURCE
+#include "controller/apply/job.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/apply/clock.h"
+
+enum { TOGETHER_MAX = 64, ATTEMPTS = 3, FIRST_PAUSE_MS = 100 };
+
+/* How far the conversation got. Once the controller is gone nothing more may be done. */
+enum ended { ENDED_WELL, ENDED_BADLY, ENDED_ALONE };
+
+/* One step being taken, or put back. */
+struct taking {
+	struct job *job;
+	size_t index;
+	bool back; /* put back what it changed */
+	pthread_t thread;
+	struct arena *arena;
+	struct record *answer;
+	bool good;
+	long long took_ms;
+	struct error error;
+};
+
+static const struct step *step_of(const struct taking *taking)
+{
+	return &taking->job->plan.steps[taking->index];
+}
+
+/* ---- one step ---- */
+
+static bool take_once(struct taking *t)
+{
+	const struct step *step = step_of(t);
+
+	if (t->back && step->phase != PHASE_UNDO)
+		return file_put_back(t->arena, step, &t->error);
+
+	switch (step->kind) {
+	case STEP_LOOK:
+		return look_take(t->arena, step, t->answer, &t->error);
+	case STEP_MAKE:
+		return make_take(t->job, t->arena, step, &t->error);
+	case STEP_FILE:
+		return file_take(t->job, t->arena, step, &t->error);
+	case STEP_COMMAND:
+		return command_take(t->job, t->arena, step, &t->error);
+	case STEP_HTTP:
+		return fail(&t->error, ERROR_INTERNAL, "this worker cannot do http steps");
+	case STEP_PROBE:
+		return probe_take(t->arena, step, t->answer, &t->error);
+	}
+	return fail(&t->error, ERROR_INTERNAL, "no such kind of step");
+}
+
+static void *take(void *argument)
+{
+	struct taking *t = argument;
+	const long long started = clock_ms();
+	const enum phase phase = step_of(t)->phase;
+	const bool again = t->back || phase == PHASE_FINISH || phase == PHASE_UNDO;
+	const long long deadline = step_deadline(step_of(t));
+	int pause = FIRST_PAUSE_MS;
+
+	t->good = take_once(t);
+	for (int i = 1; again && i < ATTEMPTS && !t->good && t->error.kind == ERROR_RETRY; i++) {
+		if (clock_left(deadline) == 0)
+			break;
+		clock_pause(pause, deadline);
+		pause *= 2;
+		t->good = take_once(t);
+	}
+	t->took_ms = clock_ms() - started;
+	return NULL;
+}
+
+/* Takes all of them at the same time, and waits for all. */
+static void take_together(struct taking *takings, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		const int failed = pthread_create(&takings[i].thread, NULL, take, &takings[i]);
+
+		assert(failed == 0);
+	}
+	take(&takings[0]);
+	for (size_t i = 1; i < count; i++)
+		(void)pthread_join(takings[i].thread, NULL);
+}
+
+/* ---- the conversation; each of these is false when the controller is gone ---- */
+
+static bool say(struct job *job, const struct record *record)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	struct error error;
+
+	record_print(record, &text);
+	return message_send(job->controller, buffer_text(&text), NULL, 0, &error);
+}
+
+static bool say_end(struct job *job, const char *how)
+{
+	autoarena struct arena *arena = arena_new();
+
+	return say(job, record_new(arena, "end", how, NULL));
+}
+
+static bool say_begin(const struct taking *t)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%zu", t->index);
+	return say(t->job, record_new(t->arena, "begin", number, t->back ? "undo" : NULL, NULL));
+}
+
+static bool say_outcome(const struct taking *t)
+{
+	const char *undo = t->back ? "undo" : NULL;
+	char number[24], took[24];
+
+	(void)snprintf(number, sizeof(number), "%zu", t->index);
+	(void)snprintf(took, sizeof(took), "%lld", t->took_ms);
+	if (t->good)
+		return say(t->job, record_new(t->arena, "done", number, took, undo, NULL));
+	return say(t->job,
+			record_new(t->arena, "failed", number, took, error_kind_name(t->error.kind),
+					t->error.text, undo, NULL));
+}
+
+static bool say_answer(const struct taking *t)
+{
+	const char *why[2] = { t->error.text, error_kind_name(t->error.kind) };
+	const struct words reason = { .items = why, .count = 2 };
+	struct record *failed;
+
+	if (t->good)
+		return say(t->job, t->answer);
+	failed = record_new(t->arena, "answer", step_of(t)->name, NULL);
+	record_add(t->arena, failed, "failed", reason);
+	return say(t->job, failed);
+}
+
+/* Which of them this go-ahead is for; `count` when it is for none. */
+static size_t find_go(const struct record *record, const struct taking *takings, size_t count)
+{
+	char number[24];
+	size_t k = 0;
+
+	if (strcmp(record_word(record, 0), "go") != 0)
+		return count;
+	for (; k < count; k++) {
+		(void)snprintf(number, sizeof(number), "%zu", takings[k].index);
+		if (strcmp(record_word(record, 1), number) == 0)
+			break;
+	}
+	return k;
+}
+
+/* One "go N" for each of them, in any order. */
+static bool wait_for_go(struct job *job, const struct taking *takings, size_t count)
+{
+	bool given[TOGETHER_MAX] = { false };
+
+	for (size_t left = count; left > 0;) {
+		autodone(message) struct message message = { 0 };
+		autoarena struct arena *arena = arena_new();
+		struct records records;
+		struct error error;
+
+		if (message_receive(job->controller, &message, &error) != MESSAGE_GOT ||
+				!records_read(arena, message.text, &records, &error))
+			return false;
+		for (size_t i = 0; i < records.count; i++) {
+			const size_t k = find_go(records.items[i], takings, count);
+
+			if (k == count || given[k])
+				return false;
+			given[k] = true;
+			left--;
+		}
+	}
+	return true;
+}
+
+/* ---- groups ---- */
+
+/* How many steps from `first` on are taken at the same time: those of the same phase with
+ * the same number. */
+static size_t group_size(const struct plan *plan, size_t first)
+{
+	const struct step *steps = plan->steps;
+	size_t count = 1;
+
+	if (steps[first].together == 0)
+		return 1;
+	while (first + count < plan->count && count < TOGETHER_MAX &&
+			steps[first + count].together == steps[first].together &&
+			steps[first + count].phase == steps[first].phase)
+		count++;
+	return count;
+}
+
+static void group_init(struct taking *takings, struct job *job, struct arena *arena, size_t first,
+		size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		takings[i] = (struct taking){ .job = job, .index = first + i, .arena = arena };
+}
+
+/* Threads must not share an arena; a lone step uses the job's. */
+static void group_take(struct taking *takings, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		takings[i].arena = arena_new();
+	take_together(takings, count);
+}
+
+static void group_done(struct taking *takings, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		arena_free(takings[i].arena);
+}
+
+static bool group_begin(struct job *job, struct taking *takings, size_t count, bool *begun)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!say_begin(&takings[i]))
+			return false;
+	if (!wait_for_go(job, takings, count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		begun[takings[i].index] = true;
+	return true;
+}
+
+static enum ended group_tell(const struct taking *takings, size_t count)
+{
+	enum ended ended = ENDED_WELL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!say_outcome(&takings[i]))
+			return ENDED_ALONE;
+		if (!takings[i].good)
+			ended = ENDED_BADLY;
+	}
+	return ended;
+}
+
+/* ---- the three jobs ---- */
+
+static bool answer_group(struct job *job, size_t first, size_t count)
+{
+	autoarena struct arena *arena = arena_new();
+	struct taking takings[TOGETHER_MAX];
+	bool heard = true;
+
+	group_init(takings, job, arena, first, count);
+	for (size_t i = 0; i < count; i++)
+		takings[i].answer =
+				record_new(arena, "answer", job->plan.steps[first + i].name, NULL);
+	group_take(takings, count);
+	for (size_t i = 0; i < count && heard; i++)
+		heard = say_answer(&takings[i]);
+	group_done(takings, count);
+	return heard;
+}
+
+static bool ask(struct job *job)
+{
+	size_t count;
+
+	for (size_t i = 0; i < job->plan.count; i += count) {
+		count = 1;
+		if (job->plan.steps[i].phase != PHASE_ASK)
+			continue;
+		count = group_size(&job->plan, i);
+		if (!answer_group(job, i, count))
+			return false;
+	}
+	return say_end(job, "asked");
+}
+
+static bool is_journaled(enum phase phase)
+{
+	return phase == PHASE_CHANGE || phase == PHASE_FINISH;
+}
+
+static enum ended take_group(struct job *job, size_t first, size_t count, bool *begun)
+{
+	autoarena struct arena *arena = arena_new();
+	struct taking takings[TOGETHER_MAX];
+	enum ended ended;
+
+	group_init(takings, job, arena, first, count);
+	if (is_journaled(job->plan.steps[first].phase) && !group_begin(job, takings, count, begun))
+		return ENDED_ALONE;
+	group_take(takings, count);
+	ended = group_tell(takings, count);
+	group_done(takings, count);
+	return ended;
+}
+
+static enum ended put_back_step(struct job *job, size_t index)
+{
+	autoarena struct arena *arena = arena_new();
+	struct taking taking = { .job = job, .index = index, .arena = arena, .back = true };
+
+	if (!say_begin(&taking) || !wait_for_go(job, &taking, 1))
+		return ENDED_ALONE;
+	take(&taking);
+	return group_tell(&taking, 1);
+}
+
+static bool put_back(struct job *job, const bool *begun)
+{
+	size_t last = job->plan.count;
+
+	while (last > 0 && !begun[last - 1])
+		last--;
+	for (size_t i = last; i-- > 0;) {
+		const struct step *step = &job->plan.steps[i];
+		enum ended ended;
+
+		if (step->phase != PHASE_UNDO && !(begun[i] && step->kind == STEP_FILE))
+			continue;
+		ended = put_back_step(job, i);
+		if (ended == ENDED_ALONE)
+			return false;
+		if (ended == ENDED_BADLY)
+			return say_end(job, "stuck");
+	}
+	return say_end(job, "undone");
+}
+
+static bool apply(struct job *job, bool *begun)
+{
+	size_t count;
+
+	for (size_t i = 0; i < job->plan.count; i += count) {
+		const enum phase phase = job->plan.steps[i].phase;
+		enum ended ended;
+
+		count = 1;
+		if (phase == PHASE_ASK || phase == PHASE_UNDO)
+			continue;
+		count = group_size(&job->plan, i);
+		ended = take_group(job, i, count, begun);
+		if (ended == ENDED_ALONE)
+			return false;
+		if (ended == ENDED_BADLY && (phase == PHASE_CHANGE || phase == PHASE_PROVE))
+			return put_back(job, begun);
+		if (ended == ENDED_BADLY)
+			return say_end(job, "failed");
+	}
+	return say_end(job, "applied");
+}
+
+/* ---- reading the job ---- */
+
+static bool read_begun(const struct record *work, size_t count, bool *begun, struct error *error)
+{
+	const struct words numbers = record_words(work, "begun");
+
+	for (size_t i = 0; i < numbers.count; i++) {
+		char *end;
+		const unsigned long number = strtoul(numbers.items[i], &end, 10);
+
+		if (*numbers.items[i] == '\0' || *end || number >= count)
+			return fail(error, ERROR_INTERNAL, "the plan has no step %s",
+					numbers.items[i]);
+		begun[number] = true;
+	}
+	return true;
+}
+
+static bool is_job(const struct record *record)
+{
+	static const char *const jobs[] = { "ask", "apply", "undo" };
+
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++)
+		if (strcmp(record_word(record, 1), jobs[i]) == 0)
+			return strcmp(record_word(record, 0), "work") == 0;
+	return false;
+}
+
+/* The plan's text is what follows the first record: it starts at a line's start. */
+static bool read_job(struct job *job, struct arena *arena, const struct message *message,
+		const struct record **work, struct error *error)
+{
+	const char *plan = strstr(message->text, "\nplan ");
+	struct records records;
+
+	if (!plan)
+		return fail(error, ERROR_INTERNAL, "a job without a plan");
+	if (!records_read(arena,
+			    arena_copy_bytes(arena, message->text,
+					    (size_t)(plan + 1 - message->text)),
+			    &records, error))
+		return fail_while(error, "job");
+	if (records.count != 1 || !is_job(records.items[0]))
+		return fail(error, ERROR_INTERNAL, "not a job");
+	if (!plan_read(arena, plan + 1, &job->plan, error))
+		return false;
+
+	*work = records.items[0];
+	job->contents = contents_new(&job->plan);
+	for (size_t i = 0; i < message->fd_count; i++)
+		if (!contents_add(job->contents, message->fds[i], error))
+			return false;
+	return true;
+}
+
+static bool refuse(struct job *job, bool undo, const struct error *error)
+{
+	autoarena struct arena *arena = arena_new();
+
+	return say(job,
+			       record_new(arena, "failed", "0", "0", error_kind_name(error->kind),
+					       error->text, undo ? "undo" : NULL, NULL)) &&
+			say_end(job, undo ? "stuck" : "failed");
+}
+
+bool job_take(int controller, struct message *message, struct web *web)
+{
+	static const char undo[] = "work undo";
+	autoarena struct arena *arena = arena_new();
+	struct job job = { .controller = controller, .web = web };
+	const struct record *work = NULL;
+	struct error error;
+	bool good, *begun = NULL;
+
+	good = read_job(&job, arena, message, &work, &error);
+	if (good) {
+		begun = arena_new_many(arena, bool, job.plan.count + 1);
+		good = read_begun(work, job.plan.count, begun, &error);
+	}
+	if (!good)
+		good = refuse(&job, strncmp(message->text, undo, strlen(undo)) == 0, &error);
+	else if (strcmp(record_word(work, 1), "ask") == 0)
+		good = ask(&job);
+	else if (strcmp(record_word(work, 1), "apply") == 0)
+		good = apply(&job, begun);
+	else
+		good = put_back(&job, begun);
+	contents_free(job.contents);
+	return good;
+}

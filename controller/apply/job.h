@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * A job: one request of the controller, worked off step by step (see protocol.h for what
+ * is said meanwhile).
+ *
+ *         job_take(controller, &message, web)      once for each message that arrives
+ *
+ * Each kind of step is one function here, in the file of that name. They are plain
+ * blocking code, may run in several threads at the same time, and allocate from the arena
+ * that they are given. `answer` collects the facts when the step is a question; otherwise
+ * it is NULL. An error's text says what went wrong, not which step it was.
+ */
+
+#include "controller/apply/contents.h"
+#include "controller/base/message.h"
+#include "controller/model/plan.h"
+
+struct web; /* connections that are kept between steps, see web.h */
+
+struct job {
+	int controller; /* the socket; used by job.c alone */
+	struct plan plan;
+	struct contents *contents;
+	struct web *web;
+};
+
+/* False: the controller is gone, or does not keep to the protocol; nothing more may be
+ * done. */
+bool job_take(int controller, struct message *message, struct web *web);
+
+bool look_take(struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error) must_check;
+bool file_take(struct job *job, struct arena *arena, const struct step *step,
+		struct error *error) must_check;
+bool file_put_back(struct arena *arena, const struct step *step, struct error *error) must_check;
+bool make_take(struct job *job, struct arena *arena, const struct step *step,
+		struct error *error) must_check;
+bool command_take(struct job *job, struct arena *arena, const struct step *step,
+		struct error *error) must_check;
+bool http_take(struct job *job, struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error) must_check;
+bool probe_take(struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error) must_check;

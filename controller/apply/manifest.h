@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * The manifest of a generation: what certdrop put there. It is the file ".manifest" in the
+ * generation's directory (a dot, because some products read every other file of a
+ * directory), made of one record, and holds no secret:
+ *
+ *         generation 5f0c8e21-1b2c
+ *                 credential 5f0c...
+ *                 layout 1b2c...
+ *                 file privkey.pem SHA-256 0640 0 107      digest, mode, user and group id
+ *
+ * Entries are compared by their description, one line that tells all that matters:
+ *
+ *         "file SHA-256 0640 0 107", "link TEXT", "directory", "special", "missing"
+ */
+
+#include <sys/types.h>
+
+#include "controller/base/arena.h"
+#include "controller/base/buffer.h"
+#include "controller/base/digest.h"
+#include "controller/model/record.h"
+
+enum { PUBLISHED_FILE_MAX = 4 << 20 };
+
+struct manifest_file {
+	const char *name;
+	struct digest digest;
+	mode_t mode;
+	uid_t owner;
+	gid_t group;
+};
+
+struct manifest {
+	const char *generation, *credential, *layout;
+	struct manifest_file *files;
+	size_t count;
+};
+
+/* Of the generation in the open `directory`. False when there is none, or a damaged one. */
+bool manifest_read(struct arena *arena, int directory, struct manifest *manifest);
+
+void manifest_print(const struct manifest *manifest, struct buffer *text);
+
+const struct manifest_file *manifest_find(const struct manifest *manifest, const char *name);
+
+/* The same files with the same digests, modes and owners, and the same origin? */
+bool manifest_equal(const struct manifest *a, const struct manifest *b);
+
+/* What is at `name` below the open `directory`, without following a link. */
+const char *entry_describe(struct arena *arena, int directory, const char *name);
+
+/* What the manifest says is there; "missing" when it does not have the file (NULL). */
+const char *entry_expected(struct arena *arena, const struct manifest_file *file);
+
+/* A sentence for each deviation from the manifest in the open `directory`, as `differs`
+ * fields of `record` (NULL: only whether there is one). True: no deviation. */
+bool manifest_holds(struct arena *arena, const struct manifest *manifest, int directory,
+		struct record *record);
+
+extern const char manifest_name[];

@@ -1,0 +1,85 @@
+#define _GNU_SOURCE
+#include "controller/apply/scrub.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { SHORTEST_LINE = 4, BASE64_RUN = 60 };
+
+static void cover_each(struct buffer *text, const char *secret, size_t length)
+{
+	char *at = text->bytes;
+	char *const end = text->bytes + text->length;
+
+	while ((at = memmem(at, (size_t)(end - at), secret, length))) {
+		memset(at, '*', length);
+		at += length;
+	}
+}
+
+void scrub_lines(struct buffer *text, const char *secret, size_t length)
+{
+	size_t line;
+
+	if (text->length == 0)
+		return;
+	for (size_t at = 0; at < length; at += line + 1) {
+		const char *end = memchr(secret + at, '\n', length - at);
+
+		line = end ? (size_t)(end - secret) - at : length - at;
+		if (line >= SHORTEST_LINE && strncmp(secret + at, "-----", 5) != 0)
+			cover_each(text, secret + at, line);
+	}
+}
+
+/* The blank after the label's words keeps "BEGIN PUBLIC KEY" and certificates visible. */
+static void cover_private_keys(struct buffer *text)
+{
+	static const char begin[] = "-----BEGIN ", label[] = "PRIVATE KEY", end[] = "-----END ";
+	char *at = text->bytes;
+
+	while ((at = strstr(at, begin))) {
+		char *line_end = at + strcspn(at, "\r\n");
+		const char *found = memmem(at, (size_t)(line_end - at), label, strlen(label));
+		const char *stop = strstr(at, end);
+		const size_t length = stop ? (size_t)(stop - at) : strlen(at);
+
+		if (found)
+			memset(at, '*', length);
+		at += found ? length : strlen(begin);
+	}
+}
+
+static bool is_base64(char c)
+{
+	return isalnum((unsigned char)c) || c == '+' || c == '/' || c == '=' || c == '-' ||
+			c == '_';
+}
+
+static void cover_base64(struct buffer *text)
+{
+	for (size_t i = 0; i < text->length;) {
+		size_t run = 0;
+		bool hex = true;
+
+		for (; i + run < text->length && is_base64(text->bytes[i + run]); run++)
+			hex = hex && isxdigit((unsigned char)text->bytes[i + run]);
+		if (run >= BASE64_RUN && !hex)
+			memset(text->bytes + i, '*', run);
+		i += run + 1;
+	}
+}
+
+void scrub_foreign(struct buffer *text)
+{
+	if (text->length == 0)
+		return;
+	for (size_t i = 0; i < text->length; i++) {
+		const unsigned char c = (unsigned char)text->bytes[i];
+
+		if ((c < ' ' && c != '\n' && c != '\r' && c != '\t') || c == 0x7F)
+			text->bytes[i] = '?';
+	}
+	cover_private_keys(text);
+	cover_base64(text);
+}

@@ -1,0 +1,230 @@
+/* Running a tool: who it runs as, what it gets, and what its end means. The running itself
+ * is in process.c. */
+#define _GNU_SOURCE
+#include <assert.h>
+#include <errno.h>
+#include <grp.h>
+#include <openssl/crypto.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "controller/apply/clock.h"
+#include "controller/apply/job.h"
+#include "controller/apply/process.h"
+
+enum { LOOKUP_SIZE = 16 * 1024, GROUPS_MAX = 256, QUOTED_MAX = 240 };
+
+static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct command {
+	struct arena *arena;
+	struct contents *contents;
+	const struct command_step *step;
+	struct process process;
+	const char *home;
+	int *fds; /* of the contents that it is given */
+	size_t fd_count;
+};
+
+/* ---- who ---- */
+
+static bool find_user(struct command *c, struct error *error)
+{
+	struct process_user *user = &c->process.user;
+	char memory[LOOKUP_SIZE];
+	struct passwd entry, *found = NULL;
+
+	if (c->step->user)
+		(void)getpwnam_r(c->step->user, &entry, memory, sizeof(memory), &found);
+	else
+		(void)getpwuid_r(geteuid(), &entry, memory, sizeof(memory), &found);
+	if (!found && c->step->user)
+		return fail(error, ERROR_CONFIG, "there is no user \"%s\"", c->step->user);
+	c->home = found ? arena_copy(c->arena, found->pw_dir) : "/";
+	if (!c->step->user || found->pw_uid == geteuid())
+		return true;
+	if (geteuid() != 0)
+		return fail(error, ERROR_CONFIG,
+				"running as user \"%s\" needs certdrop-apply to run as root",
+				c->step->user);
+	*user = (struct process_user){
+		.other = true,
+		.uid = found->pw_uid,
+		.gid = found->pw_gid,
+		.groups = arena_new_many(c->arena, gid_t, GROUPS_MAX),
+		.group_count = GROUPS_MAX,
+	};
+	if (getgrouplist(c->step->user, found->pw_gid, user->groups, &user->group_count) < 0)
+		return fail(error, ERROR_CONFIG, "user \"%s\" is in more than %d groups",
+				c->step->user, GROUPS_MAX);
+	return true;
+}
+
+/* ---- what ---- */
+
+static bool find_program(struct command *c, struct error *error)
+{
+	const char *name = c->step->argv.items[0];
+	const char *at = search_path;
+
+	c->process.program = name;
+	while (!strchr(name, '/') && *at) {
+		const size_t length = strcspn(at, ":");
+
+		c->process.program = arena_printf(c->arena, "%.*s/%s", (int)length, at, name);
+		if (access(c->process.program, X_OK) == 0)
+			return true;
+		at += length;
+		at += *at == ':';
+		if (!*at)
+			return fail(error, ERROR_CONFIG, "there is no command \"%s\" in %s", name,
+					search_path);
+	}
+	return true;
+}
+
+/* A memory file that the child inherits; what it is called there. */
+static const char *hand_over(
+		struct command *c, const char *name, size_t length, struct error *error)
+{
+	const char *wanted = arena_copy_bytes(c->arena, name, length);
+	struct content content;
+	int fd;
+
+	if (!contents_get(c->contents, wanted, &content, error) ||
+			!memfd_of("certdrop", content.bytes, content.length, &fd, error))
+		return NULL;
+	c->fds[c->fd_count++] = fd;
+	return arena_printf(c->arena, "/dev/fd/%d", fd);
+}
+
+static bool fill_arguments(struct command *c, struct error *error)
+{
+	static const char mark[] = "{fd:";
+	const struct words given = c->step->argv;
+	char **argv = arena_new_many(c->arena, char *, given.count + 1);
+
+	c->fds = arena_new_many(c->arena, int, given.count + 1);
+	for (size_t i = 0; i < given.count; i++) {
+		const char *argument = given.items[i];
+		const size_t length = strlen(argument);
+
+		if (strncmp(argument, mark, strlen(mark)) == 0 && argument[length - 1] == '}')
+			argument = hand_over(c, argument + strlen(mark), length - strlen(mark) - 1,
+					error);
+		if (!argument)
+			return false;
+		argv[i] = arena_copy(c->arena, argument);
+	}
+	c->process.argv = argv;
+	c->process.fds = c->fds;
+	c->process.fd_count = c->fd_count;
+	return true;
+}
+
+static bool fill_environment(struct command *c, struct error *error)
+{
+	const struct rows *more = &c->step->environment;
+	char **environment = arena_new_many(c->arena, char *, more->count + 4);
+	size_t count = 0;
+
+	environment[count++] = arena_printf(c->arena, "PATH=%s", search_path);
+	environment[count++] = arena_copy(c->arena, "LANG=C");
+	environment[count++] = arena_printf(c->arena, "HOME=%s", c->home);
+	for (size_t i = 0; i < more->count; i++) {
+		if (more->items[i].count != 2)
+			return fail(error, ERROR_INTERNAL, "an environment entry without a value");
+		environment[count++] = arena_printf(c->arena, "%s=%s", more->items[i].items[0],
+				more->items[i].items[1]);
+	}
+	c->process.environment = environment;
+	return true;
+}
+
+/* ---- how it ended ---- */
+
+/* The end of what it said, in one line, fit to be shown. */
+static const char *quoted(struct command *c, const struct process_end *end)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	const char *start;
+
+	buffer_append(&text, end->output, end->length);
+	contents_hide(c->contents, &text);
+	while (text.length > 0 && strchr("\r\n\t ", text.bytes[text.length - 1]))
+		text.bytes[--text.length] = '\0';
+	for (size_t i = 0; i < text.length; i++)
+		if (strchr("\r\n\t", text.bytes[i]))
+			text.bytes[i] = ' ';
+	start = buffer_text(&text);
+	if (text.length > QUOTED_MAX)
+		start += text.length - QUOTED_MAX;
+	while (((unsigned char)*start & 0xC0) == 0x80)
+		start++;
+	return *start ? arena_printf(c->arena, ": %s", start) : "";
+}
+
+static bool is_good_exit(const struct command *c, int code)
+{
+	if (c->step->exit.count == 0)
+		return code == 0;
+	return words_contain(c->step->exit, arena_printf(c->arena, "%d", code));
+}
+
+/* Output that is not text is searched up to its first NUL. */
+static bool contains_any(const struct process_end *end, struct words texts)
+{
+	for (size_t i = 0; i < texts.count; i++)
+		if (strstr(end->output, texts.items[i]))
+			return true;
+	return false;
+}
+
+static bool judge(struct command *c, const struct process_end *end, struct error *error)
+{
+	const char *name = c->step->argv.items[0];
+
+	if (end->killed)
+		return fail(error, ERROR_RETRY,
+				"%s did not end in time and was killed: what it did is unknown%s",
+				name, quoted(c, end));
+	if (WIFSIGNALED(end->status))
+		return fail(error, ERROR_RETRY, "%s was ended by signal %d%s", name,
+				WTERMSIG(end->status), quoted(c, end));
+	if (!is_good_exit(c, WEXITSTATUS(end->status)))
+		return fail(error, ERROR_RETRY, "%s ended with exit code %d%s", name,
+				WEXITSTATUS(end->status), quoted(c, end));
+	if (contains_any(end, c->step->refuse))
+		return fail(error, ERROR_RETRY, "%s reports a failure%s", name, quoted(c, end));
+	if (c->step->expect.count > 0 && !contains_any(end, c->step->expect))
+		return fail(error, ERROR_RETRY, "%s does not report success%s", name,
+				quoted(c, end));
+	return true;
+}
+
+static bool run(struct command *c, long long deadline, struct error *error)
+{
+	autodone(process_end) struct process_end end = { 0 };
+
+	return process_run(&c->process, deadline, &end, error) && judge(c, &end, error);
+}
+
+bool command_take(
+		struct job *job, struct arena *arena, const struct step *step, struct error *error)
+{
+	const long long deadline = step_deadline(step);
+	struct command_step read;
+	struct command c = { .arena = arena, .contents = job->contents, .step = &read };
+	bool good;
+
+	command_step_read(arena, step, &read);
+	if (read.argv.count == 0 || !*read.argv.items[0])
+		return fail(error, ERROR_INTERNAL, "a command step without a command");
+	c.process.directory = read.directory ? read.directory : "/";
+	good = find_user(&c, error) && find_program(&c, error) && fill_arguments(&c, error) &&
+			fill_environment(&c, error) && run(&c, deadline, error);
+	for (size_t i = 0; i < c.fd_count; i++)
+		owned_close(&c.fds[i]);
+	return good;
+}

@@ -1,0 +1,211 @@
+/* Probing: a completed handshake with every address behind a name. As a question, each is
+ * asked once. As a step, each is asked until it served the expected certificate as often
+ * as was said, in a row: after a reload old workers answer for a while. */
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/apply/clock.h"
+#include "controller/apply/job.h"
+#include "controller/apply/tls.h"
+
+enum { FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250 };
+
+struct probe {
+	struct arena *arena;
+	const struct probe_step *step;
+	struct tls_peer peer;
+	long long deadline;
+};
+
+static void addrinfo_done(struct addrinfo **list)
+{
+	if (*list)
+		freeaddrinfo(*list);
+}
+
+/* "host:port" or "[address]:port" in two. */
+static bool split(struct arena *arena, const char *address, const char **host, const char **port,
+		struct error *error)
+{
+	const char *colon = address ? strrchr(address, ':') : NULL;
+	size_t length;
+
+	if (!colon || colon == address || !colon[1])
+		return fail(error, ERROR_CONFIG, "\"%s\" is not host:port", address ? address : "");
+	length = (size_t)(colon - address);
+	*port = colon + 1;
+	if (address[0] == '[' && address[length - 1] == ']')
+		*host = arena_copy_bytes(arena, address + 1, length - 2);
+	else
+		*host = arena_copy_bytes(arena, address, length);
+	return true;
+}
+
+static bool is_address(const char *host)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST };
+	autodone(addrinfo) struct addrinfo *list = NULL;
+
+	return getaddrinfo(host, NULL, &hints, &list) == 0;
+}
+
+static bool resolve(struct probe *probe, struct addrinfo **list, struct error *error)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const char *host = NULL, *port = NULL;
+	int result;
+
+	if (!split(probe->arena, probe->step->address, &host, &port, error))
+		return false;
+	result = getaddrinfo(host, port, &hints, list);
+	if (result != 0)
+		return fail(error, ERROR_RETRY, "%s: %s", host, gai_strerror(result));
+	probe->peer.server_name = probe->step->server_name;
+	if (!probe->peer.server_name && !is_address(host))
+		probe->peer.server_name = host;
+	return true;
+}
+
+static const char *address_text(struct arena *arena, const struct addrinfo *address)
+{
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof(host), port,
+			    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return "?";
+	return arena_printf(arena, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static bool shake(struct probe *probe, const struct addrinfo *address, struct tls_result *result,
+		struct error *error)
+{
+	probe->peer.address = address->ai_addr;
+	probe->peer.address_size = address->ai_addrlen;
+	return tls_handshake(&probe->peer, probe->deadline, result, error);
+}
+
+/* ---- as a question ---- */
+
+static void add_failed(struct probe *probe, struct record *answer, const char *address,
+		const struct error *why)
+{
+	const char *items[] = { address, why->text };
+
+	record_add(probe->arena, answer, "failed", (struct words){ .items = items, .count = 2 });
+}
+
+static void ask_address(struct probe *probe, const struct addrinfo *address, struct record *answer)
+{
+	const char *where = address_text(probe->arena, address);
+	struct tls_result result;
+	const char *items[3];
+	struct error error;
+
+	if (!shake(probe, address, &result, &error)) {
+		add_failed(probe, answer, where, &error);
+		return;
+	}
+	items[0] = where;
+	items[1] = result.served.fingerprint.hex;
+	items[2] = arena_printf(probe->arena, "%lld", result.served.not_after);
+	record_add(probe->arena, answer, "served", (struct words){ .items = items, .count = 3 });
+}
+
+/* ---- as a step ---- */
+
+static bool serves_expected(
+		struct probe *probe, const struct addrinfo *address, struct error *error)
+{
+	struct tls_result result;
+
+	if (!shake(probe, address, &result, error))
+		return false;
+	if (strcmp(result.served.fingerprint.hex, probe->step->expect) != 0)
+		return fail(error, ERROR_RETRY, "it serves %.16s instead of %.16s",
+				result.served.fingerprint.hex, probe->step->expect);
+	if (*result.refused)
+		return fail(error, ERROR_RETRY, "TLS handshake: %s", result.refused);
+	return true;
+}
+
+static bool wait_until_served(
+		struct probe *probe, const struct addrinfo *address, struct error *error)
+{
+	const long times = probe->step->times > 0 ? probe->step->times : 1;
+	int pause = FIRST_PAUSE_MS;
+	struct error last;
+
+	for (long seen = 0; seen < times;) {
+		if (serves_expected(probe, address, error)) {
+			seen++;
+			continue;
+		}
+		/* The deadline may cut an attempt short: the one before tells more. */
+		if (clock_left(probe->deadline) == 0) {
+			if (pause > FIRST_PAUSE_MS && strstr(error->text, "in time"))
+				*error = last;
+			return fail_while(error, "%s", address_text(probe->arena, address));
+		}
+		if (error->kind != ERROR_RETRY)
+			return false;
+		last = *error;
+		seen = 0;
+		clock_pause(pause, probe->deadline);
+		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+	}
+	return true;
+}
+
+static bool is_duplicate(const struct addrinfo *list, const struct addrinfo *address)
+{
+	for (; list != address; list = list->ai_next)
+		if (list->ai_addrlen == address->ai_addrlen &&
+				memcmp(list->ai_addr, address->ai_addr, list->ai_addrlen) == 0)
+			return true;
+	return false;
+}
+
+/* ---- both ---- */
+
+static bool read_protocol(struct probe *probe, struct error *error)
+{
+	const char *protocol = probe->step->protocol;
+
+	if (!protocol || strcmp(protocol, "tls") == 0)
+		return true;
+	probe->peer.postgresql = strcmp(protocol, "postgresql") == 0;
+	return probe->peer.postgresql ||
+			fail(error, ERROR_CONFIG, "unknown protocol \"%s\"", protocol);
+}
+
+bool probe_take(struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error)
+{
+	autodone(addrinfo) struct addrinfo *list = NULL;
+	struct probe_step read;
+	struct probe probe = { .arena = arena, .step = &read, .deadline = step_deadline(step) };
+
+	probe_step_read(arena, step, &read);
+	probe.peer.client_certificate = read.client_certificate;
+	probe.peer.client_key = read.client_key;
+	if (!read_protocol(&probe, error))
+		return false;
+	if (!answer && !read.expect)
+		return fail(error, ERROR_INTERNAL, "a probe without an expected fingerprint");
+	if (!resolve(&probe, &list, error)) {
+		if (answer)
+			add_failed(&probe, answer, read.address ? read.address : "", error);
+		return answer != NULL;
+	}
+	for (const struct addrinfo *a = list; a; a = a->ai_next) {
+		if (is_duplicate(list, a))
+			continue;
+		if (answer)
+			ask_address(&probe, a, answer);
+		else if (!wait_until_served(&probe, a, error))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,489 @@
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/unit/worker.h"
+
+/* A directory, an old and a new credential, and plans for /<directory>/web. */
+struct scene {
+	struct arena *arena;
+	char *directory;
+	const char *place;
+	struct pair old, new;
+};
+
+static int set_up(void **state)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	scene->arena = arena_new();
+	scene->directory = directory_new();
+	scene->place = arena_printf(scene->arena, "%s/web", scene->directory);
+	pair_make(&scene->old, "old.example");
+	pair_make(&scene->new, "new.example");
+	*state = scene;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	pair_done(&scene->old);
+	pair_done(&scene->new);
+	directory_gone(scene->directory);
+	arena_free(scene->arena);
+	free(scene);
+	return 0;
+}
+
+static const char *file_plan(struct scene *s, const struct pair *pair, const char *method,
+		const char *generation, const char *replaces, const char *more)
+{
+	return arena_printf(s->arena,
+			"plan web \"put it into service\"\n"
+			"\tcredential %s\n"
+			"change file \"publish\"\n"
+			"\tpublish %s\n"
+			"\tmethod %s\n"
+			"\tgeneration %s\n"
+			"\tlayout l1\n"
+			"\treplaces %s\n"
+			"\tfile cert.pem fullchain 0644 - -\n"
+			"\tfile key.pem key 0600 - -\n%s",
+			pair->digest.hex, s->place, method, generation, replaces, more);
+}
+
+static void take(struct scene *s, struct conversation *c, const char *plan, long away_at)
+{
+	struct pair *const pairs[] = { &s->old, &s->new, NULL };
+
+	converse(c, "work apply", plan, pairs, away_at);
+}
+
+static void expect_end(struct scene *s, const char *plan, const char *end)
+{
+	autodone(conversation) struct conversation c;
+
+	take(s, &c, plan, NEVER);
+	if (strcmp(c.end, end) != 0)
+		fail_msg("%s: %s", c.end, failure_in(&c));
+}
+
+static void expect_undone(struct scene *s, const char *plan, const char *begun)
+{
+	autodone(conversation) struct conversation c;
+
+	converse(&c, arena_printf(s->arena, "work undo\n\t%s", begun), plan, NULL, NEVER);
+	if (strcmp(c.end, "undone") != 0)
+		fail_msg("%s: %s", c.end, failure_in(&c));
+}
+
+/* The one field of the look's answer, copied; NULL when it is not there. */
+static const char *looked(struct scene *s, const char *method, const char *field)
+{
+	autodone(conversation) struct conversation c;
+	const char *plan = arena_printf(s->arena,
+			"plan web ask\n"
+			"ask look look\n"
+			"\tname files\n"
+			"\tpublish %s\n"
+			"\tmethod %s\n"
+			"\tfiles cert.pem key.pem\n",
+			s->place, method);
+	const struct record *record;
+
+	converse(&c, "work ask", plan, NULL, NEVER);
+	assert_string_equal(c.end, "asked");
+	record = records_find(&c.said, "answer", "files");
+	assert_non_null(record);
+	return arena_copy(s->arena, record_text(record, field));
+}
+
+static void assert_serves(struct scene *s, const struct pair *pair)
+{
+	autofree char *certificate = read_text(arena_printf(s->arena, "%s/cert.pem", s->place));
+	autofree char *key = read_text(arena_printf(s->arena, "%s/key.pem", s->place));
+
+	assert_non_null(certificate);
+	assert_non_null(key);
+	assert_string_equal(certificate, pair->certificate);
+	assert_string_equal(key, pair->key);
+}
+
+/* All there is about what a place holds, left-overs beside it included. */
+static const char *snapshot(struct scene *s)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	static const char *const names[] = { "", "/cert.pem", "/key.pem" };
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *path = arena_printf(s->arena, "%s%s", s->place, names[i]);
+		autofree char *content = read_text(path);
+		char link[4096] = "";
+		struct stat facts = { 0 };
+		const int found = lstat(path, &facts);
+
+		if (readlink(path, link, sizeof(link) - 1) < 0)
+			link[0] = '\0';
+		buffer_printf(&text, "%s: %d %o %u %u %s %s\n", names[i], found, facts.st_mode,
+				facts.st_uid, facts.st_gid, link, content ? content : "");
+	}
+	return arena_copy(s->arena, buffer_text(&text));
+}
+
+/* ---- what was there before: one state for each way to begin ---- */
+
+static const char *before_nothing(struct scene *s, const char *method)
+{
+	if (strcmp(method, "fixed") == 0)
+		assert_int_equal(mkdir(s->place, 0755), 0);
+	return "nothing";
+}
+
+static const char *before_ours(struct scene *s, const char *method)
+{
+	expect_end(s, file_plan(s, &s->old, method, "g-old", before_nothing(s, method), ""),
+			"applied");
+	assert_serves(s, &s->old);
+	return "g-old";
+}
+
+/* Somebody else's files: behind a link for "link", in a directory otherwise. */
+static const char *before_foreign(struct scene *s, const char *method)
+{
+	const char *there = strcmp(method, "link") == 0 ? arena_printf(s->arena, "%s.d", s->place)
+							: s->place;
+
+	assert_int_equal(mkdir(there, 0750), 0);
+	write_text(arena_printf(s->arena, "%s/cert.pem", there), s->old.certificate);
+	write_text(arena_printf(s->arena, "%s/key.pem", there), s->old.key);
+	if (there != s->place)
+		assert_int_equal(symlink(there, s->place), 0);
+	assert_string_equal(looked(s, method, "state"), "foreign");
+	return looked(s, method, "replaces");
+}
+
+/* Ours, but overwritten by hand since. */
+static const char *before_drifted(struct scene *s, const char *method)
+{
+	(void)before_ours(s, method);
+	write_text(arena_printf(s->arena, "%s/key.pem", s->place), "not a key\n");
+	assert_string_equal(looked(s, method, "state"), "published");
+	assert_string_equal(looked(s, method, "differs"), "key.pem: the content was changed");
+	return looked(s, method, "replaces");
+}
+
+static const struct {
+	const char *method, *generation;
+	const char *(*before)(struct scene *s, const char *method);
+} beginnings[] = {
+	{ "link", "g-new", before_nothing },
+	{ "link", "g-new", before_ours },
+	{ "link", "g-new", before_foreign },
+	{ "link", "g-old", before_drifted },
+	{ "exchange", "g-new", before_nothing },
+	{ "exchange", "g-new", before_ours },
+	{ "exchange", "g-new", before_foreign },
+	{ "exchange", "g-old", before_drifted },
+	{ "fixed", "g-new", before_nothing },
+	{ "fixed", "g-new", before_ours },
+	{ "fixed", "g-new", before_foreign },
+	{ "fixed", "g-old", before_drifted },
+};
+enum { BEGINNINGS = sizeof(beginnings) / sizeof(*beginnings) };
+
+/* ---- the claims ---- */
+
+static void whatever_was_there_is_replaced_and_put_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < BEGINNINGS; i++) {
+		const char *method = beginnings[i].method;
+		void *own = NULL;
+		struct scene *s;
+		const char *replaces, *plan, *was;
+
+		(void)set_up(&own);
+		s = own;
+		replaces = beginnings[i].before(s, method);
+		was = snapshot(s);
+		plan = file_plan(s, &s->new, method, beginnings[i].generation, replaces, "");
+
+		expect_end(s, plan, "applied");
+		assert_serves(s, &s->new);
+		assert_string_equal(looked(s, method, "state"), "published");
+		assert_string_equal(looked(s, method, "credential"), s->new.digest.hex);
+		assert_string_equal(looked(s, method, "leaf"), s->new.fingerprint.hex);
+		assert_null(looked(s, method, "differs"));
+
+		expect_undone(s, plan, "begun 0");
+		assert_string_equal(snapshot(s), was);
+		assert_string_equal(looked(s, method, "replaces"), replaces);
+		expect_undone(s, plan, "begun 0");
+		assert_string_equal(snapshot(s), was);
+
+		expect_end(s, plan, "applied");
+		assert_serves(s, &s->new);
+		(void)tear_down(&own);
+	}
+}
+
+static void a_controller_that_goes_away_leaves_what_can_be_put_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < BEGINNINGS; i++) {
+		for (long away = 0; away < 5; away++) {
+			const char *method = beginnings[i].method;
+			autodone(conversation) struct conversation c;
+			void *own = NULL;
+			struct scene *s;
+			const char *plan, *was, *replaces;
+
+			(void)set_up(&own);
+			s = own;
+			replaces = beginnings[i].before(s, method);
+			was = snapshot(s);
+			plan = file_plan(s, &s->new, method, beginnings[i].generation, replaces,
+					"change command fails\n\targv false\n");
+			take(s, &c, plan, away);
+			if (away == 0)
+				assert_string_equal(snapshot(s), was);
+			expect_undone(s, plan, begun_in(&c));
+			assert_string_equal(snapshot(s), was);
+			(void)tear_down(&own);
+		}
+	}
+}
+
+static void a_failure_after_it_puts_it_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < BEGINNINGS; i++) {
+		const char *method = beginnings[i].method;
+		void *own = NULL;
+		struct scene *s;
+		const char *replaces, *was;
+
+		(void)set_up(&own);
+		s = own;
+		replaces = beginnings[i].before(s, method);
+		was = snapshot(s);
+		expect_end(s,
+				file_plan(s, &s->new, method, beginnings[i].generation, replaces,
+						"change command fails\n\targv false\n"),
+				"undone");
+		assert_string_equal(snapshot(s), was);
+		(void)tear_down(&own);
+	}
+}
+
+static void what_is_not_what_was_seen_is_not_touched(void **state)
+{
+	static const char *const methods[] = { "link", "exchange", "fixed" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		autodone(conversation) struct conversation c;
+		void *own = NULL;
+		struct scene *s;
+		const char *was;
+
+		(void)set_up(&own);
+		s = own;
+		(void)before_ours(s, methods[i]);
+		was = snapshot(s);
+		take(s, &c, file_plan(s, &s->new, methods[i], "g-new", "nothing", ""), NEVER);
+		assert_string_equal(c.end, "undone");
+		assert_non_null(strstr(failure_in(&c), "was changed meanwhile"));
+		assert_string_equal(snapshot(s), was);
+		(void)tear_down(&own);
+	}
+}
+
+struct reader {
+	const char *place;
+	struct scene *scene;
+	atomic_bool stop;
+	atomic_long torn, whole;
+};
+
+/* As a product does: the directory once, then the files in it. */
+static void *read_over_and_over(void *argument)
+{
+	struct reader *r = argument;
+
+	while (!atomic_load(&r->stop)) {
+		autoclose int directory = open(r->place, O_PATH | O_DIRECTORY);
+		char certificate[8192] = "", key[8192] = "";
+		autoclose int one = openat(directory, "cert.pem", O_RDONLY);
+		autoclose int other = openat(directory, "key.pem", O_RDONLY);
+		const struct scene *s = r->scene;
+		bool is_old, is_new;
+
+		if (read(one, certificate, sizeof(certificate) - 1) < 0 ||
+				read(other, key, sizeof(key) - 1) < 0) {
+			atomic_fetch_add(&r->torn, 1);
+			continue;
+		}
+		is_old = strcmp(certificate, s->old.certificate) == 0 &&
+				strcmp(key, s->old.key) == 0;
+		is_new = strcmp(certificate, s->new.certificate) == 0 &&
+				strcmp(key, s->new.key) == 0;
+		atomic_fetch_add(is_old || is_new ? &r->whole : &r->torn, 1);
+	}
+	return NULL;
+}
+
+static void a_reader_never_sees_half_a_pair(void **state)
+{
+	static const char *const methods[] = { "link", "exchange" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct reader reader = { 0 };
+		pthread_t thread;
+		void *own = NULL;
+		struct scene *s;
+
+		(void)set_up(&own);
+		s = own;
+		(void)before_ours(s, methods[i]);
+		reader.place = s->place;
+		reader.scene = s;
+		assert_int_equal(pthread_create(&thread, NULL, read_over_and_over, &reader), 0);
+		for (int k = 0; k < 20; k++) {
+			const bool new = k % 2 == 0;
+
+			expect_end(s,
+					file_plan(s, new ? &s->new : &s->old, methods[i],
+							new ? "g-new" : "g-old",
+							new ? "g-old" : "g-new", ""),
+					"applied");
+		}
+		while (atomic_load(&reader.whole) < 100)
+			;
+		atomic_store(&reader.stop, true);
+		(void)pthread_join(thread, NULL);
+		assert_int_equal(atomic_load(&reader.torn), 0);
+		(void)tear_down(&own);
+	}
+}
+
+static void the_same_again_changes_nothing(void **state)
+{
+	static const char *const methods[] = { "link", "exchange", "fixed" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		void *own = NULL;
+		struct scene *s;
+		struct stat before, after;
+
+		(void)set_up(&own);
+		s = own;
+		(void)before_ours(s, methods[i]);
+		assert_int_equal(stat(arena_printf(s->arena, "%s/key.pem", s->place), &before), 0);
+		expect_end(s, file_plan(s, &s->old, methods[i], "g-old", "g-old", ""), "applied");
+		assert_int_equal(stat(arena_printf(s->arena, "%s/key.pem", s->place), &after), 0);
+		assert_int_equal(before.st_ino, after.st_ino);
+		(void)tear_down(&own);
+	}
+}
+
+static void modes_are_those_of_the_plan(void **state)
+{
+	struct scene *s = *state;
+	struct stat facts;
+
+	(void)before_ours(s, "link");
+	assert_int_equal(stat(arena_printf(s->arena, "%s/key.pem", s->place), &facts), 0);
+	assert_int_equal(facts.st_mode & 07777, 0600);
+	assert_int_equal(stat(arena_printf(s->arena, "%s/cert.pem", s->place), &facts), 0);
+	assert_int_equal(facts.st_mode & 07777, 0644);
+	assert_int_equal(chmod(arena_printf(s->arena, "%s/key.pem", s->place), 0644), 0);
+	assert_string_equal(looked(s, "link", "differs"), "key.pem has mode 0644 instead of 0600");
+	assert_int_equal(unlink(arena_printf(s->arena, "%s/key.pem", s->place)), 0);
+	assert_string_equal(looked(s, "link", "differs"), "key.pem: missing");
+}
+
+static void a_real_directory_is_not_replaced_by_a_link(void **state)
+{
+	struct scene *s = *state;
+	autodone(conversation) struct conversation c;
+	const char *replaces = before_foreign(s, "exchange");
+
+	assert_string_equal(looked(s, "link", "replaces"), replaces);
+	take(s, &c, file_plan(s, &s->new, "link", "g-new", replaces, ""), NEVER);
+	assert_string_equal(c.end, "undone");
+	assert_non_null(strstr(failure_in(&c), "use method \"exchange\""));
+	assert_serves(s, &s->old);
+}
+
+static void what_would_vanish_by_an_exchange_is_named(void **state)
+{
+	struct scene *s = *state;
+	autodone(conversation) struct conversation c;
+
+	(void)before_foreign(s, "exchange");
+	write_text(arena_printf(s->arena, "%s/dhparam.pem", s->place), "x");
+	take(s, &c,
+			file_plan(s, &s->new, "exchange", "g-new",
+					looked(s, "exchange", "replaces"), ""),
+			NEVER);
+	assert_string_equal(c.end, "undone");
+	assert_non_null(strstr(failure_in(&c), "also holds dhparam.pem"));
+}
+
+static bool is_stored(struct scene *s, const char *name)
+{
+	return access(arena_printf(s->arena, "%s/.web.certdrop/%s", s->directory, name), F_OK) == 0;
+}
+
+static void pruning_keeps_what_may_be_needed(void **state)
+{
+	struct scene *s = *state;
+	const char *prune = arena_printf(s->arena,
+			"plan web prune\n\tcredential %s\n\tpredecessor %s\n"
+			"finish file prune\n\tpublish %s\n\tmethod link\n\tkeep 1\n",
+			s->new.digest.hex, s->old.digest.hex, s->place);
+
+	(void)before_ours(s, "link");
+	expect_end(s, file_plan(s, &s->new, "link", "a", "g-old", ""), "applied");
+	expect_end(s, file_plan(s, &s->new, "link", "b", "a", ""), "applied");
+	expect_end(s, file_plan(s, &s->new, "link", "c", "b", ""), "applied");
+	expect_end(s, prune, "applied");
+	assert_true(is_stored(s, "c"));
+	assert_true(is_stored(s, "b"));
+	assert_false(is_stored(s, "a"));
+	assert_true(is_stored(s, "g-old"));
+	assert_serves(s, &s->new);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_was_there_is_replaced_and_put_back),
+		cmocka_unit_test(a_controller_that_goes_away_leaves_what_can_be_put_back),
+		cmocka_unit_test(a_failure_after_it_puts_it_back),
+		cmocka_unit_test(what_is_not_what_was_seen_is_not_touched),
+		cmocka_unit_test(a_reader_never_sees_half_a_pair),
+		cmocka_unit_test(the_same_again_changes_nothing),
+		cmocka_unit_test_setup_teardown(modes_are_those_of_the_plan, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+				a_real_directory_is_not_replaced_by_a_link, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+				what_would_vanish_by_an_exchange_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+				pruning_keeps_what_may_be_needed, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
