@@ -99,14 +99,24 @@ bool credential_read(struct arena *arena, const struct record *record,
 
 /* ---- the file ---- */
 
+/* The first mark at the start of a line: a subject in the facts may look like one too. */
+static const char *find_parts(const char *text)
+{
+	const char *at = text;
+
+	while ((at = strstr(at, part_mark)) && (at == text || at[-1] != '\n'))
+		at++;
+	return at;
+}
+
 bool credential_file_read(struct arena *arena, const char *text, struct credential *credential,
 		const char **parts, struct error *error)
 {
-	const char *start = strstr(text, part_mark);
+	const char *start = find_parts(text);
 	struct credential found;
 	struct records facts;
 
-	if (!start || start == text || start[-1] != '\n')
+	if (!start)
 		return fail(error, ERROR_INTERNAL, "not a credential file");
 	if (!records_read(arena, arena_copy_bytes(arena, text, (size_t)(start - text)), &facts,
 			    error))

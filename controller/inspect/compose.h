@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * The credential file (model/credential.h): a candidate, written down in the one way that
+ * a set of leaf, chain, key and whatever else can be written.
+ *
+ * Chains leave their root out unless `with_root`. Authorities (part ca) and revocation
+ * lists stand in the order of their fingerprints, each once. EC keys carry their public
+ * key, uncompressed.
+ */
+
+#include "controller/base/secret.h"
+#include "controller/inspect/pair.h"
+#include "controller/model/credential.h"
+
+struct composition {
+	bool with_root, with_authorities, with_crls;
+	struct rows warnings;
+};
+
+/* `text` is the whole file, `facts` what stands at its head, in the arena. ERROR_INPUT:
+ * more than CREDENTIAL_FILE_MAX bytes. */
+bool compose(struct arena *arena, const struct candidate *candidate,
+		const struct composition *composition, struct credential *facts,
+		struct secret *text, struct error *error) must_check;

@@ -1,0 +1,333 @@
+#include "controller/inspect/inspect.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+#include "controller/inspect/compose.h"
+#include "controller/inspect/judge.h"
+#include "controller/inspect/pair.h"
+#include "controller/inspect/request.h"
+
+/* One request on its way to a reply. */
+struct inspection {
+	struct request request;
+	struct pairs pairs;
+	struct records credentials, missing, refused; /* of the reply */
+	struct inspect_reply *reply;
+};
+
+void inspect_reply_done(struct inspect_reply *reply)
+{
+	buffer_done(&reply->text);
+	for (size_t i = 0; i < reply->fd_count; i++)
+		owned_close(&reply->fds[i]);
+	*reply = (struct inspect_reply){ 0 };
+}
+
+static void inspection_done(struct inspection *inspection)
+{
+	request_done(&inspection->request);
+}
+
+static struct arena *arena_of(struct inspection *inspection)
+{
+	return inspection->request.findings.arena;
+}
+
+static void add_inputs(
+		struct inspection *inspection, struct record *record, unsigned long long files)
+{
+	const struct request *request = &inspection->request;
+
+	for (size_t i = 0; i < request->input_count; i++)
+		if (files & 1ULL << i)
+			record_add_text(arena_of(inspection), record, "input",
+					request->inputs[i].name);
+}
+
+static void tell(struct inspection *inspection, struct records *records, const char *word,
+		const char *sentence, unsigned long long files)
+{
+	struct record *record = record_new(arena_of(inspection), word, sentence, NULL);
+
+	add_inputs(inspection, record, files);
+	records_append(arena_of(inspection), records, record);
+}
+
+/* ---- credentials ---- */
+
+static unsigned long long files_of_pair(const struct pair *pair)
+{
+	unsigned long long files = pair->leaf->files | pair->key->files;
+
+	for (size_t i = 0; i < pair->chain.count; i++)
+		files |= pair->chain.links[i]->files;
+	return files;
+}
+
+static unsigned long long files_of(
+		const struct candidate *candidate, const struct composition *composition)
+{
+	const struct findings *drop = candidate->drop;
+	unsigned long long files = files_of_pair(candidate->server);
+
+	if (candidate->client)
+		files |= files_of_pair(candidate->client);
+	for (size_t i = 0; composition->with_crls && i < drop->crl_count; i++)
+		files |= drop->crls[i]->files;
+	for (size_t i = 0; composition->with_authorities && i < drop->certificate_count; i++)
+		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
+			files |= drop->certificates[i]->files;
+	return files;
+}
+
+static bool hand_over(struct inspection *inspection, const struct secret *text, struct error *error)
+{
+	struct inspect_reply *reply = inspection->reply;
+
+	if (!memfd_of("credential", text->bytes, text->length, &reply->fds[reply->fd_count], error))
+		return false;
+	reply->fd_count++;
+	return true;
+}
+
+static bool add_credential(struct inspection *inspection, const struct candidate *candidate,
+		const struct verdicts *verdicts, struct error *error)
+{
+	const struct records *rules = &inspection->request.records;
+	const struct composition composition = {
+		.with_root = strcmp(rules_chain(rules), "root") == 0,
+		.with_authorities = rules_want_part(rules, "ca"),
+		.with_crls = rules_want_part(rules, "crl"),
+		.warnings = verdicts->warnings,
+	};
+	const unsigned long long files = files_of(candidate, &composition);
+	autodone(secret) struct secret text = { 0 };
+	struct credential facts;
+	struct record *record;
+
+	if (!compose(arena_of(inspection), candidate, &composition, &facts, &text, error)) {
+		if (error->kind != ERROR_INPUT)
+			return false;
+		tell(inspection, &inspection->refused, "refused", error->text, files);
+		return true;
+	}
+	if (!hand_over(inspection, &text, error))
+		return false;
+	record = credential_record(arena_of(inspection), &facts);
+	add_inputs(inspection, record, files);
+	records_append(arena_of(inspection), &inspection->credentials, record);
+	return true;
+}
+
+static bool judge_candidate(struct inspection *inspection, const struct candidate *candidate,
+		struct error *error)
+{
+	struct verdicts verdicts;
+
+	switch (judge(arena_of(inspection), &inspection->request.records, candidate, &verdicts)) {
+	case JUDGED_GOOD:
+		return add_credential(inspection, candidate, &verdicts, error);
+	case JUDGED_MISSING:
+		tell(inspection, &inspection->missing, "missing", verdicts.sentence,
+				files_of_pair(candidate->server));
+		break;
+	case JUDGED_REFUSED:
+		tell(inspection, &inspection->refused, "refused", verdicts.sentence,
+				files_of_pair(candidate->server));
+		break;
+	}
+	return true;
+}
+
+static const struct pair *best_client(const struct pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		if (pairs->items[i].is_client && !pairs->items[i].wrong)
+			return &pairs->items[i];
+	return NULL;
+}
+
+static bool judge_pairs(struct inspection *inspection, struct error *error)
+{
+	const struct pairs *pairs = &inspection->pairs;
+	const struct pair *client = best_client(pairs);
+
+	for (size_t i = 0; i < pairs->count; i++) {
+		const struct candidate candidate = {
+			.server = &pairs->items[i],
+			.client = client,
+			.drop = &inspection->request.findings,
+			.has_authorities = inspection->request.has_authorities,
+		};
+
+		if (pairs->items[i].wrong)
+			tell(inspection, &inspection->refused, "refused", pairs->items[i].wrong,
+					files_of_pair(&pairs->items[i]));
+		else if (!pairs->items[i].is_client &&
+				inspection->reply->fd_count < INSPECT_CREDENTIALS_MAX &&
+				!judge_candidate(inspection, &candidate, error))
+			return false;
+	}
+	return true;
+}
+
+/* ---- what lacks its counterpart ---- */
+
+static bool waits_for_key(const struct certificate *certificate)
+{
+	return !certificate->authority && !certificate->has_key && !certificate->used;
+}
+
+/* The only place where the other half of a mismatch can be: one lonely key or leaf. */
+static const char *place_of_lonely_key(const struct findings *findings)
+{
+	const char *place = NULL;
+
+	for (size_t i = 0; i < findings->key_count; i++)
+		if (!findings->keys[i]->has_certificate)
+			place = findings->keys[i]->place;
+	return place;
+}
+
+static const char *place_of_lonely_leaf(const struct findings *findings)
+{
+	const char *place = NULL;
+
+	for (size_t i = 0; i < findings->certificate_count; i++)
+		if (waits_for_key(findings->certificates[i]))
+			place = findings->certificates[i]->place;
+	return place;
+}
+
+static void miss_keys(struct inspection *inspection)
+{
+	const struct findings *findings = &inspection->request.findings;
+	const char *other = place_of_lonely_key(findings);
+
+	for (size_t i = 0; i < findings->certificate_count; i++) {
+		const struct certificate *leaf = findings->certificates[i];
+		const char *sentence;
+
+		if (!waits_for_key(leaf))
+			continue;
+		if (other)
+			sentence = arena_printf(arena_of(inspection),
+					"the key for %s (%s): the key in %s is not the key of that "
+					"certificate",
+					leaf->subject, leaf->place, other);
+		else
+			sentence = arena_printf(
+					arena_of(inspection), "the key for %s", leaf->subject);
+		tell(inspection, &inspection->missing, "missing", sentence, leaf->files);
+	}
+}
+
+static void miss_certificates(struct inspection *inspection)
+{
+	const struct findings *findings = &inspection->request.findings;
+	const char *other = place_of_lonely_leaf(findings);
+
+	for (size_t i = 0; i < findings->key_count; i++) {
+		const struct key *key = findings->keys[i];
+		const char *sentence;
+
+		if (key->has_certificate)
+			continue;
+		if (other)
+			sentence = arena_printf(arena_of(inspection),
+					"the certificate for the key in %s: the one in %s has "
+					"another key",
+					key->place, other);
+		else
+			sentence = arena_printf(arena_of(inspection),
+					"the certificate for the key in %s", key->place);
+		tell(inspection, &inspection->missing, "missing", sentence, key->files);
+	}
+}
+
+static void miss_everything(struct inspection *inspection)
+{
+	const struct findings *findings = &inspection->request.findings;
+	const struct certificate *first;
+
+	if (findings->key_count > 0 || findings->certificate_count == 0 ||
+			place_of_lonely_leaf(findings))
+		return;
+	first = findings->certificates[0];
+	tell(inspection, &inspection->missing, "missing",
+			arena_printf(arena_of(inspection),
+					"a certificate and its key: there is only the authority %s",
+					first->subject),
+			first->files);
+}
+
+/* ---- the reply ---- */
+
+static const char *state_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_SOUND] = "sound",
+		[VERDICT_INCOMPLETE] = "incomplete",
+		[VERDICT_REFUSED] = "refused",
+		[VERDICT_IGNORED] = "ignored",
+	};
+
+	return names[verdict];
+}
+
+static void write_reply(struct inspection *inspection)
+{
+	const struct request *request = &inspection->request;
+	struct buffer *text = &inspection->reply->text;
+
+	for (size_t i = 0; i < request->input_count; i++) {
+		const struct input *input = &request->inputs[i];
+
+		record_print(record_new(arena_of(inspection), "file", input->name,
+					     state_name(input->verdict),
+					     input->verdict == VERDICT_SOUND ? "" : input->sentence,
+					     NULL),
+				text);
+	}
+	records_print(&inspection->credentials, text);
+	records_print(&inspection->missing, text);
+	records_print(&inspection->refused, text);
+}
+
+static bool find_pairs(struct inspection *inspection, struct error *error)
+{
+	struct request *request = &inspection->request;
+	const struct records *rules = &request->records;
+	const struct pair_search search = {
+		.drop = &request->findings,
+		.authorities = request->has_authorities ? &request->authorities : NULL,
+		.to_root = strcmp(rules_chain(rules), "root") == 0,
+		.with_clients = rules_want_part(rules, "client-leaf") ||
+				rules_want_part(rules, "client-key"),
+	};
+
+	pairs_find(&search, &inspection->pairs);
+	if (!judge_pairs(inspection, error))
+		return false;
+	miss_keys(inspection);
+	miss_certificates(inspection);
+	miss_everything(inspection);
+	return true;
+}
+
+bool inspect_request(
+		const struct message *request, struct inspect_reply *reply, struct error *error)
+{
+	autodone(inspection) struct inspection inspection = { .reply = reply };
+	bool good;
+
+	*reply = (struct inspect_reply){ 0 };
+	good = request_read(request, &inspection.request, error) && find_pairs(&inspection, error);
+	if (good)
+		write_reply(&inspection);
+	else
+		inspect_reply_done(reply);
+	ERR_clear_error();
+	return good;
+}

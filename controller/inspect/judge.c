@@ -1,0 +1,370 @@
+#include "controller/inspect/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "controller/inspect/printable.h"
+
+struct law {
+	enum rule_kind kind;
+	long min, max;
+	const char *says;
+	struct words words;
+};
+
+struct court {
+	struct arena *arena;
+	const struct candidate *candidate;
+	struct verdicts *verdicts;
+};
+
+/* ---- reading rules ---- */
+
+static bool is_rule(const struct record *record)
+{
+	return strcmp(record_word(record, 0), "rule") == 0;
+}
+
+/* rule KIND [MIN MAX] SAYS WORD... */
+static bool read_law(const struct record *record, struct law *law)
+{
+	size_t at = 2;
+
+	*law = (struct law){ 0 };
+	if (!rule_kind_read(record_word(record, 1), &law->kind))
+		return false;
+	if (rule_kind_has_limits(law->kind)) {
+		law->min = strtol(record_word(record, 2), NULL, 10);
+		law->max = strtol(record_word(record, 3), NULL, 10);
+		at = 4;
+	}
+	if (record->words.count <= at)
+		return false;
+	law->says = record->words.items[at];
+	law->words.items = record->words.items + at + 1;
+	law->words.count = record->words.count - at - 1;
+	return true;
+}
+
+bool rules_check(const struct records *request, struct error *error)
+{
+	struct law law;
+
+	for (size_t i = 0; i < request->count; i++)
+		if (is_rule(request->items[i]) && !read_law(request->items[i], &law))
+			return fail(error, ERROR_INTERNAL, "\"rule %s\" is not a rule",
+					record_word(request->items[i], 1));
+	return true;
+}
+
+bool rules_want_part(const struct records *request, const char *part)
+{
+	struct law law;
+
+	for (size_t i = 0; i < request->count; i++)
+		if (is_rule(request->items[i]) && read_law(request->items[i], &law) &&
+				law.kind == RULE_PARTS && words_contain(law.words, part))
+			return true;
+	return false;
+}
+
+const char *rules_chain(const struct records *request)
+{
+	struct law law;
+
+	for (size_t i = 0; i < request->count; i++)
+		if (is_rule(request->items[i]) && read_law(request->items[i], &law) &&
+				law.kind == RULE_CHAIN && law.words.count > 0)
+			return law.words.items[0];
+	return "any";
+}
+
+/* ---- sentences ---- */
+
+static enum judgement say(const struct court *court, enum judgement judgement, const char *text)
+{
+	court->verdicts->sentence = text;
+	return judgement;
+}
+
+static void warn(const struct court *court, const char *text)
+{
+	struct rows *rows = &court->verdicts->warnings;
+	struct words *items = arena_new_many(court->arena, struct words, rows->count + 1);
+	const char **word = arena_new_of(court->arena, const char *);
+
+	if (rows->count > 0)
+		memcpy(items, rows->items, rows->count * sizeof(*items));
+	*word = text;
+	items[rows->count] = (struct words){ .items = word, .count = 1 };
+	rows->items = items;
+	rows->count++;
+}
+
+static const char *list(struct arena *arena, struct words words)
+{
+	const char *text = "nothing";
+
+	for (size_t i = 0; i < words.count; i++)
+		text = i == 0 ? words.items[0]
+			      : arena_printf(arena, "%s, %s", text, words.items[i]);
+	return text;
+}
+
+static bool contains_anycase(struct words words, const char *word)
+{
+	for (size_t i = 0; i < words.count; i++)
+		if (strcasecmp(words.items[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* ---- one pair ---- */
+
+static enum judgement judge_bits(
+		const struct court *court, const struct law *law, const struct traits *traits)
+{
+	const char *allowed;
+
+	if (strncmp(traits->key_type, "RSA", 3) != 0 ||
+			(traits->bits >= law->min && (law->max == 0 || traits->bits <= law->max)))
+		return JUDGED_GOOD;
+	if (law->max == 0)
+		allowed = arena_printf(court->arena, "at least %ld", law->min);
+	else if (law->max == law->min)
+		allowed = arena_printf(court->arena, "only %ld", law->min);
+	else
+		allowed = arena_printf(court->arena, "%ld to %ld", law->min, law->max);
+	return say(court, JUDGED_REFUSED,
+			arena_printf(court->arena, "RSA key has %d bits; %s allow %s", traits->bits,
+					law->says, allowed));
+}
+
+static enum judgement judge_digest(
+		const struct court *court, const struct law *law, struct certificate *certificate)
+{
+	struct traits traits;
+	struct error error;
+
+	if (!certificate_public_key(certificate) ||
+			!traits_read(court->arena, certificate, &traits, &error) ||
+			!contains_anycase(law->words, traits.digest))
+		return JUDGED_GOOD;
+	return say(court, JUDGED_REFUSED,
+			arena_printf(court->arena,
+					"the certificate of %s is signed with %s; %s refuse %s",
+					certificate->subject, traits.digest, law->says,
+					list(court->arena, law->words)));
+}
+
+static enum judgement judge_digests(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	enum judgement judgement = judge_digest(court, law, pair->leaf);
+
+	for (size_t i = 0; i < pair->chain.count && judgement == JUDGED_GOOD; i++)
+		if (!chain_self_signed(pair->chain.links[i]))
+			judgement = judge_digest(court, law, pair->chain.links[i]);
+	return judgement;
+}
+
+static enum judgement judge_usages(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	for (size_t i = 0; i < law->words.count; i++)
+		if (!traits_allow(&pair->traits, law->words.items[i]))
+			return say(court, JUDGED_REFUSED,
+					arena_printf(court->arena,
+							"the certificate of %s may not be used for "
+							"%s; %s ask for %s",
+							pair->leaf->subject, law->words.items[i],
+							law->says, list(court->arena, law->words)));
+	return JUDGED_GOOD;
+}
+
+static enum judgement judge_names(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	for (size_t i = 0; i < law->words.count; i++)
+		if (!traits_cover(pair->leaf, &pair->traits, law->words.items[i]))
+			return say(court, JUDGED_REFUSED,
+					arena_printf(court->arena,
+							"the certificate of %s does not cover the "
+							"name %s; %s ask for it",
+							pair->leaf->subject, law->words.items[i],
+							law->says));
+	return JUDGED_GOOD;
+}
+
+static void judge_validity(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	const long long days = (pair->traits.not_after - pair->traits.not_before) / 86400;
+
+	if (days < law->min)
+		warn(court,
+				arena_printf(court->arena,
+						"the certificate of %s is valid for %lld days in "
+						"all; %s ask for %ld",
+						pair->leaf->subject, days, law->says, law->min));
+}
+
+static enum judgement judge_chain(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	const char *word = law->words.count > 0 ? law->words.items[0] : "any";
+	const struct chain *chain = &pair->chain;
+	const struct certificate *top =
+			chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
+	const bool wants_root = strcmp(word, "root") == 0;
+
+	if (strcmp(word, "any") == 0 || (chain->count == 0 && chain->rooted))
+		return JUDGED_GOOD;
+	if (chain->end == CHAIN_OPEN || (wants_root && !chain->rooted))
+		return say(court, JUDGED_MISSING,
+				arena_printf(court->arena, "the certificate of %s, which issued %s",
+						printable_name(court->arena,
+								X509_get_issuer_name(top->x509)),
+						top->subject));
+	if (chain->end == CHAIN_ROOT && court->candidate->has_authorities)
+		return say(court, JUDGED_REFUSED,
+				arena_printf(court->arena,
+						"the chain of %s ends at %s, which is not among the "
+						"known authorities; %s ask for a complete chain",
+						pair->leaf->subject, top->subject, law->says));
+	return JUDGED_GOOD;
+}
+
+static enum judgement refuse_unless(const struct court *court, bool good, const char *text)
+{
+	return good ? JUDGED_GOOD : say(court, JUDGED_REFUSED, text);
+}
+
+static enum judgement judge_pair(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	struct arena *arena = court->arena;
+	const struct traits *traits = &pair->traits;
+	const char *allowed = list(arena, law->words);
+
+	switch (law->kind) {
+	case RULE_KEY_TYPES:
+		return refuse_unless(court, contains_anycase(law->words, traits->key_type),
+				arena_printf(arena, "the key is %s; %s allow %s", traits->key,
+						law->says, allowed));
+	case RULE_RSA_BITS:
+		return judge_bits(court, law, traits);
+	case RULE_EC_CURVES:
+		return refuse_unless(court,
+				!traits->curve || contains_anycase(law->words, traits->curve),
+				arena_printf(arena, "the EC key is on %s; %s allow %s",
+						traits->curve ? traits->curve : "no curve",
+						law->says, allowed));
+	case RULE_SIGNATURES:
+		return judge_digests(court, law, pair);
+	case RULE_USAGES:
+		return pair->is_client ? JUDGED_GOOD : judge_usages(court, law, pair);
+	case RULE_NAMES:
+		return pair->is_client ? JUDGED_GOOD : judge_names(court, law, pair);
+	case RULE_CHAIN:
+		return judge_chain(court, law, pair);
+	case RULE_VALIDITY:
+		judge_validity(court, law, pair);
+		return JUDGED_GOOD;
+	case RULE_VERSION_3:
+		return refuse_unless(court, traits->version == 3,
+				arena_printf(arena,
+						"the certificate of %s is X.509 version %ld; %s "
+						"allow version 3 only",
+						pair->leaf->subject, traits->version, law->says));
+	case RULE_NOT_SELF_SIGNED:
+		return refuse_unless(court, !chain_self_signed(pair->leaf),
+				arena_printf(arena,
+						"the certificate of %s is self-signed, which %s do "
+						"not allow",
+						pair->leaf->subject, law->says));
+	case RULE_PARTS:
+		break;
+	}
+	return JUDGED_GOOD;
+}
+
+/* ---- the parts ---- */
+
+static bool has_authority(const struct findings *drop)
+{
+	for (size_t i = 0; i < drop->certificate_count; i++)
+		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
+			return true;
+	return false;
+}
+
+static enum judgement judge_part(const struct court *court, const char *part)
+{
+	const struct candidate *candidate = court->candidate;
+	const char *subject = candidate->server->leaf->subject;
+	const char *missing = NULL;
+
+	if (strcmp(part, "ca") == 0 && !has_authority(candidate->drop))
+		missing = "the certificate of the authority (CA)";
+	else if (strcmp(part, "crl") == 0 && candidate->drop->crl_count == 0)
+		missing = "the revocation list (CRL)";
+	else if (strncmp(part, "client-", 7) == 0 && !candidate->client)
+		missing = "the client certificate and its key";
+	else if (strcmp(part, "chain") == 0 && candidate->server->chain.count == 0 &&
+			!candidate->server->chain.rooted)
+		missing = "the certificate of the issuer";
+	return missing ? say(court, JUDGED_MISSING,
+					 arena_printf(court->arena, "%s that goes with %s", missing,
+							 subject))
+		       : JUDGED_GOOD;
+}
+
+static enum judgement judge_parts(const struct court *court, const struct law *law)
+{
+	enum judgement judgement = JUDGED_GOOD;
+
+	for (size_t i = 0; i < law->words.count && judgement == JUDGED_GOOD; i++)
+		judgement = judge_part(court, law->words.items[i]);
+	return judgement;
+}
+
+static enum judgement judge_one(const struct court *court, const struct law *law)
+{
+	enum judgement judgement;
+
+	if (law->kind == RULE_PARTS)
+		return judge_parts(court, law);
+	judgement = judge_pair(court, law, court->candidate->server);
+	if (judgement == JUDGED_GOOD && court->candidate->client)
+		judgement = judge_pair(court, law, court->candidate->client);
+	return judgement;
+}
+
+/* What is refused can never become good, so it is told before what is missing. */
+enum judgement judge(struct arena *arena, const struct records *rules,
+		const struct candidate *candidate, struct verdicts *verdicts)
+{
+	const struct court court = { arena, candidate, verdicts };
+	enum judgement worst = JUDGED_GOOD;
+	const char *missing = NULL;
+	struct law law;
+
+	*verdicts = (struct verdicts){ 0 };
+	for (size_t i = 0; i < rules->count; i++) {
+		enum judgement judgement;
+
+		if (!is_rule(rules->items[i]) || !read_law(rules->items[i], &law))
+			continue;
+		judgement = judge_one(&court, &law);
+		if (judgement == JUDGED_REFUSED)
+			return judgement;
+		if (judgement == JUDGED_MISSING && !missing) {
+			missing = verdicts->sentence;
+			worst = judgement;
+		}
+	}
+	verdicts->sentence = missing;
+	return worst;
+}

@@ -1,0 +1,106 @@
+#define _GNU_SOURCE
+#include "controller/inspect/pair.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "controller/inspect/proof.h"
+
+/* ---- server or client ---- */
+
+static bool named(const struct certificate *certificate, const char *word)
+{
+	const char *slash = strrchr(certificate->place, '/');
+	const char *name = slash ? slash + 1 : certificate->place;
+
+	return strcasestr(name, word) != NULL;
+}
+
+/* What the certificate may be used for decides; where it may be used for both, or says
+ * nothing, its file's name does. */
+static bool looks_like_client(const struct pair *pair)
+{
+	const bool server = traits_allow(&pair->traits, "serverAuth");
+	const bool client = traits_allow(&pair->traits, "clientAuth");
+
+	if (server != client)
+		return client;
+	return named(pair->leaf, "client") && !named(pair->leaf, "server");
+}
+
+/* ---- finding ---- */
+
+static void prove(const struct pair_search *search, struct pair *pair)
+{
+	struct arena *arena = search->drop->arena;
+	struct error error;
+
+	pair->arrived = pair->leaf->arrived > pair->key->arrived ? pair->leaf->arrived
+								 : pair->key->arrived;
+	if (!proof_of_possession(pair->key->pkey, certificate_public_key(pair->leaf)))
+		pair->wrong = arena_printf(arena,
+				"the private key in %s is damaged: a signature made with it does "
+				"not verify with the certificate of %s",
+				pair->key->place, pair->leaf->subject);
+	else if (!traits_read(arena, pair->leaf, &pair->traits, &error))
+		pair->wrong = arena_copy(arena, error.text);
+	ERR_clear_error();
+	if (pair->wrong)
+		return;
+	pair->is_client = search->with_clients && looks_like_client(pair);
+	chain_build(search->drop, search->authorities, pair->leaf, search->to_root, &pair->chain);
+	pair->leaf->used = true;
+	for (size_t i = 0; i < pair->chain.count; i++)
+		pair->chain.links[i]->used = true;
+}
+
+static void match(const struct pair_search *search, struct certificate *leaf, struct pairs *pairs)
+{
+	EVP_PKEY *public_key = certificate_public_key(leaf);
+
+	for (size_t i = 0; public_key && i < search->drop->key_count; i++) {
+		struct key *key = search->drop->keys[i];
+
+		if (EVP_PKEY_eq(key->pkey, public_key) != 1)
+			continue;
+		key->has_certificate = leaf->has_key = true;
+		if (pairs->count < PAIRS_MAX)
+			pairs->items[pairs->count++] = (struct pair){ .leaf = leaf, .key = key };
+	}
+}
+
+static int better_first(const void *left, const void *right)
+{
+	const struct pair *a = left, *b = right;
+
+	if (a->traits.not_before != b->traits.not_before)
+		return a->traits.not_before > b->traits.not_before ? -1 : 1;
+	if (a->arrived != b->arrived)
+		return a->arrived > b->arrived ? -1 : 1;
+	return strcmp(a->leaf->fingerprint.hex, b->leaf->fingerprint.hex);
+}
+
+static void keep_leaves(struct pairs *pairs)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!pairs->items[i].leaf->authority)
+			pairs->items[kept++] = pairs->items[i];
+	if (kept > 0)
+		pairs->count = kept;
+}
+
+void pairs_find(const struct pair_search *search, struct pairs *pairs)
+{
+	pairs->count = 0;
+	for (size_t i = 0; i < search->drop->certificate_count; i++)
+		match(search, search->drop->certificates[i], pairs);
+	keep_leaves(pairs);
+	for (size_t i = 0; i < pairs->count; i++)
+		prove(search, &pairs->items[i]);
+	if (pairs->count > 0)
+		qsort(pairs->items, pairs->count, sizeof(*pairs->items), better_first);
+}

@@ -1,0 +1,132 @@
+#include "controller/inspect/password.h"
+
+#include <limits.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+
+static long long count_of(const ASN1_INTEGER *number, long long otherwise)
+{
+	int64_t value;
+
+	if (!number)
+		return otherwise;
+	if (ASN1_INTEGER_get_int64(&value, number) != 1 || value < 0)
+		return LLONG_MAX;
+	return value;
+}
+
+static long long pbes1_cost(const ASN1_TYPE *parameter)
+{
+	PBEPARAM *read = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), parameter);
+	const long long cost = read ? count_of(read->iter, 1) : -1;
+
+	PBEPARAM_free(read);
+	return cost;
+}
+
+static long long scrypt_cost(const ASN1_TYPE *parameter)
+{
+	SCRYPT_PARAMS *read = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SCRYPT_PARAMS), parameter);
+	long long cost = -1;
+
+	if (read) {
+		const long long n = count_of(read->costParameter, 1);
+		const long long r = count_of(read->blockSize, 1);
+		const long long p = count_of(read->parallelizationParameter, 1);
+
+		if (__builtin_mul_overflow(n, r, &cost) || __builtin_mul_overflow(cost, p, &cost))
+			cost = LLONG_MAX;
+	}
+	SCRYPT_PARAMS_free(read);
+	return cost;
+}
+
+static long long pbkdf2_cost(const ASN1_TYPE *parameter)
+{
+	PBKDF2PARAM *read = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), parameter);
+	const long long cost = read ? count_of(read->iter, 1) : -1;
+
+	PBKDF2PARAM_free(read);
+	return cost;
+}
+
+static long long pbes2_cost(const ASN1_TYPE *parameter)
+{
+	PBE2PARAM *read = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), parameter);
+	long long cost = -1;
+
+	if (read) {
+		const int nid = OBJ_obj2nid(read->keyfunc->algorithm);
+
+		if (nid == NID_id_pbkdf2)
+			cost = pbkdf2_cost(read->keyfunc->parameter);
+		else if (nid == NID_id_scrypt)
+			cost = scrypt_cost(read->keyfunc->parameter);
+	}
+	PBE2PARAM_free(read);
+	return cost;
+}
+
+long long password_cost(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *object;
+	int type;
+	const void *value;
+	int nid;
+
+	X509_ALGOR_get0(&object, &type, &value, algorithm);
+	nid = OBJ_obj2nid(object);
+	if (nid == NID_pbes2)
+		return pbes2_cost(algorithm->parameter);
+	if (EVP_PBE_find(EVP_PBE_TYPE_OUTER, nid, NULL, NULL, NULL))
+		return pbes1_cost(algorithm->parameter);
+	return -1;
+}
+
+enum verdict password_declare(struct findings *findings, struct input *input, long long cost)
+{
+	if (cost < 0)
+		return conclude(findings, input, VERDICT_REFUSED,
+				"is encrypted in a way that is not known here");
+	if (cost > findings->derivations_max ||
+			input->derivations > findings->derivations_max - cost)
+		return conclude(findings, input, VERDICT_REFUSED,
+				"asks for %s%lld password iterations; at most %lld are allowed",
+				cost == LLONG_MAX ? "more than " : "",
+				cost == LLONG_MAX ? findings->derivations_max
+						  : input->derivations + cost,
+				findings->derivations_max);
+	input->derivations += cost;
+	return VERDICT_SOUND;
+}
+
+bool password_pay(struct findings *findings, long long cost)
+{
+	if (cost > findings->derivations_left)
+		return false;
+	findings->derivations_left -= cost;
+	return true;
+}
+
+bool password_next(const struct findings *findings, size_t index, const char **passphrase)
+{
+	const size_t given = findings->passphrases ? findings->passphrases->count : 0;
+
+	if (index < given)
+		*passphrase = findings->passphrases->lines[index];
+	else
+		*passphrase = index == given ? "" : NULL;
+	return index < given + 2;
+}
+
+enum verdict password_lacking(struct findings *findings, struct input *input, const char *what)
+{
+	const size_t given = findings->passphrases ? findings->passphrases->count : 0;
+
+	if (given == 0)
+		return conclude(findings, input, VERDICT_REFUSED,
+				"%s is encrypted, and no passphrase was given", what);
+	return conclude(findings, input, VERDICT_REFUSED, "%s is encrypted, and %s", what,
+			given == 1 ? "the passphrase given does not open it"
+				   : "none of the passphrases given opens it");
+}

@@ -1,0 +1,38 @@
+#include "controller/model/rule.h"
+
+#include <string.h>
+
+static const char *const kind_names[] = {
+	[RULE_KEY_TYPES] = "key-types",
+	[RULE_RSA_BITS] = "rsa-bits",
+	[RULE_EC_CURVES] = "ec-curves",
+	[RULE_SIGNATURES] = "signatures",
+	[RULE_USAGES] = "usages",
+	[RULE_NAMES] = "names",
+	[RULE_PARTS] = "parts",
+	[RULE_CHAIN] = "chain",
+	[RULE_VALIDITY] = "validity",
+	[RULE_VERSION_3] = "version-3",
+	[RULE_NOT_SELF_SIGNED] = "not-self-signed",
+};
+
+const char *rule_kind_name(enum rule_kind kind)
+{
+	return kind_names[kind];
+}
+
+bool rule_kind_read(const char *name, enum rule_kind *kind)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(*kind_names); i++) {
+		if (strcmp(kind_names[i], name) == 0) {
+			*kind = (enum rule_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool rule_kind_has_limits(enum rule_kind kind)
+{
+	return kind == RULE_RSA_BITS || kind == RULE_VALIDITY;
+}
