@@ -28,7 +28,8 @@ def setting(value):
 
 class Certdrop:
     def __init__(self, build, scratch):
-        self.program = build / "controller" / "certdrop" / "certdrop"
+        self.programs = build / "controller"
+        self.program = self.programs / "certdrop" / "certdrop"
         self.scratch = scratch
         self.configuration = scratch / "certdrop.conf"
         self.drops = scratch / "drop"
@@ -41,8 +42,10 @@ class Certdrop:
     # ---- configuration ----
 
     def configure(self, targets, **more):
-        settings = {"drop": self.drops, "state": self.state, "socket": self.socket, **more,
-                    "targets": targets}
+        settings = {"drop": self.drops, "state": self.state, "socket": self.socket,
+                    "inspect-program": self.programs / "inspect" / "certdrop-inspect",
+                    "apply-program": self.programs / "apply" / "certdrop-apply",
+                    **more, "targets": targets}
         self.drops.mkdir(exist_ok=True)
         for target in targets:
             if "source" not in target:
