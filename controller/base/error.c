@@ -26,7 +26,7 @@ static void drop_half_character(char *text)
 		text[start - 1] = '\0';
 }
 
-bool fail(struct error *error, enum error_kind kind, const char *format, ...)
+bool(fail)(struct error *error, enum error_kind kind, const char *format, ...)
 {
 	char text[ERROR_TEXT_SIZE];
 	va_list arguments;
@@ -42,7 +42,7 @@ bool fail(struct error *error, enum error_kind kind, const char *format, ...)
 	return false;
 }
 
-bool fail_while(struct error *error, const char *format, ...)
+bool(fail_while)(struct error *error, const char *format, ...)
 {
 	char doing[ERROR_TEXT_SIZE];
 	va_list arguments;

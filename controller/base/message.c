@@ -53,15 +53,15 @@ bool memfd_of(const char *name, const void *bytes, size_t length, int *fd, struc
 	return true;
 }
 
-static bool send_packet(int fd, char where, const char *text, size_t length, const int *fds,
-		size_t fd_count, struct error *error)
+static bool send_packet(int fd, char where, struct iovec text, const int *fds, size_t fd_count,
+		struct error *error)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (MESSAGE_FDS_MAX + 1))] = {
 		0
 	};
 	struct iovec parts[2] = {
 		{ .iov_base = &where, .iov_len = 1 },
-		{ .iov_base = (void *)(size_t)text, .iov_len = length },
+		text,
 	};
 	struct msghdr packet = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t sent;
@@ -88,18 +88,20 @@ bool message_send(int fd, const char *text, const int *fds, size_t fd_count, str
 {
 	const size_t length = strlen(text);
 	int all[MESSAGE_FDS_MAX + 1];
+	const struct iovec inside = { .iov_base = (void *)(size_t)text, .iov_len = length };
+	const struct iovec nothing = { .iov_base = NULL };
 	autoclose int body = -1;
 
 	assert(length <= MESSAGE_TEXT_MAX && fd_count <= MESSAGE_FDS_MAX);
 	if (length <= INLINE_MAX)
-		return send_packet(fd, TEXT_INLINE, text, length, fds, fd_count, error);
+		return send_packet(fd, TEXT_INLINE, inside, fds, fd_count, error);
 
 	if (!memfd_of("message", text, length, &body, error))
 		return false;
 	if (fd_count > 0)
 		memcpy(all, fds, sizeof(int) * fd_count);
 	all[fd_count] = body;
-	return send_packet(fd, TEXT_IN_MEMFD, "", 0, all, fd_count + 1, error);
+	return send_packet(fd, TEXT_IN_MEMFD, nothing, all, fd_count + 1, error);
 }
 
 /* All descriptors that came along; whatever does not fit into the message is closed. */

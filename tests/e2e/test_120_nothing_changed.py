@@ -1,0 +1,87 @@
+"""When nothing changed nothing happens: no step, no write."""
+import re
+import signal
+import subprocess
+
+from waiting import until
+
+WRITING = ("write,pwrite64,writev,pwritev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,"
+           "unlinkat,mkdir,mkdirat,ftruncate,fsync,fdatasync,fallocate,openat,openat2,open,creat,execve,connect")
+
+
+class Trace:
+    """strace on the service and all its children, for as long as the with-block lasts."""
+
+    def __init__(self, certdrop, path):
+        self.certdrop, self.path = certdrop, path
+
+    def __enter__(self):
+        attach = [f"-p{process}" for process in self.certdrop.processes()]
+        self.strace = subprocess.Popen(["strace", "-f", "-y", "-s", "0", "-o", self.path, "-e",
+                                        "trace=" + WRITING, *attach], stderr=subprocess.PIPE, text=True)
+        for _ in attach:
+            assert "attached" in self.strace.stderr.readline()
+        return self
+
+    def __exit__(self, *unused):
+        self.strace.send_signal(signal.SIGINT)
+        self.strace.communicate()
+
+    def calls(self):
+        return [line for line in self.path.read_text().splitlines() if "(" in line]
+
+
+def changes(calls, scratch, published):
+    """The calls that change a file of certdrop's or the product's, start a program, or talk to a server."""
+    ours = re.compile(f"{re.escape(str(scratch))}/(state|{published}|\\.{published}|drop/web/(\\.)?receipt)")
+    opened = re.compile(r"O_(WRONLY|RDWR|CREAT|TRUNC)")
+    found = []
+    for call in calls:
+        name = re.search(r"(\w+)\(", call).group(1)
+        if name in ("execve", "connect"):
+            found.append(call)
+        elif name in ("open", "openat", "openat2"):
+            found += [call] if ours.search(call) and opened.search(call) else []
+        elif ours.search(call) or "receipt" in call:
+            found.append(call)
+    return found
+
+
+def test_dropping_the_same_again(serving, scratch):
+    web, nginx, pair = serving
+    before = (web.drops / "web" / "receipt.json").read_bytes()
+    generation = nginx.published.readlink()
+    reloads = nginx.called("reload")
+    with Trace(web, scratch / "trace") as trace:
+        web.drop("web", {"fullchain.pem": pair.fullchain, "privkey.pem": pair.key})
+        until(lambda: web.dropped("web") == [], "what is in service already is taken away as well")
+        web.run("status", "--wait", "10")
+    calls = trace.calls()
+    assert any("unlink" in call for call in calls), "the trace has seen nothing"
+    assert changes(calls, scratch, "tls") == []
+    assert (web.drops / "web" / "receipt.json").read_bytes() == before
+    assert nginx.published.readlink() == generation and nginx.called("reload") == reloads
+
+
+def test_touching_a_file_that_is_refused(serving, authority, scratch):
+    web, nginx, _ = serving
+    expired = authority.issue("expired.example.com", starts_in_days=-30, days=10)
+    web.drop("web", {"expired.pem": expired.fullchain + expired.key})
+    web.until_state("web", "refused")
+    before = (web.drops / "web" / "receipt.json").read_bytes()
+    with Trace(web, scratch / "trace") as trace:
+        (web.drops / "web" / "expired.pem").touch()
+        until(lambda: any("expired.pem" in call for call in trace.calls()), "the touch was not seen", 90)
+        web.run("status")
+    assert changes(trace.calls(), scratch, "tls") == []
+    assert (web.drops / "web" / "receipt.json").read_bytes() == before
+
+
+def test_a_restart_changes_nothing(serving):
+    web, nginx, pair = serving
+    reloads, generation = nginx.called("reload"), nginx.published.readlink()
+    web.restart()
+    assert web.run("status", "--wait", "20").returncode == 0
+    assert nginx.called("reload") == reloads and nginx.published.readlink() == generation
+    assert nginx.served() == pair.fingerprint
+    assert web.run("plan").returncode == 0

@@ -1,0 +1,195 @@
+"""Bad input is refused or waited for with a reason, stays where it is, touches nothing and delays nothing."""
+import os
+import time
+
+import pytest
+
+from certificates import pkcs12_with_iterations, zip_of
+from waiting import PATIENCE
+
+MiB = 1 << 20
+
+
+def wrong_key(drop, pair, other):
+    (drop / "cert.pem").write_bytes(pair.fullchain)
+    (drop / "key.pem").write_bytes(other.key)
+    return ["cert.pem", "key.pem"]
+
+
+def expired(drop, pair, other):
+    (drop / "bad.pem").write_bytes(other.fullchain + other.key)
+    return ["bad.pem"]
+
+
+def truncated(drop, pair, other):
+    (drop / "bad.pem").write_bytes((pair.key + pair.fullchain)[:-200])
+    return ["bad.pem"]
+
+
+def truncated_der(drop, pair, other):
+    (drop / "bad.der").write_bytes(pair.leaf_der[:-20])
+    return ["bad.der"]
+
+
+def sixty_four_mebibytes(drop, pair, other):
+    with open(drop / "bad.pem", "wb") as large:
+        large.write(pair.fullchain + pair.key)
+        for _ in range(64):
+            large.write(b"#" * MiB)
+    return ["bad.pem"]
+
+
+def sixty_four_sparse_mebibytes(drop, pair, other):
+    (drop / "bad.pem").write_bytes(pair.fullchain + pair.key)
+    os.truncate(drop / "bad.pem", 64 * MiB)
+    return ["bad.pem"]
+
+
+def link_to_shadow(drop, pair, other):
+    (drop / "bad.pem").symlink_to("/etc/shadow")
+    return ["bad.pem"]
+
+
+def link_to_a_good_pair_outside(drop, pair, other):
+    outside = drop.parent.parent / "outside.pem"
+    outside.write_bytes(pair.fullchain + pair.key)
+    (drop / "bad.pem").symlink_to(outside)
+    return ["bad.pem"]
+
+
+def linked_directory(drop, pair, other):
+    outside = drop.parent.parent / "outside"
+    outside.mkdir()
+    (outside / "good.pem").write_bytes(pair.fullchain + pair.key)
+    (drop / "bad").symlink_to(outside)
+    return ["bad"]
+
+
+def fifo(drop, pair, other):
+    os.mkfifo(drop / "bad.pem")
+    return ["bad.pem"]
+
+
+def hard_link_to_a_foreign_file(drop, pair, other):
+    """As root the file is another user's; an ordinary user may only link to an own one."""
+    outside = drop.parent.parent / "outside.pem"
+    outside.write_bytes(pair.fullchain + pair.key)
+    outside.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(outside, 65534, 65534)
+    os.link(outside, drop / "bad.pem")
+    return ["bad.pem"]
+
+
+def zip_bomb(drop, pair, other):
+    (drop / "bad.zip").write_bytes(zip_of({"cert.pem": bytes(256 * MiB)}))
+    return ["bad.zip"]
+
+
+def zip_of_many(drop, pair, other):
+    (drop / "bad.zip").write_bytes(zip_of({f"{n}.pem": b"x" for n in range(5000)}))
+    return ["bad.zip"]
+
+
+def zip_that_climbs_out(drop, pair, other):
+    (drop / "bad.zip").write_bytes(zip_of({"../../../cert.pem": pair.fullchain, "key.pem": pair.key}))
+    return ["bad.zip"]
+
+
+def endless_pkcs12(drop, pair, other):
+    (drop / "bad.p12").write_bytes(pkcs12_with_iterations(pair.pkcs12(b"secret"), (1 << 31) - 1))
+    return ["bad.p12"]
+
+
+def noise(drop, pair, other):
+    (drop / "bad.pem").write_bytes(bytes(range(256)) * 40)
+    return ["bad.pem"]
+
+
+def damaged_key(drop, pair, other):
+    """A key whose public half still fits its certificate, with one byte of the secret changed."""
+    der = bytearray(pair.key_der)
+    der[40] ^= 1
+    (drop / "key.der").write_bytes(der)
+    (drop / "cert.pem").write_bytes(pair.fullchain)
+    return ["key.der", "cert.pem"]
+
+
+def name_with_terminal_escapes(drop, pair, other):
+    name = "bad\x1b[2J\n.pem"
+    (drop / name).write_bytes(other.fullchain + other.key)
+    return [name]
+
+
+INPUTS = [wrong_key, expired, truncated, truncated_der, sixty_four_mebibytes, sixty_four_sparse_mebibytes,
+          link_to_shadow, link_to_a_good_pair_outside, linked_directory, fifo, hard_link_to_a_foreign_file,
+          zip_bomb, zip_of_many, zip_that_climbs_out, endless_pkcs12, noise, damaged_key,
+          name_with_terminal_escapes]
+
+# What the reason has to speak of, in any wording.
+REASONS = {"wrong_key": "key", "expired": "expired", "truncated": "bad.pem", "sixty_four_mebibytes": "MiB",
+           "link_to_shadow": "link", "fifo": "regular file", "hard_link_to_a_foreign_file": "link",
+           "zip_bomb": "bad.zip", "endless_pkcs12": "iterations"}
+
+
+@pytest.mark.parametrize("make", INPUTS, ids=lambda make: make.__name__)
+def test_is_not_acted_on(serving, authority, make):
+    web, nginx, first = serving
+    drop = web.drops / "web"
+    pair = authority.issue("next.example.com")
+    other = authority.issue("other.example.com", starts_in_days=-40, days=10)
+    generation, calls = nginx.published.readlink(), nginx.called("test")
+
+    names = make(drop, pair, other)
+    receipt = web.until_state("web", "refused", "waiting", seconds=30)
+    assert REASONS.get(make.__name__, "").lower() in receipt["reason"].lower(), receipt["reason"]
+    assert "\x1b" not in receipt["reason"] + web.log() and "root:" not in receipt["reason"]
+    assert web.dropped("web") == sorted(names), "a refused file stays where it is"
+    assert nginx.published.readlink() == generation and nginx.called("test") == calls
+    assert nginx.served() == first.fingerprint
+
+    good = authority.issue("good.example.com")
+    start = time.monotonic()
+    web.drop("web", {"good.pem": good.fullchain + good.key})
+    web.until_in_service("web", good)
+    assert time.monotonic() - start < 5 * PATIENCE, "the next good drop was delayed"
+    assert nginx.served() == good.fingerprint
+    assert web.dropped("web") == sorted(names)
+
+
+def test_a_refused_file_that_is_removed_is_forgotten(serving, authority):
+    web, nginx, first = serving
+    bad = authority.issue("old.example.com", starts_in_days=-40, days=10)
+    web.drop("web", {"bad.pem": bad.fullchain + bad.key})
+    web.until_state("web", "refused")
+    (web.drops / "web" / "bad.pem").unlink()
+    web.until_state("web", "in-service")
+    assert web.run("status").returncode == 0
+
+
+def test_not_yet_valid_is_not_installed(serving, authority):
+    web, nginx, first = serving
+    early = authority.issue("early.example.com", starts_in_days=5)
+    web.drop("web", {"early.pem": early.fullchain + early.key})
+    receipt = web.until_state("web", "held", "waiting", "refused")
+    assert "valid" in receipt["reason"]
+    assert nginx.served() == first.fingerprint
+
+
+def test_a_downgrade_is_refused(serving, authority):
+    web, nginx, first = serving
+    shorter = authority.issue("first.example.com", starts_in_days=-3, days=20)
+    web.drop("web", {"shorter.pem": shorter.fullchain + shorter.key})
+    receipt = web.until_state("web", "refused", "held")
+    assert receipt["reason"]
+    assert nginx.served() == first.fingerprint
+
+
+def test_a_flood_of_bad_files_does_not_stop_a_good_one(serving, authority):
+    web, nginx, _ = serving
+    bad = authority.issue("bad.example.com", starts_in_days=-40, days=10)
+    web.drop("web", {f"bad-{n:03}.pem": bad.fullchain + f"# {n}\n".encode() for n in range(200)})
+    good = authority.issue("good.example.com")
+    web.drop("web", {"a-good.pem": good.fullchain + good.key})
+    web.until_in_service("web", good, seconds=60)
+    assert nginx.served() == good.fingerprint

@@ -1,0 +1,98 @@
+"""Killed, restarted, or robbed of its state: it finds its way back."""
+import shutil
+import subprocess
+
+from waiting import until
+
+
+def test_killed_while_idle(serving, authority):
+    web, nginx, first = serving
+    web.kill()
+    web.start()
+    assert web.run("status", "--wait", "20").returncode == 0
+    assert nginx.served() == first.fingerprint
+    second = authority.issue("second.example.com")
+    web.drop("web", {"all.pem": second.fullchain + second.key})
+    web.until_in_service("web", second)
+
+
+def test_a_drop_while_it_was_down(serving, authority):
+    web, nginx, first = serving
+    web.stop()
+    second = authority.issue("second.example.com")
+    web.drop("web", {"all.pem": second.fullchain + second.key})
+    web.start()
+    web.until_in_service("web", second)
+    assert nginx.served() == second.fingerprint
+
+
+def test_a_state_that_is_lost_is_built_anew(serving, authority):
+    web, nginx, first = serving
+    web.stop()
+    shutil.rmtree(web.state)
+    web.start()
+    web.run("status", "--wait", "3")
+    assert nginx.served() == first.fingerprint, "nothing is taken away for want of memory"
+    second = authority.issue("second.example.com")
+    web.drop("web", {"all.pem": second.fullchain + second.key})
+    web.until_in_service("web", second)
+
+
+def test_a_database_that_is_damaged_is_moved_aside(serving, authority):
+    web, nginx, first = serving
+    web.stop()
+    databases = [path for path in web.state.rglob("*") if path.is_file()
+                 and path.read_bytes()[:15] == b"SQLite format 3"]
+    assert databases
+    for database in databases:
+        database.write_bytes(b"\xff" * 8192)
+    web.start()
+    second = authority.issue("second.example.com")
+    web.drop("web", {"all.pem": second.fullchain + second.key})
+    web.until_in_service("web", second)
+    assert nginx.served() == second.fingerprint
+
+
+def test_children_that_are_killed_are_replaced(serving, authority):
+    web, nginx, first = serving
+    children = web.processes()[1:]
+    assert children, "workers are started ahead of need"
+    subprocess.run(["kill", "-9", *map(str, children)], check=True)
+    second = authority.issue("second.example.com")
+    web.drop("web", {"all.pem": second.fullchain + second.key})
+    web.until_in_service("web", second)
+    assert nginx.served() == second.fingerprint
+
+
+def test_no_key_in_the_state_is_readable_by_others(serving):
+    web, nginx, first = serving
+    for path in [web.state, *web.state.rglob("*")]:
+        assert path.is_socket() or path.is_symlink() or path.stat().st_mode & 0o077 == 0 or \
+            path.is_dir(), f"{path} is open to others"
+    key = first.key.split(b"\n")[1]
+    holders = [path for path in web.state.rglob("*") if path.is_file() and key in path.read_bytes()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holders)
+
+
+def test_nothing_secret_in_arguments_or_environment(serving):
+    web, nginx, first = serving
+    secret = first.key.split(b"\n")[1]
+    for process in web.processes():
+        for what in ("cmdline", "environ"):
+            with open(f"/proc/{process}/{what}", "rb") as text:
+                assert secret not in text.read()
+
+
+def test_it_ends_with_its_children(serving):
+    web, nginx, first = serving
+    processes = web.processes()
+    web.stop()
+    until(lambda: not any(alive(process) for process in processes), "a child is left behind")
+
+
+def alive(process):
+    try:
+        with open(f"/proc/{process}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
