@@ -1,0 +1,17 @@
+#pragma once
+
+/*
+ * Names of files in watched directories: which are left alone, and how one is shown.
+ */
+
+#include <stdbool.h>
+
+#include "controller/base/arena.h"
+
+/* Ours (receipt.json, whatever starts with a dot), and those that tools use for what is
+ * not finished: endings ~ .tmp .part .filepart .swp .crdownload. */
+bool filename_ignored(const char *name);
+
+/* Printable UTF-8: control characters, bytes that are no UTF-8, and the characters that
+ * turn the direction of writing are '?'. */
+const char *filename_shown(struct arena *arena, const char *name);
