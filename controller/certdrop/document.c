@@ -120,7 +120,7 @@ const char *expiry_warning(struct arena *arena, const char *subject, long long n
 		long long now, long long warning_ms)
 {
 	const long long left = not_after - now;
-	const long long days = left / (24 * 3600);
+	const long long days = left / (24LL * 3600);
 
 	if (left <= 0)
 		return arena_printf(

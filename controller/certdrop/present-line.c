@@ -229,7 +229,7 @@ void milliseconds_words(struct buffer *words, long long milliseconds)
 {
 	if (milliseconds < 1000)
 		buffer_printf(words, "%lld ms", milliseconds);
-	else if (milliseconds < 60 * 1000)
+	else if (milliseconds < 60000)
 		buffer_printf(words, "%lld.%lld s", milliseconds / 1000, milliseconds % 1000 / 100);
 	else
 		buffer_printf(words, "%lld min %lld s", milliseconds / 60000,

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "controller/certdrop/receipt.h"
 
 #include <assert.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controller/base/arena.h"
 #include "controller/base/file.h"
 #include "controller/base/owned.h"
 #include "controller/certdrop/document.h"
@@ -97,11 +97,12 @@ static size_t read_old(int directory, char *bytes, size_t size)
  * always of one length. */
 static bool is_there(int directory, const char *text)
 {
+	autoarena struct arena *arena = arena_new();
 	const char *mark = strstr(text, updated_mark);
 	const size_t length = strlen(text);
-	autofree char *old = malloc(length + 1);
+	char *old = arena_alloc(arena, length + 1);
 
-	assert(mark && old);
+	assert(mark);
 	return read_old(directory, old, length + 1) == length &&
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
 }
