@@ -8,7 +8,7 @@
 #include "controller/certdrop/config.h"
 #include "reconcilers/reconciler.h"
 
-/* CONF is the folder conf of the sources. */
+#define CONF SOURCE_ROOT "/conf"
 
 static struct config *load(const char *path)
 {

@@ -197,7 +197,8 @@ static void durations_are_printed_in_their_largest_unit(void **state)
 
 static void the_nearest_word_is_proposed_and_no_far_one(void **state)
 {
-	static const char *const words[] = { "reload", "restart", "publish", "name", "keep", NULL };
+	static const char *const words[] = { "reload", "restart", "publish", "name", "keep", "key",
+		NULL };
 
 	(void)state;
 	assert_string_equal(word_nearest(words, "relod"), "reload");
@@ -205,6 +206,7 @@ static void the_nearest_word_is_proposed_and_no_far_one(void **state)
 	assert_string_equal(word_nearest(words, "RELOAD"), "reload");
 	assert_string_equal(word_nearest(words, "pubish"), "publish");
 	assert_string_equal(word_nearest(words, "nmae"), "name");
+	assert_string_equal(word_nearest(words, "kye"), "key");
 	assert_null(word_nearest(words, "colour"));
 	assert_null(word_nearest(words, "x"));
 	assert_string_equal(option_nearest(target_options, "allow_downgrade"), "allow-downgrade");

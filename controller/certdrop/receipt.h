@@ -1,0 +1,57 @@
+#pragma once
+
+/*
+ * The receipt: the small file that tells, where a credential was dropped, what became of
+ * it. Scripts of those who drop rely on it; fields are added, never renamed:
+ *
+ *         {
+ *           "target": "web",
+ *           "state": "in-service",           see present.h for the states
+ *           "reason": "served at ...",       a sentence, or null
+ *           "fingerprint": "9f2c...",        of the leaf that it is about, or null
+ *           "subject": "CN=web.example",     or null
+ *           "not_after": "2027-...Z",        RFC 3339, or null
+ *           "inputs":   [ { "name": "web.pem", "sha256": "..." } ],
+ *           "steps":    [ { "text": "...", "result": "done", "milliseconds": 12 } ],
+ *           "warnings": [ "CN=web.example ends in 12 days, on ..." ],
+ *           "others":   [ "CN=old.example" ],   other complete credentials that lay there
+ *           "updated": "2026-...Z"
+ *         }
+ */
+
+#include <jansson.h>
+
+#include "controller/base/error.h"
+#include "controller/model/record.h"
+
+#define RECEIPT_NAME "receipt.json"
+
+struct receipt_input {
+	const char *name, *sha256;
+};
+
+struct receipt_step {
+	const char *text;
+	const char *result; /* "done", "failed", "put back", "not taken" */
+	long long milliseconds;
+};
+
+struct receipt {
+	const char *target, *state, *reason;
+	const char *fingerprint, *subject;
+	long long not_after; /* seconds; 0: unknown */
+	const struct receipt_input *inputs;
+	size_t input_count;
+	const struct receipt_step *steps;
+	size_t step_count;
+	struct words warnings, others;
+	long long updated; /* seconds */
+};
+
+/* A new reference. */
+json_t *receipt_json(const struct receipt *receipt);
+
+/* Puts it into the open `directory` as RECEIPT_NAME, mode 0644, replacing what has that
+ * name without following it. Writes nothing when the file there differs in `updated` only.
+ * ERROR_RETRY: it could not be written. */
+bool receipt_write(int directory, const struct receipt *receipt, struct error *error) must_check;
