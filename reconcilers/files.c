@@ -150,6 +150,10 @@ static const char *layout_of(struct arena *arena, const struct settings *setting
 {
 	const char *layout = setting_text(settings, "directory-mode");
 
+	if (wants_content(settings, "pkcs12"))
+		layout = arena_printf(arena, "%s %s %s", layout, setting_text(settings, "profile"),
+				setting_text(settings, "alias"));
+
 	for (size_t i = 0; i < setting_count(settings, "files"); i++) {
 		const struct settings *file = setting_item(settings, "files", i);
 		const char *owner = setting_text(file, "owner");

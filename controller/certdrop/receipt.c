@@ -70,10 +70,10 @@ json_t *receipt_json(const struct receipt *receipt)
 
 /* Reads at most `size` bytes of what has the receipt's name. Whoever drops files may have
  * put anything there: a link is not followed, a FIFO not waited for. */
-static size_t read_old(int directory, char *bytes, size_t size)
+static size_t read_old(int directory, const char *name, char *bytes, size_t size)
 {
-	autoclose int fd = openat(directory, RECEIPT_NAME,
-			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	autoclose int fd = openat(
+			directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 	size_t length = 0;
 
@@ -95,7 +95,7 @@ static size_t read_old(int directory, char *bytes, size_t size)
 /* Is the same receipt there, but for its time? The bytes are compared, so that no parser
  * ever sees what a stranger may have written; the time is all that follows the mark, and
  * always of one length. */
-static bool is_there(int directory, const char *text)
+static bool is_there(int directory, const char *name, const char *text)
 {
 	autoarena struct arena *arena = arena_new();
 	const char *mark = strstr(text, updated_mark);
@@ -103,11 +103,12 @@ static bool is_there(int directory, const char *text)
 	char *old = arena_alloc(arena, length + 1);
 
 	assert(mark);
-	return read_old(directory, old, length + 1) == length &&
+	return read_old(directory, name, old, length + 1) == length &&
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
 }
 
-bool receipt_write(int directory, const struct receipt *receipt, struct error *error)
+bool receipt_write(
+		int directory, const char *name, const struct receipt *receipt, struct error *error)
 {
 	json_t *json = receipt_json(receipt);
 	autofree char *text = json_dumps(json, JSON_INDENT(2));
@@ -116,7 +117,7 @@ bool receipt_write(int directory, const struct receipt *receipt, struct error *e
 	json_decref(json);
 	assert(text);
 	buffer_printf(&file, "%s\n", text);
-	if (is_there(directory, file.bytes))
+	if (is_there(directory, name, file.bytes))
 		return true;
-	return file_replace(directory, RECEIPT_NAME, file.bytes, file.length, 0644, error);
+	return file_replace(directory, name, file.bytes, file.length, 0644, error);
 }

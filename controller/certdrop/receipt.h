@@ -51,7 +51,8 @@ struct receipt {
 /* A new reference. */
 json_t *receipt_json(const struct receipt *receipt);
 
-/* Puts it into the open `directory` as RECEIPT_NAME, mode 0644, replacing what has that
+/* Puts it into the open `directory` as `name` (RECEIPT_NAME), mode 0644, replacing what has that
  * name without following it. Writes nothing when the file there differs in `updated` only.
  * ERROR_RETRY: it could not be written. */
-bool receipt_write(int directory, const struct receipt *receipt, struct error *error) must_check;
+bool receipt_write(int directory, const char *name, const struct receipt *receipt,
+		struct error *error) must_check;

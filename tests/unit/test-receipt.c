@@ -61,7 +61,7 @@ static void write_receipt(const struct receipt *receipt)
 {
 	struct error error;
 
-	if (!receipt_write(directory, receipt, &error))
+	if (!receipt_write(directory, RECEIPT_NAME, receipt, &error))
 		fail_msg("%s", error.text);
 }
 

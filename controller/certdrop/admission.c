@@ -1,0 +1,190 @@
+#include "controller/certdrop/admission.h"
+
+#include <string.h>
+
+#include "controller/certdrop/clock.h"
+
+static const char *written(struct arena *arena, long long seconds)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_write(seconds, text);
+	return arena_copy(arena, text);
+}
+
+/* ---- one candidate ---- */
+
+static const char *downgrade(struct arena *arena, const struct credential *c,
+		const struct admission_facts *facts)
+{
+	const struct credential *wanted = facts->wanted;
+
+	if (facts->allow_downgrade || !wanted)
+		return NULL;
+	if (words_contain(facts->served_before, c->digest))
+		return arena_printf(arena,
+				"%s (sha256 %.16s) was in service before and was replaced; set "
+				"allow-downgrade, or use certdrop rollback, to go back to it",
+				c->subject, c->fingerprint);
+	if (c->not_after < wanted->not_after && wanted->not_after > facts->now)
+		return arena_printf(arena,
+				"%s ends on %s, earlier than the one in service (%s); set allow-downgrade "
+				"to accept that",
+				c->subject, written(arena, c->not_after),
+				written(arena, wanted->not_after));
+	return NULL;
+}
+
+static void judge_dates(
+		struct arena *arena, const struct admission_facts *facts, struct admission *a)
+{
+	const struct credential *c = &a->credential;
+
+	if (!facts->clock_trusted) {
+		a->kind = ADMISSION_HOLD;
+		a->reason = arena_printf(arena,
+				"the clock says %s, which cannot be: %s waits until it is set",
+				written(arena, facts->now), c->subject);
+	} else if (c->not_after <= facts->now) {
+		a->kind = ADMISSION_REFUSE;
+		a->reason = arena_printf(arena, "%s expired on %s; drop one that is valid",
+				c->subject, written(arena, c->not_after));
+	} else if (c->not_before > facts->now) {
+		a->kind = ADMISSION_HOLD;
+		a->until = c->not_before;
+		a->reason = arena_printf(arena, "%s is valid from %s", c->subject,
+				written(arena, c->not_before));
+	}
+}
+
+static void judge(struct arena *arena, const struct admission_facts *facts, struct admission *a)
+{
+	const struct credential *c = &a->credential;
+	const char *reason;
+
+	a->kind = ADMISSION_TAKE;
+	if (facts->wanted && strcmp(facts->wanted->digest, c->digest) == 0) {
+		a->kind = ADMISSION_SAME;
+		return;
+	}
+	reason = facts->parked(facts->context, c->digest);
+	if (reason) {
+		a->kind = ADMISSION_PARKED;
+		a->reason = arena_printf(arena,
+				"%s was tried before and put back: %s; drop another one, or try this one "
+				"again with certdrop apply",
+				c->subject, reason);
+		return;
+	}
+	judge_dates(arena, facts, a);
+	if (a->kind != ADMISSION_TAKE)
+		return;
+	reason = downgrade(arena, c, facts);
+	if (reason) {
+		a->kind = ADMISSION_REFUSE;
+		a->reason = reason;
+	}
+}
+
+/* ---- all of them ---- */
+
+static struct words other_subjects(
+		struct arena *arena, const struct records *inspected, const struct record *chosen)
+{
+	struct words others = { .items = arena_new_many(
+						arena, const char *, inspected->count + 1) };
+
+	for (size_t i = 0; i < inspected->count; i++) {
+		const struct record *record = inspected->items[i];
+		const char *subject = record_text(record, "subject");
+
+		if (record != chosen && strcmp(record_word(record, 0), "credential") == 0 &&
+				subject)
+			others.items[others.count++] = subject;
+	}
+	return others;
+}
+
+/* The first that can be taken wins; otherwise the best one tells why not. */
+static bool choose(struct arena *arena, const struct records *inspected,
+		const struct admission_facts *facts, struct admission *chosen)
+{
+	bool found = false;
+	size_t index = 0;
+
+	for (size_t i = 0; i < inspected->count; i++) {
+		const struct record *record = inspected->items[i];
+		struct admission a = { .index = index };
+		struct error ignored;
+
+		if (strcmp(record_word(record, 0), "credential") != 0)
+			continue;
+		index++;
+		if (!credential_read(arena, record, &a.credential, &ignored))
+			continue;
+		a.inputs = record_rows(arena, record, "input");
+		judge(arena, facts, &a);
+		if (!found || a.kind == ADMISSION_TAKE) {
+			a.others = other_subjects(arena, inspected, record);
+			*chosen = a;
+			found = true;
+		}
+		/* What is in service is not replaced by what is worse than it. */
+		if (a.kind == ADMISSION_TAKE || a.kind == ADMISSION_SAME)
+			break;
+	}
+	return found;
+}
+
+/* The sentence, with the file's name in front unless it is told in it. */
+static const char *with_file(struct arena *arena, const char *file, const char *sentence)
+{
+	if (!file || !*file || strstr(sentence, file))
+		return sentence;
+	return arena_printf(arena, "%s: %s", file, sentence);
+}
+
+static const char *first_sentence(struct arena *arena, const struct records *inspected,
+		const char *word, const char *file_state)
+{
+	for (size_t i = 0; i < inspected->count; i++) {
+		const struct record *record = inspected->items[i];
+
+		if (strcmp(record_word(record, 0), word) != 0)
+			continue;
+		if (!file_state)
+			return with_file(arena, record_text(record, "input"),
+					record_word(record, 1));
+		if (strcmp(record_word(record, 2), file_state) == 0)
+			return with_file(arena, record_word(record, 1), record_word(record, 3));
+	}
+	return NULL;
+}
+
+static const char *first_missing(const struct records *inspected)
+{
+	const struct record *record = records_find(inspected, "missing", NULL);
+
+	return record ? record_word(record, 1) : NULL;
+}
+
+struct admission admission_decide(struct arena *arena, const struct records *inspected,
+		const struct admission_facts *facts)
+{
+	struct admission a = { .kind = ADMISSION_NOTHING };
+	const char *missing = first_missing(inspected);
+	const char *refused = first_sentence(arena, inspected, "refused", NULL);
+	const char *bad_file = first_sentence(arena, inspected, "file", "refused");
+	const char *growing = first_sentence(arena, inspected, "file", "incomplete");
+
+	if (choose(arena, inspected, facts, &a))
+		return a;
+	if (refused || bad_file) {
+		a.kind = ADMISSION_REFUSE;
+		a.reason = refused ? refused : bad_file;
+	} else if (growing || missing) {
+		a.kind = ADMISSION_WAIT;
+		a.reason = growing ? growing : missing;
+	}
+	return a;
+}

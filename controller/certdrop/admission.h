@@ -1,0 +1,49 @@
+#pragma once
+
+/*
+ * Admission: what to do with what certdrop-inspect found in a directory, for one target. Pure: it reads
+ * no clock and no file, so that every case is a unit test.
+ *
+ * Of the credentials that lie there the best comes first (latest notBefore, then latest arrival). A
+ * candidate is taken unless it is in service already, parked, expired, not yet valid, or a downgrade:
+ * a credential that ends earlier than the one in service, or that was in service before.
+ */
+
+#include "controller/base/arena.h"
+#include "controller/model/credential.h"
+#include "controller/model/record.h"
+
+enum admission_kind {
+	ADMISSION_NOTHING, /* nothing there concerns certificates */
+	ADMISSION_TAKE, /* `credential` is to be in service */
+	ADMISSION_SAME, /* it is what is wanted already */
+	ADMISSION_WAIT, /* something is missing, or still being written: `reason` */
+	ADMISSION_REFUSE, /* it will not do: `reason` */
+	ADMISSION_PARKED, /* it was tried before and put back: `reason` */
+	ADMISSION_HOLD, /* it may do later: `reason`, and `until` when that is known */
+};
+
+struct admission {
+	enum admission_kind kind;
+	const char *reason;
+	struct credential credential; /* TAKE, SAME, PARKED, HOLD; REFUSE: digest may be NULL */
+	size_t index; /* of its record among the credential records */
+	long long until; /* seconds since 1970, 0: not known */
+	struct rows inputs; /* the files that it is made of, those with a key first */
+	struct words others; /* subjects of other credentials that lie there */
+};
+
+struct admission_facts {
+	const struct credential *wanted; /* NULL: nothing yet */
+	struct words served_before; /* digests */
+	bool allow_downgrade;
+	bool clock_trusted;
+	long long now; /* seconds since 1970 */
+
+	/* The reason why a digest is parked, NULL when it is not. */
+	const char *(*parked)(void *context, const char *digest);
+	void *context;
+};
+
+struct admission admission_decide(struct arena *arena, const struct records *inspected,
+		const struct admission_facts *facts);

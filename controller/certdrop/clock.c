@@ -1,0 +1,41 @@
+#include "controller/certdrop/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* 2026-11-01T00:00:00Z: this source did not exist before. */
+static long long earliest = 1793491200;
+
+long long clock_now(void)
+{
+	return (long long)time(NULL);
+}
+
+long long clock_monotonic_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void clock_raise_floor(long long seconds)
+{
+	if (seconds > earliest)
+		earliest = seconds;
+}
+
+bool clock_trusted(void)
+{
+	return clock_now() >= earliest;
+}
+
+void clock_write(long long seconds, char text[CLOCK_TEXT_SIZE])
+{
+	const time_t when = (time_t)seconds;
+	struct tm parts = { 0 };
+
+	(void)gmtime_r(&when, &parts);
+	if (strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		(void)snprintf(text, CLOCK_TEXT_SIZE, "%lld", seconds);
+}

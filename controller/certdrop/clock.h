@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * What time it is, and whether to believe it. An edge node may wake up in 1970. The clock is trusted
+ * when it is not below a floor: this release's date, and the latest time that certdrop has itself
+ * seen and kept. An untrusted clock holds a decision; it never refuses, and never removes.
+ */
+
+#include <stdbool.h>
+
+/* Seconds since 1970-01-01 UTC. */
+long long clock_now(void);
+
+/* Milliseconds on a clock that never jumps, and goes on during suspend. */
+long long clock_monotonic_ms(void);
+
+/* The clock is not to be trusted below `seconds`. Only ever raises the floor. */
+void clock_raise_floor(long long seconds);
+
+bool clock_trusted(void);
+
+/* "2026-11-21T07:00:00Z" (RFC 3339); `text` has room for 21 bytes. */
+enum { CLOCK_TEXT_SIZE = 32 };
+void clock_write(long long seconds, char text[CLOCK_TEXT_SIZE]);

@@ -1,0 +1,27 @@
+#include "controller/certdrop/command.h"
+
+#include <stdio.h>
+
+#include "controller/certdrop/config.h"
+
+struct config *command_config(const struct invocation *invocation)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+	struct config *config = NULL;
+
+	if (config_load(invocation->config_path, &config, &mistakes))
+		return config;
+	(void)fputs(buffer_text(&mistakes), stderr);
+	return NULL;
+}
+
+int command_check(const struct invocation *invocation)
+{
+	autoconfig struct config *config = command_config(invocation);
+
+	if (!config)
+		return 1;
+	(void)printf("%s: sound, %zu target%s\n", config->path, config->target_count,
+			config->target_count == 1 ? "" : "s");
+	return 0;
+}

@@ -1,0 +1,229 @@
+#include "controller/certdrop/control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controller/base/buffer.h"
+#include "controller/base/file.h"
+#include "controller/base/log.h"
+#include "controller/certdrop/request.h"
+
+struct control {
+	struct controller *controller;
+	uv_pipe_t socket;
+	char *path;
+	struct caller *callers;
+};
+
+struct caller {
+	struct control *control;
+	uv_pipe_t pipe;
+	struct buffer line;
+	struct request *request;
+	bool asked, closing;
+	struct caller *next;
+};
+
+struct reply {
+	uv_write_t write;
+	char *text;
+};
+
+/* ---- hanging up ---- */
+
+static void on_caller_closed(uv_handle_t *handle)
+{
+	struct caller *caller = handle->data;
+
+	buffer_done(&caller->line);
+	free(caller);
+}
+
+static void hang_up(struct caller *caller)
+{
+	struct caller **link = &caller->control->callers;
+
+	if (caller->closing)
+		return;
+	caller->closing = true;
+	if (caller->request)
+		request_abandon(caller->request);
+	while (*link != caller)
+		link = &(*link)->next;
+	*link = caller->next;
+	uv_close((uv_handle_t *)&caller->pipe, on_caller_closed);
+}
+
+/* ---- answering ---- */
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct reply *reply = (struct reply *)((char *)write - offsetof(struct reply, write));
+	struct caller *caller = write->data;
+
+	(void)status;
+	free(reply->text);
+	free(reply);
+	/* `caller` is told with the last reply only. */
+	if (caller)
+		hang_up(caller);
+}
+
+static void say(struct caller *caller, const json_t *json, bool last)
+{
+	struct reply *reply = calloc(1, sizeof(*reply));
+	char *text = json_dumps(json, JSON_COMPACT);
+	size_t length;
+	uv_buf_t bytes;
+
+	assert(reply && text);
+	length = strlen(text);
+	text = realloc(text, length + 2);
+	assert(text);
+	memcpy(text + length, "\n", 2);
+	reply->text = text;
+	reply->write.data = last ? caller : NULL;
+	bytes = uv_buf_init(text, (unsigned)length + 1);
+	if (uv_write(&reply->write, (uv_stream_t *)&caller->pipe, &bytes, 1, on_written) == 0)
+		return;
+	free(reply->text);
+	free(reply);
+	if (last)
+		hang_up(caller);
+}
+
+static void on_progress(void *context, json_t *event)
+{
+	json_t *line = json_pack("{s:O}", "event", event);
+
+	say(context, line, false);
+	json_decref(line);
+}
+
+static void on_done(void *context, json_t *document, int exit, const char *error)
+{
+	struct caller *caller = context;
+	json_t *line = document ? json_pack("{s:o, s:i}", "document", document, "exit", exit)
+				: json_pack("{s:s, s:i}", "error", error, "exit", exit);
+
+	caller->request = NULL;
+	say(caller, line, true);
+	json_decref(line);
+}
+
+static const struct request_hooks hooks = { .progress = on_progress, .done = on_done };
+
+static void ask(struct caller *caller)
+{
+	json_t *json = json_loadb(caller->line.bytes, caller->line.length, 0, NULL);
+
+	caller->asked = true;
+	if (!json) {
+		on_done(caller, NULL, 1, "the request is not JSON");
+		return;
+	}
+	caller->request = request_start(caller->control->controller, json, &hooks, caller);
+	json_decref(json);
+}
+
+/* ---- listening ---- */
+
+static void make_room(uv_handle_t *handle, size_t suggested, uv_buf_t *bytes)
+{
+	static char room[4096];
+
+	(void)handle;
+	(void)suggested;
+	*bytes = uv_buf_init(room, sizeof(room));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *bytes)
+{
+	struct caller *caller = stream->data;
+
+	if (length < 0 || caller->line.length + (size_t)length > CONTROL_LINE_MAX) {
+		hang_up(caller);
+		return;
+	}
+	if (caller->asked)
+		return;
+	buffer_append(&caller->line, bytes->base, (size_t)length);
+	if (caller->line.length > 0 && memchr(caller->line.bytes, '\n', caller->line.length))
+		ask(caller);
+}
+
+static void on_call(uv_stream_t *socket, int status)
+{
+	struct control *control = socket->data;
+	struct caller *caller = calloc(1, sizeof(*caller));
+
+	assert(caller);
+	caller->control = control;
+	(void)uv_pipe_init(control->controller->loop, &caller->pipe, 0);
+	caller->pipe.data = caller;
+	caller->next = control->callers;
+	control->callers = caller;
+	if (status < 0 || uv_accept(socket, (uv_stream_t *)&caller->pipe) != 0 ||
+			uv_read_start((uv_stream_t *)&caller->pipe, make_room, on_read) != 0)
+		hang_up(caller);
+}
+
+static int bind_privately(struct control *control)
+{
+	const mode_t before = umask(0177);
+	const int failed = uv_pipe_bind(&control->socket, control->path);
+
+	(void)umask(before);
+	return failed;
+}
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+	struct control *control = handle->data;
+
+	free(control->path);
+	free(control);
+}
+
+struct control *control_open(struct controller *controller, const char *path, struct error *error)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	autofree char *copy = strdup(path);
+	int failed;
+
+	assert(control && copy);
+	if (!directory_make(dirname(copy), 0755, error)) {
+		free(control);
+		return NULL;
+	}
+	control->controller = controller;
+	control->path = strdup(path);
+	(void)uv_pipe_init(controller->loop, &control->socket, 0);
+	control->socket.data = control;
+
+	/* The state is ours alone already, so whoever made this one is gone. */
+	(void)unlink(path);
+	failed = bind_privately(control);
+	if (!failed)
+		failed = uv_listen((uv_stream_t *)&control->socket, 16, on_call);
+	if (!failed)
+		return control;
+	(void)fail(error, ERROR_CONFIG, "control socket %s: %s", path, uv_strerror(failed));
+	uv_close((uv_handle_t *)&control->socket, on_socket_closed);
+	return NULL;
+}
+
+void control_close(struct control *control)
+{
+	if (!control)
+		return;
+	while (control->callers)
+		hang_up(control->callers);
+	(void)unlink(control->path);
+	uv_close((uv_handle_t *)&control->socket, on_socket_closed);
+}

@@ -1,0 +1,361 @@
+#include "controller/certdrop/controller.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/base/log.h"
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/feed.h"
+#include "controller/certdrop/intake.h"
+#include "controller/certdrop/journal.h"
+#include "controller/certdrop/pass.h"
+#include "controller/certdrop/store.h"
+#include "controller/certdrop/telling.h"
+
+/* ---- the turn of the loop ---- */
+
+static void set_degraded(struct controller *controller, const char *why)
+{
+	if (why && !controller->degraded)
+		log_error("%s; nothing new is begun until that works again", why);
+	if (!why && controller->degraded)
+		log_info("the state can be written again");
+	free(controller->degraded);
+	controller->degraded = why ? strdup(why) : NULL;
+}
+
+static bool commit(struct controller *controller)
+{
+	struct error error;
+	const bool committed = controller->mode == MODE_DRY ||
+			(store_flush(controller->store, &error) &&
+					journal_commit(controller->journal, &error));
+
+	set_degraded(controller, committed ? NULL : error.text);
+	return committed;
+}
+
+/* Whoever is told may register again: that waits for the next commit. */
+static void tell_waiting(struct controller *controller, bool committed)
+{
+	struct after_commit *waiting = controller->waiting;
+
+	controller->waiting = NULL;
+	controller->last_waiting = &controller->waiting;
+	while (waiting) {
+		struct after_commit *next = waiting->next;
+
+		waiting->queued = false;
+		waiting->next = NULL;
+		waiting->done(waiting, committed);
+		waiting = next;
+	}
+}
+
+static void end_turn(struct controller *controller)
+{
+	/* Being told may write again (a receipt, the next pass). */
+	for (int i = 0; i < 8 && (controller->waiting || journal_dirty(controller->journal)); i++)
+		tell_waiting(controller, commit(controller));
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	end_turn(turn->data);
+}
+
+void controller_after_commit(struct controller *controller, struct after_commit *waiting)
+{
+	if (waiting->queued)
+		return;
+	waiting->queued = true;
+	waiting->next = NULL;
+	*controller->last_waiting = waiting;
+	controller->last_waiting = &waiting->next;
+}
+
+void controller_forget(struct controller *controller, struct after_commit *waiting)
+{
+	struct after_commit **link = &controller->waiting;
+
+	if (!waiting->queued)
+		return;
+	while (*link && *link != waiting)
+		link = &(*link)->next;
+	if (*link)
+		*link = waiting->next;
+	waiting->queued = false;
+	controller->last_waiting = &controller->waiting;
+	while (*controller->last_waiting)
+		controller->last_waiting = &(*controller->last_waiting)->next;
+}
+
+/* ---- the queue ---- */
+
+static void start_due(struct controller *controller)
+{
+	while (controller->first_due && controller->passes < (int)controller->config->workers &&
+			!controller->begin_nothing) {
+		struct subject *subject = controller->first_due;
+
+		controller->first_due = subject->next_due;
+		if (!controller->first_due)
+			controller->last_due = NULL;
+		subject->next_due = NULL;
+		subject->due = false;
+		controller->passes++;
+		pass_start(subject, PASS_RECONCILE, NULL, NULL);
+	}
+}
+
+void controller_due(struct controller *controller, struct subject *subject)
+{
+	if (subject->pass) {
+		subject->again = true;
+		return;
+	}
+	if (subject->due || controller->mode == MODE_DRY)
+		return;
+	subject->due = true;
+	if (controller->last_due)
+		controller->last_due->next_due = subject;
+	else
+		controller->first_due = subject;
+	controller->last_due = subject;
+	start_due(controller);
+}
+
+void controller_pass_ended(struct controller *controller)
+{
+	controller->passes--;
+	start_due(controller);
+	controller_ended(controller);
+}
+
+/* ---- telling ---- */
+
+void controller_tell(struct controller *controller, struct subject *subject)
+{
+	struct observer *next;
+
+	telling_receipt(subject);
+	for (struct observer *o = controller->observers; o; o = next) {
+		next = o->next;
+		o->changed(o, subject);
+	}
+}
+
+void controller_ended(struct controller *controller)
+{
+	struct observer *next;
+
+	for (struct observer *o = controller->observers; o; o = next) {
+		next = o->next;
+		o->changed(o, NULL);
+	}
+}
+
+void controller_observe(struct controller *controller, struct observer *observer)
+{
+	observer->next = controller->observers;
+	controller->observers = observer;
+}
+
+void controller_unobserve(struct controller *controller, struct observer *observer)
+{
+	struct observer **link = &controller->observers;
+
+	while (*link && *link != observer)
+		link = &(*link)->next;
+	if (*link)
+		*link = observer->next;
+}
+
+/* ---- looking at the directories ---- */
+
+static void scan_dirty(struct controller *controller)
+{
+	struct inlet *inlet;
+
+	while ((inlet = intake_next_dirty(controller->intake)))
+		feed_scan(inlet_context(inlet));
+	controller_ended(controller);
+}
+
+static void on_events(uv_poll_t *poll, int status, int events)
+{
+	struct controller *controller = poll->data;
+
+	(void)status;
+	(void)events;
+	intake_drain(controller->intake);
+	scan_dirty(controller);
+}
+
+static void on_rescan(uv_timer_t *timer)
+{
+	struct controller *controller = timer->data;
+
+	controller_rescan(controller);
+	(void)uv_timer_start(timer, on_rescan, (uint64_t)intake_rescan_ms(controller->intake), 0);
+}
+
+void controller_rescan(struct controller *controller)
+{
+	intake_rescan(controller->intake);
+	scan_dirty(controller);
+}
+
+/* ---- life ---- */
+
+static void add_subjects(struct controller *controller)
+{
+	const struct config *config = controller->config;
+
+	controller->subjects = calloc(config->target_count + 1, sizeof(struct subject *));
+	assert(controller->subjects);
+	for (size_t i = 0; i < config->target_count; i++) {
+		struct subject *subject = subject_new(controller, &config->targets[i]);
+
+		(void)uv_timer_init(controller->loop, &subject->timer);
+		subject->timer.data = subject;
+		controller->subjects[controller->subject_count++] = subject;
+	}
+}
+
+struct subject *controller_find(const struct controller *controller, const char *target)
+{
+	for (size_t i = 0; i < controller->subject_count; i++)
+		if (strcmp(controller->subjects[i]->target->name, target) == 0)
+			return controller->subjects[i];
+	return NULL;
+}
+
+static bool open_state(struct controller *controller, struct error *error)
+{
+	const char *state = controller->config->state;
+	autodone(buffer) struct buffer notice = { 0 };
+
+	controller->journal = journal_open(state, &notice, error);
+	if (!controller->journal)
+		return false;
+	if (notice.length > 0)
+		log_warning("%s", buffer_text(&notice));
+	controller->store = store_open(state, error);
+	clock_raise_floor(journal_latest_time(controller->journal));
+	return controller->store != NULL;
+}
+
+static void close_state(struct controller *controller)
+{
+	journal_close(controller->journal);
+	store_close(controller->store);
+	free(controller->degraded);
+	free(controller);
+}
+
+static void watch_directories(struct controller *controller)
+{
+	const struct intake_settings settings = {
+		.rescan_ms = (long)controller->config->rescan_ms
+	};
+
+	controller->intake = intake_new(&settings);
+	feeds_open(controller);
+	if (intake_fd(controller->intake) < 0)
+		return;
+	(void)uv_poll_init(controller->loop, &controller->events, intake_fd(controller->intake));
+	controller->events.data = controller;
+	controller->polling_events = true;
+}
+
+struct controller *controller_open(uv_loop_t *loop, struct config *config,
+		enum controller_mode mode, struct error *error)
+{
+	struct controller *controller = calloc(1, sizeof(*controller));
+
+	assert(controller);
+	controller->loop = loop;
+	controller->config = config;
+	controller->mode = mode;
+	controller->last_waiting = &controller->waiting;
+	if (!open_state(controller, error)) {
+		close_state(controller);
+		return NULL;
+	}
+	controller->inspectors = pool_new(loop, config->inspect_program);
+	controller->workers = pool_new(loop, config->apply_program);
+	add_subjects(controller);
+	watch_directories(controller);
+	(void)uv_prepare_init(loop, &controller->turn);
+	controller->turn.data = controller;
+	(void)uv_prepare_start(&controller->turn, on_turn);
+	(void)uv_timer_init(loop, &controller->rescan);
+	controller->rescan.data = controller;
+	return controller;
+}
+
+void controller_start(struct controller *controller)
+{
+	pool_warm(controller->inspectors);
+	pool_warm(controller->workers);
+	/* Otherwise whoever asks says what is to be looked at. */
+	if (controller->mode != MODE_SERVICE)
+		return;
+
+	/* Each target is looked at once: what a crash left comes first in its pass. */
+	for (size_t i = 0; i < controller->subject_count; i++)
+		controller_due(controller, controller->subjects[i]);
+	if (controller->polling_events)
+		(void)uv_poll_start(&controller->events, UV_READABLE, on_events);
+	(void)uv_timer_start(&controller->rescan, on_rescan,
+			(uint64_t)intake_rescan_ms(controller->intake), 0);
+	controller_rescan(controller);
+}
+
+void controller_begin_nothing(struct controller *controller)
+{
+	controller->begin_nothing = true;
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void controller_stop(struct controller *controller)
+{
+	if (controller->stopping)
+		return;
+	controller->stopping = true;
+	controller->begin_nothing = true;
+	for (size_t i = 0; i < controller->subject_count; i++) {
+		struct subject *subject = controller->subjects[i];
+
+		if (subject->pass)
+			pass_abandon(subject->pass);
+		close_handle((uv_handle_t *)&subject->timer);
+	}
+	feeds_abandon(controller);
+	if (controller->polling_events)
+		close_handle((uv_handle_t *)&controller->events);
+	close_handle((uv_handle_t *)&controller->rescan);
+	end_turn(controller);
+	close_handle((uv_handle_t *)&controller->turn);
+	pool_free(controller->inspectors);
+	pool_free(controller->workers);
+}
+
+void controller_close(struct controller *controller)
+{
+	if (!controller)
+		return;
+	feeds_close(controller);
+	intake_free(controller->intake);
+	for (size_t i = 0; i < controller->subject_count; i++)
+		subject_free(controller->subjects[i]);
+	free(controller->subjects);
+	close_state(controller);
+}

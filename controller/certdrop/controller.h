@@ -1,0 +1,108 @@
+#pragma once
+
+/*
+ * The controller: decides and remembers. One event loop (libuv) with descriptors, timers and children;
+ * nothing in it blocks but the commit.
+ *
+ *         controller_open(&settings, error)     state, store, journal, directories
+ *         controller_start(controller)          begins: what a crash left is taken up first
+ *         uv_run(loop)                          until controller_stop()
+ *         controller_close(controller)
+ *
+ * One turn of the loop: everything that is ready is handled; handlers write to the journal and register
+ * what must wait for it; before the loop waits again, the store is flushed, the journal is committed once
+ * for all of them, and then what was registered is done. So an acknowledgement, a go-ahead for a step,
+ * or the taking away of a dropped file never comes before its record is on disk.
+ */
+
+#include <uv.h>
+
+#include "controller/base/error.h"
+#include "controller/certdrop/config.h"
+#include "controller/certdrop/pool.h"
+#include "controller/certdrop/subject.h"
+
+struct intake;
+struct journal;
+struct store;
+struct feed;
+
+/* Something to do once what was written so far is on disk. Embedded in whoever waits; queued at most once. */
+struct after_commit {
+	void (*done)(struct after_commit *waiting, bool committed);
+	bool queued;
+	struct after_commit *next;
+};
+
+/* Told of each change of a subject, and (NULL) when something has ended; until removed. */
+struct observer {
+	void (*changed)(struct observer *observer, struct subject *subject);
+	struct observer *next;
+};
+
+enum controller_mode {
+	MODE_SERVICE, /* watch, until stopped */
+	MODE_ONCE, /* what is due now, then stop */
+	MODE_DRY, /* find out what would be done: nothing is written, taken away or changed */
+};
+
+struct controller {
+	uv_loop_t *loop;
+	enum controller_mode mode;
+	struct config *config;
+	struct journal *journal;
+	struct store *store;
+	struct intake *intake;
+	struct pool *inspectors, *workers;
+
+	struct subject **subjects; /* in the order of the configuration */
+	size_t subject_count;
+	struct feed **feeds;
+	size_t feed_count;
+
+	struct subject *first_due, *last_due;
+	int passes; /* under way */
+
+	struct after_commit *waiting, **last_waiting;
+	struct observer *observers;
+	char *degraded; /* why the state cannot be written; NULL: all is well */
+
+	uv_prepare_t turn;
+	uv_poll_t events;
+	uv_timer_t rescan;
+	bool polling_events, begin_nothing, stopping;
+};
+
+struct controller *controller_open(uv_loop_t *loop, struct config *config,
+		enum controller_mode mode, struct error *error);
+void controller_start(struct controller *controller);
+
+/* No further pass is begun; those under way come to their end. */
+void controller_begin_nothing(struct controller *controller);
+
+/* Everything is let go of: workers end after the call that they are in, which the journal knows. The loop
+ * then runs dry. */
+void controller_stop(struct controller *controller);
+void controller_close(struct controller *controller);
+
+struct subject *controller_find(const struct controller *controller, const char *target);
+
+/* The subject is looked at as soon as there is a free place. */
+void controller_due(struct controller *controller, struct subject *subject);
+
+/* A pass ended: there is a free place. */
+void controller_pass_ended(struct controller *controller);
+
+void controller_after_commit(struct controller *controller, struct after_commit *waiting);
+void controller_forget(struct controller *controller, struct after_commit *waiting);
+
+/* A subject has something to tell: its receipt, and whoever observes. */
+void controller_tell(struct controller *controller, struct subject *subject);
+void controller_observe(struct controller *controller, struct observer *observer);
+void controller_unobserve(struct controller *controller, struct observer *observer);
+
+/* A pass or an inspection has ended: the observers are told, with no subject. */
+void controller_ended(struct controller *controller);
+
+/* Looks at all directories now. */
+void controller_rescan(struct controller *controller);

@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * A feed: one directory (a drop's or a source) and the targets that it feeds. When something in it has
+ * changed, its files are taken, inspected for each target (whose rules differ), and admitted or not. Once
+ * every target has what it was given in store and journal, the files are taken away from a drop.
+ *
+ *         feed_scan() -> take -> inspect for each target -> admission -> store, journal -> (commit)
+ *                                                                      -> take away, begin a pass
+ */
+
+#include <jansson.h>
+
+#include "controller/certdrop/controller.h"
+
+/* One for each directory that the configuration names. */
+void feeds_open(struct controller *controller);
+
+/* Inspections that are under way are left alone; nothing more is begun. */
+void feeds_abandon(struct controller *controller);
+void feeds_close(struct controller *controller);
+
+/* Is anything being inspected? */
+bool feeds_busy(const struct controller *controller);
+
+/* Looks at the directory, and inspects its files if they are others than at the last time. */
+void feed_scan(struct feed *feed);
+
+/* The next scan inspects in any case: the judgement may be another one by now. */
+void feed_forget(struct feed *feed);
+
+/* The directory in which receipts are written, -1: there is none (a source, or it is gone). */
+int feed_directory(const struct feed *feed);
+
+/* Its name: a drop's sub-directory, or a source's path. */
+const char *feed_name(const struct feed *feed);
+
+/* Appends a sentence for each guarantee that is off. */
+void feeds_degraded(const struct controller *controller, json_t *sentences);

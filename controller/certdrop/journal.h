@@ -1,0 +1,124 @@
+#pragma once
+
+/*
+ * The journal: what certdrop must not forget. One SQLite database, STATE/journal.db, opened only by
+ * the process that holds the state: WAL, synchronous=FULL, locking_mode=EXCLUSIVE, one connection
+ * (SQLite before 3.51.3 may lose commits with two). No key material in it.
+ *
+ *         journal_...()                          any number of writes
+ *         journal_commit(journal, error)         all of them are on disk, or none
+ *
+ * Writes of one turn of the event loop are committed together: the first opens a transaction, the loop
+ * commits before it waits. What must only happen once a write is safe (a go-ahead, taking files away)
+ * is done after that commit; see controller.h.
+ *
+ * If the database is damaged it is moved aside (journal.db.damaged) and a new one begun: what is
+ * dropped, stored and served tells the rest.
+ *
+ * Functions that write return nothing: a failure is kept and told by journal_commit(), and then
+ * nothing of the transaction is there.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controller/base/arena.h"
+#include "controller/base/error.h"
+#include "controller/model/record.h"
+
+struct journal;
+
+/* ERROR_CONFIG: the directory cannot be used, or another process has the state. `notice`, when not
+ * empty afterwards, tells that a damaged database was moved aside. */
+struct journal *journal_open(
+		const char *state_directory, struct buffer *notice, struct error *error);
+void journal_close(struct journal *journal);
+
+/* Is there anything to commit? */
+bool journal_dirty(const struct journal *journal);
+
+/* ERROR_RETRY: the disk is full or broken; everything since the last commit is undone. */
+bool journal_commit(struct journal *journal, struct error *error) must_check;
+
+/* ---- what is known of a target ---- */
+
+struct remembered {
+	const char *wanted; /* digest of what is to be in service; NULL: nothing yet */
+	const char *predecessor; /* digest of what was in service before it; NULL: nothing */
+	const char *state; /* the state and the reason that were last told */
+	const char *reason;
+	const char *inputs; /* records "input NAME SHA256": what the wanted credential came from */
+	long long since; /* when that state began, seconds since 1970 */
+	long long accepted_ns; /* see subject.h */
+};
+
+/* false: nothing is known of it. */
+bool journal_target(struct journal *journal, struct arena *arena, const char *target,
+		struct remembered *remembered);
+void journal_remember(
+		struct journal *journal, const char *target, const struct remembered *remembered);
+
+/* ---- parked: not to be tried again until it changes ---- */
+
+/* The reason why this credential is parked for this target; NULL: it is not. */
+const char *journal_parked(struct journal *journal, struct arena *arena, const char *target,
+		const char *digest);
+void journal_park(struct journal *journal, const char *target, const char *digest,
+		const char *reason);
+
+/* All that is parked for the target may be tried again. */
+void journal_unpark(struct journal *journal, const char *target);
+
+/* ---- passes: the plans that were carried out ---- */
+
+struct pass_entry {
+	int64_t id;
+	const char *target;
+	const char *credential;
+	const char *plan; /* its text */
+	long long started, ended; /* ended 0: it is still open */
+	const char *outcome; /* applied | failed | undone | stuck; NULL while open */
+	const char *reason;
+	long gap_ms; /* -1: no second step */
+};
+
+/* Begins one; its number. */
+int64_t journal_pass_begin(struct journal *journal, const struct pass_entry *entry);
+void journal_pass_end(struct journal *journal, int64_t pass, const char *outcome,
+		const char *reason, long gap_ms);
+
+/* Steps of a pass. `undo`: the putting back of it. */
+void journal_step_begin(
+		struct journal *journal, int64_t pass, long number, bool undo, const char *text);
+void journal_step_end(struct journal *journal, int64_t pass, long number, bool undo,
+		const char *text, long milliseconds, const char *reason);
+
+/* The open pass of the target, NULL when there is none; the steps that were begun and not put back. */
+const struct pass_entry *journal_open_pass(
+		struct journal *journal, struct arena *arena, const char *target);
+struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass);
+
+/* The latest passes first, at most `limit`, of one target or (NULL) of all. */
+typedef void journal_pass_fn(void *context, const struct pass_entry *entry);
+void journal_passes(struct journal *journal, const char *target, int limit, journal_pass_fn *told,
+		void *context);
+
+struct step_entry {
+	long number;
+	bool undo;
+	const char *text, *result, *reason; /* result: done | failed | begun */
+	long milliseconds;
+};
+typedef void journal_step_fn(void *context, const struct step_entry *entry);
+void journal_steps(struct journal *journal, int64_t pass, journal_step_fn *told, void *context);
+
+/* Credentials that were in service for the target, the latest first: what must not come back by itself. */
+struct words journal_served_before(
+		struct journal *journal, struct arena *arena, const char *target);
+
+/* Forgets the passes of a target beyond the latest `keep`. */
+void journal_prune(struct journal *journal, const char *target, int keep);
+
+/* ---- the clock's floor ---- */
+
+long long journal_latest_time(struct journal *journal);

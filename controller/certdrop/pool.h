@@ -1,0 +1,38 @@
+#pragma once
+
+/*
+ * Children that wait: so that no program start lies on the path of a drop, a pool keeps one idle child
+ * ready, and starts the next as soon as that one is taken.
+ *
+ *         pool_take(pool, &hooks, context, error)     an idle child, or a new one
+ *         pool_give_back(pool, child)                 it is idle again; after POOL_USES uses it is let go
+ *         pool_discard(pool, child)                   not to be used again: killed
+ *
+ * A child that ends while it is taken tells its user through hooks.ended(), who then discards it, too.
+ * While idle it belongs to the pool.
+ */
+
+#include "controller/certdrop/child.h"
+
+/* A child is replaced now and then, so that nothing that one input left behind lasts. */
+enum { POOL_USES = 64, POOL_IDLE_MAX = 4 };
+
+struct pool;
+
+struct pool *pool_new(uv_loop_t *loop, const char *program);
+
+/* Lets the idle ones end. Those taken must be back or discarded. */
+void pool_free(struct pool *pool);
+
+/* Start the idle child now. Failing is not fatal: taking one will tell. */
+void pool_warm(struct pool *pool);
+
+struct child *pool_take(struct pool *pool, const struct child_hooks *hooks, void *context,
+		struct error *error);
+void pool_give_back(struct pool *pool, struct child *child);
+void pool_discard(struct pool *pool, struct child *child);
+
+/* Nobody listens to it any more: it ends after the call that it is in. */
+void pool_let_go(struct pool *pool, struct child *child);
+
+uv_loop_t *pool_loop(const struct pool *pool);

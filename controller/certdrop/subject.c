@@ -1,0 +1,302 @@
+#include "controller/certdrop/subject.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/controller.h"
+#include "controller/certdrop/journal.h"
+#include "controller/certdrop/store.h"
+
+static const char *const state_names[] = {
+	[STATE_IDLE] = "idle",
+	[STATE_WAITING] = "waiting",
+	[STATE_REFUSED] = "refused",
+	[STATE_HELD] = "held",
+	[STATE_APPLYING] = "applying",
+	[STATE_IN_SERVICE] = "in-service",
+	[STATE_ROLLED_BACK] = "rolled-back",
+	[STATE_FAILED] = "failed",
+};
+
+const char *state_name(enum state state)
+{
+	return state_names[state];
+}
+
+bool state_read(const char *name, enum state *state)
+{
+	for (size_t i = 0; i < sizeof(state_names) / sizeof(*state_names); i++) {
+		if (strcmp(state_names[i], name) == 0) {
+			*state = (enum state)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- life ---- */
+
+static void recall(struct subject *subject, const struct remembered *remembered)
+{
+	struct error ignored;
+
+	subject->predecessor = remembered->predecessor;
+	subject->inputs = remembered->inputs;
+	subject->since = remembered->since;
+	subject->accepted_ns = remembered->accepted_ns;
+	if (remembered->state && state_read(remembered->state, &subject->outcome.state))
+		subject->outcome.reason = arena_copy(subject->story_memory, remembered->reason);
+
+	/* A credential that is gone from the store cannot be wanted: another drop will tell. */
+	if (remembered->wanted &&
+			store_facts(subject->controller->store, remembered->wanted,
+					subject->wanted_memory, &subject->facts, &ignored))
+		subject->wanted = subject->facts.digest;
+	else if (subject->outcome.state != STATE_ROLLED_BACK)
+		subject->outcome = (struct story){ .state = STATE_IDLE };
+}
+
+struct subject *subject_new(struct controller *controller, const struct target *target)
+{
+	struct subject *subject = calloc(1, sizeof(*subject));
+	struct remembered remembered;
+
+	assert(subject);
+	subject->controller = controller;
+	subject->target = target;
+	subject->wanted_memory = arena_new();
+	subject->seen_memory = arena_new();
+	subject->story_memory = arena_new();
+	subject->steps_memory = arena_new();
+	if (journal_target(controller->journal, subject->wanted_memory, target->name, &remembered))
+		recall(subject, &remembered);
+	return subject;
+}
+
+void subject_free(struct subject *subject)
+{
+	if (!subject)
+		return;
+	arena_free(subject->wanted_memory);
+	arena_free(subject->seen_memory);
+	arena_free(subject->story_memory);
+	arena_free(subject->steps_memory);
+	free(subject);
+}
+
+/* ---- telling ---- */
+
+static const struct story *told(const struct subject *subject)
+{
+	return subject->intake.state == STATE_IDLE ? &subject->outcome : &subject->intake;
+}
+
+enum state subject_state(const struct subject *subject)
+{
+	return subject->applying ? STATE_APPLYING : told(subject)->state;
+}
+
+const char *subject_reason(const struct subject *subject)
+{
+	return subject->applying ? NULL : told(subject)->reason;
+}
+
+static void remember(struct subject *subject)
+{
+	const struct remembered remembered = {
+		.wanted = subject->wanted,
+		.predecessor = subject->predecessor,
+		.state = state_name(subject->outcome.state),
+		.reason = subject->outcome.reason,
+		.inputs = subject->inputs,
+		.since = subject->since,
+		.accepted_ns = subject->accepted_ns,
+	};
+
+	journal_remember(subject->controller->journal, subject->target->name, &remembered);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The reasons of both stories share a memory; it is renewed with them. */
+static void set_stories(struct subject *subject, struct story intake, struct story outcome)
+{
+	struct arena *memory = arena_new();
+
+	intake.reason = arena_copy(memory, intake.reason);
+	outcome.reason = arena_copy(memory, outcome.reason);
+	arena_free(subject->story_memory);
+	subject->story_memory = memory;
+	subject->intake = intake;
+	subject->outcome = outcome;
+}
+
+static void announce(struct subject *subject, enum state before)
+{
+	if (subject_state(subject) != before)
+		subject->since = clock_now();
+	controller_tell(subject->controller, subject);
+}
+
+void subject_tell_intake(struct subject *subject, enum state state, const char *reason)
+{
+	const struct story story = { .state = state, .reason = reason };
+	const enum state before = subject_state(subject);
+
+	if (subject->intake.state == state && same_text(subject->intake.reason, reason))
+		return;
+	set_stories(subject, story, subject->outcome);
+	announce(subject, before);
+}
+
+void subject_tell_outcome(struct subject *subject, enum state state, const char *reason)
+{
+	const struct story story = { .state = state, .reason = reason };
+	const enum state before = subject_state(subject);
+
+	if (subject->outcome.state == state && same_text(subject->outcome.reason, reason) &&
+			!subject->applying)
+		return;
+	subject->applying = false;
+	set_stories(subject, subject->intake, story);
+	announce(subject, before);
+	remember(subject);
+}
+
+void subject_tell_applying(struct subject *subject, bool applying)
+{
+	const enum state before = subject_state(subject);
+
+	if (subject->applying == applying)
+		return;
+	subject->applying = applying;
+	announce(subject, before);
+}
+
+/* ---- wanting ---- */
+
+static void set_wanted(struct subject *subject, const struct credential *facts,
+		const char *predecessor, const char *inputs, struct words others)
+{
+	struct arena *memory = arena_new();
+	struct error error;
+	struct credential copy = { 0 };
+
+	if (facts) {
+		const struct record *record = credential_record(memory, facts);
+		const bool copied = credential_read(memory, record, &copy, &error);
+
+		assert(copied);
+	}
+	predecessor = arena_copy(memory, predecessor);
+	inputs = arena_copy(memory, inputs);
+	others = words_copy(memory, others);
+	arena_free(subject->wanted_memory);
+	subject->wanted_memory = memory;
+	subject->facts = copy;
+	subject->wanted = copy.digest;
+	subject->predecessor = predecessor;
+	subject->inputs = inputs;
+	subject->others = others;
+	remember(subject);
+}
+
+void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
+		struct words others)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct words proven_before = journal_served_before(
+			subject->controller->journal, arena, subject->target->name);
+	const struct story taken_in = { .state = STATE_IDLE,
+		.reason = "taken in, not yet in service" };
+	/* What was never proven is no predecessor: the one before it still is. */
+	const bool proven = subject->wanted && words_contain(proven_before, subject->wanted);
+
+	set_stories(subject, subject->intake, taken_in);
+	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, inputs, others);
+}
+
+void subject_want_back(struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct words none = { 0 };
+	struct credential facts;
+	struct error ignored;
+
+	if (subject->predecessor &&
+			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
+					&ignored))
+		set_wanted(subject, &facts, NULL, NULL, none);
+	else
+		set_wanted(subject, NULL, NULL, NULL, none);
+}
+
+void subject_accepted(struct subject *subject, long long until_ns)
+{
+	if (subject->accepted_ns == until_ns)
+		return;
+	subject->accepted_ns = until_ns;
+	remember(subject);
+}
+
+/* ---- seeing ---- */
+
+static bool add_proof(struct arena *arena, const struct subject *subject, const struct step *step,
+		struct records *records)
+{
+	struct probe_step probe;
+	struct record *record;
+	const char *served[3];
+
+	if (step->phase != PHASE_PROVE || step->kind != STEP_PROBE)
+		return false;
+	probe_step_read(arena, step, &probe);
+	served[0] = probe.address;
+	served[1] = probe.expect;
+	served[2] = arena_printf(arena, "%lld", subject->facts.not_after);
+	record = record_new(arena, "answer", probe.address, NULL);
+	record_add(arena, record, "served", (struct words){ .items = served, .count = 3 });
+	records_append(arena, records, record);
+	return true;
+}
+
+bool subject_proven(struct subject *subject, const struct plan *plan)
+{
+	autoarena struct arena *arena = arena_new();
+	struct answers answers = { .arena = arena };
+	struct record *installed = record_new(arena, "answer", "installed", NULL);
+	const char *leaf[] = { subject->facts.fingerprint,
+		arena_printf(arena, "%lld", subject->facts.not_after) };
+	bool proven = false;
+
+	record_add_text(arena, installed, "credential", subject->wanted);
+	record_add(arena, installed, "leaf", (struct words){ .items = leaf, .count = 2 });
+	records_append(arena, &answers.records, installed);
+	for (size_t i = 0; i < plan->count; i++)
+		proven = add_proof(arena, subject, &plan->steps[i], &answers.records) || proven;
+	if (proven)
+		subject_seen(subject, &answers);
+	return proven;
+}
+
+void subject_seen(struct subject *subject, const struct answers *answers)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	struct arena *memory = arena_new();
+	struct error error;
+	struct records copy;
+	bool copied;
+
+	records_print(&answers->records, &text);
+	copied = records_read(memory, buffer_text(&text), &copy, &error);
+	assert(copied);
+	arena_free(subject->seen_memory);
+	subject->seen_memory = memory;
+	subject->seen = copy;
+	subject->seen_at = clock_now();
+}

@@ -1,0 +1,110 @@
+#pragma once
+
+/*
+ * A subject: one target, and all that is known of it while the controller runs. It has three views of
+ * the target (wanted, installed, served) and two stories that are told as one state: what became of the
+ * files that lie in its directory (the intake), and what became of the credential that is wanted (the
+ * outcome). As long as the intake has something to say it is told; otherwise the outcome is.
+ *
+ * Strings of a subject live in its memories: arenas that are replaced as a whole with what they hold.
+ */
+
+#include <uv.h>
+
+#include "controller/base/arena.h"
+#include "controller/certdrop/admission.h"
+#include "controller/model/credential.h"
+#include "controller/model/plan.h"
+#include "controller/model/target.h"
+
+enum state {
+	STATE_IDLE, /* nothing was dropped yet */
+	STATE_WAITING, /* for something that is missing */
+	STATE_REFUSED, /* what was dropped will not do */
+	STATE_HELD, /* for a window, the clock, a lease, an approval */
+	STATE_APPLYING,
+	STATE_IN_SERVICE,
+	STATE_ROLLED_BACK, /* what was tried is put back; the predecessor is proven */
+	STATE_FAILED, /* it is tried again at the time told */
+};
+
+const char *state_name(enum state state); /* "in-service" */
+bool state_read(const char *name, enum state *state);
+
+struct controller;
+struct feed;
+struct pass;
+
+struct story {
+	enum state state;
+	const char *reason; /* a sentence, or NULL */
+};
+
+struct subject {
+	struct controller *controller;
+	const struct target *target;
+	struct feed *feed;
+
+	/* wanted; its memory is `wanted_memory` */
+	struct arena *wanted_memory;
+	const char *wanted; /* digest, NULL: nothing is wanted yet */
+	struct credential facts;
+	const char *predecessor; /* digest, NULL: there is none */
+	const char *inputs; /* records "input NAME SHA256" */
+	struct words others;
+	long long accepted_ns; /* when the newest file arrived that was there when it was taken in */
+
+	/* installed and served: the latest answers; their memory is `seen_memory` */
+	struct arena *seen_memory;
+	struct records seen;
+	long long seen_at; /* seconds since 1970; 0: never */
+
+	/* what is told; the reasons live in `story_memory` */
+	struct arena *story_memory;
+	struct story intake, outcome;
+	bool applying;
+	long long since; /* when the state that is told began */
+
+	/* the steps of the latest pass, for the receipt: "step TEXT RESULT MILLISECONDS" */
+	struct arena *steps_memory;
+	struct records steps;
+
+	/* when to act */
+	struct pass *pass; /* the one that is under way */
+	bool due; /* in the queue */
+	bool again; /* became due while a pass was under way */
+	unsigned attempts; /* failures in a row */
+	long long retry_at_ms; /* wall clock, 0: none */
+	uv_timer_t timer; /* the retry, or the next look at what is served */
+	struct subject *next_due;
+};
+
+/* With what the journal remembers of it. */
+struct subject *subject_new(struct controller *controller, const struct target *target);
+void subject_free(struct subject *subject); /* its timer must be closed */
+
+/* The state that is told, and why. */
+enum state subject_state(const struct subject *subject);
+const char *subject_reason(const struct subject *subject);
+
+/* Something new to tell: the journal remembers it, the receipt is written, whoever waits is told.
+ * Telling the same again does nothing. */
+void subject_tell_intake(struct subject *subject, enum state state, const char *reason);
+void subject_tell_outcome(struct subject *subject, enum state state, const char *reason);
+void subject_tell_applying(struct subject *subject, bool applying);
+
+/* Another credential is wanted: the one in the store under `facts`. What was wanted becomes the
+ * predecessor if it was in service. `inputs` and `others` are copied. */
+void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
+		struct words others);
+
+/* What lay in the directory until then (nanoseconds since 1970) is dealt with: it is told no more. */
+void subject_accepted(struct subject *subject, long long until_ns);
+
+/* The predecessor is wanted again: after putting back. NULL facts: nothing is. */
+void subject_want_back(struct subject *subject);
+
+void subject_seen(struct subject *subject, const struct answers *answers);
+
+/* The plan was carried out: what its prove steps expected is what is served now. false: it had none. */
+bool subject_proven(struct subject *subject, const struct plan *plan);

@@ -1,0 +1,38 @@
+#pragma once
+
+/*
+ * The views of a target that answers give, whatever its product: certdrop asks every reconciler's
+ * questions, and understands these fields of any answer.
+ *
+ *         leaf FINGERPRINT NOT-AFTER            installed: the first certificate of what is there
+ *         credential DIGEST                     installed: certdrop put it there
+ *         served ADDRESS FINGERPRINT NOT-AFTER  served at that address, in a completed handshake
+ *         failed ADDRESS "why"                  nothing is served there
+ *         differs "sentence"                    what is there deviates from what was put there
+ */
+
+#include "controller/certdrop/subject.h"
+
+struct view_installed {
+	const char *credential, *fingerprint; /* NULL: not known */
+	long long not_after;
+};
+
+struct view_served {
+	const char *address;
+	const char *fingerprint; /* or: */
+	const char *error;
+	long long not_after;
+};
+
+struct view_installed view_installed(const struct records *seen);
+
+typedef void view_served_fn(void *context, const struct view_served *served);
+void views_served(const struct records *seen, view_served_fn *told, void *context);
+
+/* Sentences about what ends soon, in the arena. */
+struct words views_warnings(struct arena *arena, const struct subject *subject,
+		long long soon_seconds, long long now);
+
+/* Sentences that tell why the views differ, or that they do not. */
+struct words views_explain(struct arena *arena, const struct subject *subject);

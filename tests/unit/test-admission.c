@@ -1,0 +1,258 @@
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "controller/certdrop/admission.h"
+
+enum { NOW = 1800000000, DAY = 86400 };
+
+#define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define DIGEST_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define DIGEST_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+static const char *nothing_is_parked(void *context, const char *digest)
+{
+	(void)context;
+	(void)digest;
+	return NULL;
+}
+
+static const char *this_is_parked(void *context, const char *digest)
+{
+	return strcmp(context, digest) == 0 ? "nginx refused it" : NULL;
+}
+
+static struct admission_facts facts_now(void)
+{
+	return (struct admission_facts){
+		.clock_trusted = true,
+		.now = NOW,
+		.parked = nothing_is_parked,
+	};
+}
+
+static void add_credential(struct arena *arena, struct records *records, const char *digest,
+		long long not_before, long long not_after)
+{
+	const struct credential credential = {
+		.digest = digest,
+		.fingerprint = digest,
+		.key_fingerprint = digest,
+		.subject = arena_printf(arena, "CN=%.1s", digest),
+		.issuer = "CN=CA",
+		.serial = "01",
+		.key = "EC P-256",
+		.not_before = not_before,
+		.not_after = not_after,
+	};
+	struct record *record = credential_record(arena, &credential);
+
+	record_add_text(arena, record, "input", "key.pem");
+	record_add_text(arena, record, "input", "cert.pem");
+	records_append(arena, records, record);
+}
+
+static struct credential wanted(const char *digest, long long not_after)
+{
+	return (struct credential){ .digest = digest, .subject = "CN=old", .not_after = not_after };
+}
+
+static void a_sound_one_is_taken(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_TAKE);
+	assert_string_equal(a.credential.digest, DIGEST_A);
+	assert_string_equal(a.inputs.items[0].items[0], "key.pem");
+}
+
+static void the_first_that_can_be_taken_wins_and_names_the_others(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW - 3 * DAY, NOW - 2 * DAY);
+	add_credential(arena, &records, DIGEST_B, NOW - 4 * DAY, NOW + DAY);
+	add_credential(arena, &records, DIGEST_C, NOW - 5 * DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_TAKE);
+	assert_int_equal(a.index, 1);
+	assert_int_equal(a.others.count, 2);
+}
+
+static void what_is_wanted_is_not_replaced_by_what_is_worse(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential now_wanted = wanted(DIGEST_A, NOW + DAY);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+
+	(void)state;
+	facts.wanted = &now_wanted;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	add_credential(arena, &records, DIGEST_B, NOW - 2 * DAY, NOW + 9 * DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_SAME);
+}
+
+static void an_expired_one_is_refused(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW - 2 * DAY, NOW - DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_REFUSE);
+	assert_string_equal(
+			a.reason, "CN=a expired on 2027-01-14T08:00:00Z; drop one that is valid");
+}
+
+static void one_that_begins_later_is_held_until_then(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW + DAY, NOW + 2 * DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_HOLD);
+	assert_int_equal(a.until, NOW + DAY);
+}
+
+static void a_clock_that_cannot_be_holds_and_never_refuses(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+
+	(void)state;
+	facts.clock_trusted = false;
+	facts.now = 0;
+	add_credential(arena, &records, DIGEST_A, NOW - 2 * DAY, NOW - DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_HOLD);
+}
+
+static void an_earlier_end_is_a_downgrade_unless_it_is_allowed(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential now_wanted = wanted(DIGEST_B, NOW + 9 * DAY);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+
+	(void)state;
+	facts.wanted = &now_wanted;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_REFUSE);
+	facts.allow_downgrade = true;
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+}
+
+static void anything_valid_may_follow_what_has_expired(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential now_wanted = wanted(DIGEST_B, NOW - 1);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+
+	(void)state;
+	facts.wanted = &now_wanted;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+}
+
+static void a_retired_one_does_not_come_back_by_itself(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential now_wanted = wanted(DIGEST_B, NOW + DAY);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	const char *before[] = { DIGEST_A };
+
+	(void)state;
+	facts.wanted = &now_wanted;
+	facts.served_before = (struct words){ .items = before, .count = 1 };
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + 2 * DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_REFUSE);
+}
+
+static void a_parked_one_is_not_tried_again(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	struct admission_facts facts = facts_now();
+	char parked[] = DIGEST_A;
+	struct records records = { 0 };
+
+	(void)state;
+	facts.parked = this_is_parked;
+	facts.context = parked;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_PARKED);
+	add_credential(arena, &records, DIGEST_B, NOW - 2 * DAY, NOW + DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+}
+
+static const char *decide_text(struct arena *arena, const char *text, enum admission_kind expected)
+{
+	const struct admission_facts facts = facts_now();
+	struct records records;
+	struct error error;
+	struct admission a;
+
+	assert_true(records_read(arena, text, &records, &error));
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, expected);
+	return a.reason;
+}
+
+static void without_a_credential_the_worst_news_is_told(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+
+	(void)state;
+	assert_null(decide_text(arena, "file a ignored \"a text\"\n", ADMISSION_NOTHING));
+	assert_string_equal(decide_text(arena, "missing \"the key for CN=a\"\n", ADMISSION_WAIT),
+			"the key for CN=a");
+	assert_string_equal(
+			decide_text(arena, "file a incomplete \"no end\"\nmissing \"the key\"\n",
+					ADMISSION_WAIT),
+			"a: no end");
+	assert_string_equal(
+			decide_text(arena, "missing x\nfile b refused \"b is a symbolic link\"\n",
+					ADMISSION_REFUSE),
+			"b is a symbolic link");
+	assert_string_equal(
+			decide_text(arena, "refused \"too short\"\n\tinput c\n", ADMISSION_REFUSE),
+			"c: too short");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sound_one_is_taken),
+		cmocka_unit_test(the_first_that_can_be_taken_wins_and_names_the_others),
+		cmocka_unit_test(what_is_wanted_is_not_replaced_by_what_is_worse),
+		cmocka_unit_test(an_expired_one_is_refused),
+		cmocka_unit_test(one_that_begins_later_is_held_until_then),
+		cmocka_unit_test(a_clock_that_cannot_be_holds_and_never_refuses),
+		cmocka_unit_test(an_earlier_end_is_a_downgrade_unless_it_is_allowed),
+		cmocka_unit_test(anything_valid_may_follow_what_has_expired),
+		cmocka_unit_test(a_retired_one_does_not_come_back_by_itself),
+		cmocka_unit_test(a_parked_one_is_not_tried_again),
+		cmocka_unit_test(without_a_credential_the_worst_news_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
