@@ -170,11 +170,11 @@ static enum verdict read_all(struct findings *findings, struct input *input, str
 		if (objects == PEM_BLOCKS_MAX)
 			return conclude(findings, input, VERDICT_REFUSED,
 					"holds more than %d objects", PEM_BLOCKS_MAX);
-		if (measure == TLV_SHORT)
-			return cut_short(findings, input, rest, object.length);
-		if (measure == TLV_DAMAGED)
+		if (measure == TLV_DAMAGED || rest.start[0] != TLV_SEQUENCE)
 			return conclude(findings, input, VERDICT_REFUSED,
 					"something that is not DER follows in it");
+		if (measure == TLV_SHORT)
+			return cut_short(findings, input, rest, object.length);
 		verdict = read_object(findings, input, object);
 		if (verdict == VERDICT_REFUSED || verdict == VERDICT_INCOMPLETE)
 			return verdict;

@@ -96,7 +96,7 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 {
 	const struct records *rules = &inspection->request.records;
 	const struct composition composition = {
-		.with_root = strcmp(rules_chain(rules), "root") == 0,
+		.with_root = rules_want_root(rules),
 		.with_authorities = rules_want_part(rules, "ca"),
 		.with_crls = rules_want_part(rules, "crl"),
 		.warnings = verdicts->warnings,
@@ -302,7 +302,7 @@ static bool find_pairs(struct inspection *inspection, struct error *error)
 	const struct pair_search search = {
 		.drop = &request->findings,
 		.authorities = request->has_authorities ? &request->authorities : NULL,
-		.to_root = strcmp(rules_chain(rules), "root") == 0,
+		.to_root = rules_want_root(rules),
 		.with_clients = rules_want_part(rules, "client-leaf") ||
 				rules_want_part(rules, "client-key"),
 	};

@@ -69,15 +69,15 @@ bool rules_want_part(const struct records *request, const char *part)
 	return false;
 }
 
-const char *rules_chain(const struct records *request)
+bool rules_want_root(const struct records *request)
 {
 	struct law law;
 
 	for (size_t i = 0; i < request->count; i++)
 		if (is_rule(request->items[i]) && read_law(request->items[i], &law) &&
-				law.kind == RULE_CHAIN && law.words.count > 0)
-			return law.words.items[0];
-	return "any";
+				law.kind == RULE_CHAIN && words_contain(law.words, "root"))
+			return true;
+	return false;
 }
 
 /* ---- sentences ---- */
@@ -100,6 +100,14 @@ static void warn(const struct court *court, const char *text)
 	items[rows->count] = (struct words){ .items = word, .count = 1 };
 	rows->items = items;
 	rows->count++;
+}
+
+/* "PingDirectory certificates allow", but "the target's setting `key-types` allows". */
+static const char *does(const struct court *court, const struct law *law, const char *verb)
+{
+	const bool one = strncmp(law->says, "the ", 4) == 0;
+
+	return arena_printf(court->arena, "%s %s%s", law->says, verb, one ? "s" : "");
 }
 
 static const char *list(struct arena *arena, struct words words)
@@ -137,8 +145,8 @@ static enum judgement judge_bits(
 	else
 		allowed = arena_printf(court->arena, "%ld to %ld", law->min, law->max);
 	return say(court, JUDGED_REFUSED,
-			arena_printf(court->arena, "RSA key has %d bits; %s allow %s", traits->bits,
-					law->says, allowed));
+			arena_printf(court->arena, "RSA key has %d bits; %s %s", traits->bits,
+					does(court, law, "allow"), allowed));
 }
 
 static enum judgement judge_digest(
@@ -152,9 +160,9 @@ static enum judgement judge_digest(
 			!contains_anycase(law->words, traits.digest))
 		return JUDGED_GOOD;
 	return say(court, JUDGED_REFUSED,
-			arena_printf(court->arena,
-					"the certificate of %s is signed with %s; %s refuse %s",
-					certificate->subject, traits.digest, law->says,
+			arena_printf(court->arena, "the certificate of %s is signed with %s; %s %s",
+					certificate->subject, traits.digest,
+					does(court, law, "refuse"),
 					list(court->arena, law->words)));
 }
 
@@ -177,9 +185,10 @@ static enum judgement judge_usages(
 			return say(court, JUDGED_REFUSED,
 					arena_printf(court->arena,
 							"the certificate of %s may not be used for "
-							"%s; %s ask for %s",
+							"%s; %s for %s",
 							pair->leaf->subject, law->words.items[i],
-							law->says, list(court->arena, law->words)));
+							does(court, law, "ask"),
+							list(court->arena, law->words)));
 	return JUDGED_GOOD;
 }
 
@@ -191,9 +200,9 @@ static enum judgement judge_names(
 			return say(court, JUDGED_REFUSED,
 					arena_printf(court->arena,
 							"the certificate of %s does not cover the "
-							"name %s; %s ask for it",
+							"name %s; %s for it",
 							pair->leaf->subject, law->words.items[i],
-							law->says));
+							does(court, law, "ask")));
 	return JUDGED_GOOD;
 }
 
@@ -206,8 +215,9 @@ static void judge_validity(
 		warn(court,
 				arena_printf(court->arena,
 						"the certificate of %s is valid for %lld days in "
-						"all; %s ask for %ld",
-						pair->leaf->subject, days, law->says, law->min));
+						"all; %s for %ld",
+						pair->leaf->subject, days, does(court, law, "ask"),
+						law->min));
 }
 
 static enum judgement judge_chain(
@@ -231,8 +241,9 @@ static enum judgement judge_chain(
 		return say(court, JUDGED_REFUSED,
 				arena_printf(court->arena,
 						"the chain of %s ends at %s, which is not among the "
-						"known authorities; %s ask for a complete chain",
-						pair->leaf->subject, top->subject, law->says));
+						"known authorities; %s for a complete chain",
+						pair->leaf->subject, top->subject,
+						does(court, law, "ask")));
 	return JUDGED_GOOD;
 }
 
@@ -251,16 +262,16 @@ static enum judgement judge_pair(
 	switch (law->kind) {
 	case RULE_KEY_TYPES:
 		return refuse_unless(court, contains_anycase(law->words, traits->key_type),
-				arena_printf(arena, "the key is %s; %s allow %s", traits->key,
-						law->says, allowed));
+				arena_printf(arena, "the key is %s; %s %s", traits->key,
+						does(court, law, "allow"), allowed));
 	case RULE_RSA_BITS:
 		return judge_bits(court, law, traits);
 	case RULE_EC_CURVES:
 		return refuse_unless(court,
 				!traits->curve || contains_anycase(law->words, traits->curve),
-				arena_printf(arena, "the EC key is on %s; %s allow %s",
+				arena_printf(arena, "the EC key is on %s; %s %s",
 						traits->curve ? traits->curve : "no curve",
-						law->says, allowed));
+						does(court, law, "allow"), allowed));
 	case RULE_SIGNATURES:
 		return judge_digests(court, law, pair);
 	case RULE_USAGES:
@@ -276,14 +287,14 @@ static enum judgement judge_pair(
 		return refuse_unless(court, traits->version == 3,
 				arena_printf(arena,
 						"the certificate of %s is X.509 version %ld; %s "
-						"allow version 3 only",
-						pair->leaf->subject, traits->version, law->says));
+						"version 3 only",
+						pair->leaf->subject, traits->version,
+						does(court, law, "allow")));
 	case RULE_NOT_SELF_SIGNED:
 		return refuse_unless(court, !chain_self_signed(pair->leaf),
 				arena_printf(arena,
-						"the certificate of %s is self-signed, which %s do "
-						"not allow",
-						pair->leaf->subject, law->says));
+						"the certificate of %s is self-signed; %s others only",
+						pair->leaf->subject, does(court, law, "allow")));
 	case RULE_PARTS:
 		break;
 	}

@@ -38,5 +38,5 @@ bool rules_check(const struct records *request, struct error *error) must_check;
 /* Do the rules name this part? */
 bool rules_want_part(const struct records *request, const char *part);
 
-/* "any", "complete" or "root"; "any" without such a rule. */
-const char *rules_chain(const struct records *request);
+/* Does a rule of kind "chain" ask for the root? */
+bool rules_want_root(const struct records *request);

@@ -372,10 +372,20 @@ static enum verdict conclude_text(struct findings *findings, struct input *input
 			"holds no certificate and no key that is known here");
 }
 
+/* What some editors put in front of UTF-8. */
+static struct bytes without_mark(struct bytes bytes)
+{
+	if (starts_with(bytes, "\xef\xbb\xbf")) {
+		bytes.start += 3;
+		bytes.length -= 3;
+	}
+	return bytes;
+}
+
 enum verdict pem_read(struct findings *findings, struct input *input, struct bytes bytes)
 {
 	autodone(secret) struct secret der = { 0 };
-	struct bytes rest = bytes;
+	struct bytes rest = without_mark(bytes);
 	struct block block;
 	enum outcome outcome;
 	unsigned blocks = 0;

@@ -15,6 +15,10 @@
  *         passphrases                      a file, one passphrase a line, tried in turn
  *         authorities                      a file of PEM certificates that may complete a chain
  *
+ * Limits: INSPECT_FILES_MAX files; a passphrase file of 16 KiB and 16 lines (empty lines
+ * do not count; the empty passphrase is always tried); an authorities file of 1 MiB and 512
+ * certificates. All tries together may cost 8 times `derivations`.
+ *
  * Reply; one descriptor (a sealed memfd with the credential file) for each credential record:
  *
  *         file NAME STATE "sentence"       one for each file of the request
@@ -26,14 +30,31 @@
  *         refused "RSA key has ..."        what was complete, but may not be used
  *                 input NAME
  *
- * States of a file: "sound" (all of it was understood), "incomplete" (it stops too early:
- * a writer may still be at it), "refused" (it can never be used; the sentence says why),
- * "ignored" (nothing in it concerns certificates). Sentences name the file where the rule
- * is not enough, are printable, and never hold more of the input than a name in it. Dates
- * are not judged here: that needs a clock.
+ * or, when the request cannot be answered as such, only
  *
- * The child may die on any input: the controller then asks file by file to learn which
- * one killed it.
+ *         failed KIND "sentence"           an error kind (base/error.h): "configuration" for a
+ *                                          bad passphrase or authorities file, "internal" for a
+ *                                          request that is not of its form, "retry"
+ *
+ * A reply to a request without files is empty. States of a file: "sound" (all of it was
+ * understood; the sentence is empty), "incomplete" (it stops too early: a writer may still
+ * be at it), "refused" (it can never be used; the sentence says why), "ignored" (nothing in
+ * it concerns certificates). A file that is refused, incomplete or ignored adds nothing to
+ * any credential. Names are those of the request, byte for byte. Sentences start with the
+ * file's name where they are about one file, are printable, and never hold more of the
+ * input than a name in it. Dates are not judged here: that needs a clock.
+ *
+ * What is in an archive counts as being in the archive: its members are called
+ * "archive.zip/server.crt" in sentences, and the archive is the input.
+ *
+ * Parts: leaf, chain and key always; ca (every authority of the drop without a key of its
+ * own), crl (every revocation list) and the client pair only if a rule of kind "parts" asks
+ * for them, and then they are waited for. The client pair is the one that only clientAuth
+ * allows, or, where certificates leave it open, the one in a file called client.
+ *
+ * The child has SANDBOX_CPU_SECONDS of processor time for a request (sandbox.h) and may
+ * die on any input (seccomp: SIGSYS, time: SIGXCPU): the controller then asks file by file
+ * to learn which one killed it. The deadline for a reply is the controller's.
  */
 
 enum {

@@ -221,6 +221,14 @@ void add_pkcs7_der(struct buffer *bytes, const struct identity *const *identitie
 	PKCS7_free(message);
 }
 
+static void claim(PKCS12 *store, long iterations)
+{
+	const ASN1_INTEGER *count;
+
+	PKCS12_get0_mac(NULL, NULL, NULL, &count, store);
+	assert(ASN1_INTEGER_set((ASN1_INTEGER *)(size_t)count, iterations));
+}
+
 void add_pkcs12(struct buffer *bytes, const struct pkcs12_recipe *recipe)
 {
 	const int iterations = recipe->iterations ? recipe->iterations : 2048;
@@ -228,21 +236,29 @@ void add_pkcs12(struct buffer *bytes, const struct pkcs12_recipe *recipe)
 	const int key_pbe = recipe->legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : 0;
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	unsigned char *der = NULL;
+	OSSL_PROVIDER *base = NULL, *legacy = NULL;
 	PKCS12 *store;
 	int length;
 
-	if (recipe->legacy)
-		assert(OSSL_PROVIDER_load(NULL, "default") && OSSL_PROVIDER_load(NULL, "legacy"));
+	if (recipe->legacy) {
+		base = OSSL_PROVIDER_load(NULL, "default");
+		legacy = OSSL_PROVIDER_load(NULL, "legacy");
+		assert(base && legacy);
+	}
 	for (size_t i = 0; recipe->chain[i]; i++)
 		assert(sk_X509_push(chain, recipe->chain[i]->certificate));
 	store = PKCS12_create(recipe->passphrase, "name", recipe->identity->key,
 			recipe->identity->certificate, chain, key_pbe, certificate_pbe, iterations,
-			iterations, 0);
+			recipe->seal_iterations ? recipe->seal_iterations : 2048, 0);
 	assert(store);
+	if (recipe->claimed_iterations)
+		claim(store, recipe->claimed_iterations);
 	length = i2d_PKCS12(store, &der);
 	assert(length > 0);
 	buffer_append(bytes, der, (size_t)length);
 	OPENSSL_free(der);
 	PKCS12_free(store);
 	sk_X509_free(chain);
+	if (legacy)
+		assert(OSSL_PROVIDER_unload(legacy) && OSSL_PROVIDER_unload(base));
 }

@@ -63,7 +63,9 @@ struct pkcs12_recipe {
 	const struct identity *identity;
 	const struct identity *chain[4]; /* NULL at the end */
 	const char *passphrase;
-	int iterations; /* 0: 2048 */
+	int iterations; /* for keys and certificates; 0: 2048 */
+	int seal_iterations; /* for the MAC; 0: 2048 */
+	long claimed_iterations; /* what the seal says instead of the truth; 0: the truth */
 	bool legacy; /* RC2-40 and 3DES, as before OpenSSL 3 */
 };
 void add_pkcs12(struct buffer *bytes, const struct pkcs12_recipe *recipe);
