@@ -50,7 +50,7 @@ static bool take_once(struct taking *t)
 	case STEP_COMMAND:
 		return command_take(t->job, t->arena, step, &t->error);
 	case STEP_HTTP:
-		return fail(&t->error, ERROR_INTERNAL, "this worker cannot do http steps");
+		return http_take(t->job, t->arena, step, t->answer, &t->error);
 	case STEP_PROBE:
 		return probe_take(t->arena, step, t->answer, &t->error);
 	}

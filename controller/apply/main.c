@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "controller/apply/job.h"
+#include "controller/apply/web.h"
 #include "controller/base/digest.h"
 #include "controller/base/log.h"
 
@@ -24,6 +25,7 @@ static void keep_memory_private(void)
 
 int main(void)
 {
+	struct web *web;
 	bool going = true;
 
 	keep_memory_private();
@@ -31,6 +33,7 @@ int main(void)
 	/* What takes time and does not depend on the job is done before there is one; the
 	 * digest also because its algorithm must be there before there are threads. */
 	(void)digest_of("", 0);
+	web = web_new();
 
 	while (going) {
 		autodone(message) struct message message = { 0 };
@@ -43,9 +46,11 @@ int main(void)
 			log_error("certdrop-apply: %s; stopping",
 					got == MESSAGE_FAILED ? error.text
 							      : "standard input does not block");
+			web_free(web);
 			return EXIT_FAILURE;
 		}
-		going = job_take(STDIN_FILENO, &message, NULL);
+		going = job_take(STDIN_FILENO, &message, web);
 	}
+	web_free(web);
 	return EXIT_SUCCESS;
 }

@@ -32,21 +32,28 @@ void scrub_lines(struct buffer *text, const char *secret, size_t length)
 	}
 }
 
-/* The blank after the label's words keeps "BEGIN PUBLIC KEY" and certificates visible. */
+/* How long the PEM block is that starts here, its END line included. */
+static size_t block_length(const char *block)
+{
+	const char *end = strstr(block, "-----END ");
+
+	return end ? (size_t)(end - block) + strcspn(end, "\r\n") : strlen(block);
+}
+
 static void cover_private_keys(struct buffer *text)
 {
-	static const char begin[] = "-----BEGIN ", label[] = "PRIVATE KEY", end[] = "-----END ";
+	static const char begin[] = "-----BEGIN ", label[] = "PRIVATE KEY";
 	char *at = text->bytes;
 
 	while ((at = strstr(at, begin))) {
-		char *line_end = at + strcspn(at, "\r\n");
-		const char *found = memmem(at, (size_t)(line_end - at), label, strlen(label));
-		const char *stop = strstr(at, end);
-		const size_t length = stop ? (size_t)(stop - at) : strlen(at);
+		const size_t line = strcspn(at, "\r\n");
+		size_t length = strlen(begin);
 
-		if (found)
+		if (memmem(at, line, label, strlen(label))) {
+			length = block_length(at);
 			memset(at, '*', length);
-		at += found ? length : strlen(begin);
+		}
+		at += length;
 	}
 }
 

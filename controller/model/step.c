@@ -172,6 +172,7 @@ static const struct member http_members[] = {
 	WORDS(http_step, hosts, "hosts"),
 	ROWS(http_step, pick, "pick"),
 	WORDS(http_step, until, "until"),
+	WORDS(http_step, stop, "stop"),
 	NUMBER(http_step, poll_ms, "poll"),
 	{ 0 },
 };

@@ -139,6 +139,7 @@ struct http_step {
 			   * fingerprint): the answer's fields */
 	struct words until; /* pick name and the values that end the polling, until the
 			       deadline */
+	struct words stop; /* pick name and the values that end it as a failure */
 	long poll_ms;
 };
 

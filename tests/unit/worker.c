@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "controller/apply/job.h"
+#include "controller/apply/web.h"
 #include "controller/base/file.h"
 #include "tests/unit/worker.h"
 
@@ -21,6 +22,7 @@ void conversation_done(struct conversation *conversation)
 static void *serve(void *argument)
 {
 	const int fd = *(int *)argument;
+	struct web *web = web_new();
 	bool going = true;
 
 	while (going) {
@@ -29,8 +31,9 @@ static void *serve(void *argument)
 
 		if (message_receive(fd, &message, &error) != MESSAGE_GOT)
 			break;
-		going = job_take(fd, &message, NULL);
+		going = job_take(fd, &message, web);
 	}
+	web_free(web);
 	(void)close(fd);
 	return NULL;
 }

@@ -1,0 +1,104 @@
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "tests/unit/server.h"
+
+static int accept_any(int ok, X509_STORE_CTX *context)
+{
+	(void)ok;
+	(void)context;
+	return 1;
+}
+
+static SSL_CTX *context_of(const struct server *server, const struct pair *pair)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	(void)SSL_CTX_use_certificate(context, pair->x509);
+	(void)SSL_CTX_use_PrivateKey(context, pair->pkey);
+	if (server->wants_client)
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+				accept_any);
+	return context;
+}
+
+static void shake_hands(struct server *server, int fd)
+{
+	const bool later =
+			server->then && atomic_load(&server->handshakes) >= server->changes_after;
+	SSL_CTX *context = context_of(server, later ? server->then : server->first);
+	SSL *ssl = SSL_new(context);
+	char byte;
+
+	(void)SSL_set_fd(ssl, fd);
+	if (SSL_accept(ssl) == 1)
+		atomic_fetch_add(&server->handshakes, 1);
+	/* Until the client hangs up: closing first could take its last words away. */
+	(void)SSL_read(ssl, &byte, 1);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
+static void attend(struct server *server, int fd)
+{
+	const struct timeval patience = { .tv_sec = 5 };
+	char request[8];
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (server->is_silent) {
+		while (recv(fd, request, sizeof(request), 0) > 0)
+			;
+		return;
+	}
+	if (server->postgresql) {
+		if (recv(fd, request, sizeof(request), MSG_WAITALL) != sizeof(request) ||
+				request[4] != 0x04)
+			return;
+		if (send(fd, &server->postgresql, 1, MSG_NOSIGNAL) != 1 ||
+				server->postgresql != 'S')
+			return;
+	}
+	if (!server->hangs_up)
+		shake_hands(server, fd);
+}
+
+static void *serve(void *argument)
+{
+	struct server *server = argument;
+	int fd;
+
+	while ((fd = accept4(server->listening, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		attend(server, fd);
+		(void)close(fd);
+	}
+	return NULL;
+}
+
+void server_start(struct server *server)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	server->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(server->listening, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(server->listening, 16), 0);
+	assert_int_equal(getsockname(server->listening, (struct sockaddr *)&address, &size), 0);
+	(void)snprintf(server->address, sizeof(server->address), "127.0.0.1:%d",
+			ntohs(address.sin_port));
+	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+void server_stop(struct server *server)
+{
+	(void)shutdown(server->listening, SHUT_RDWR);
+	(void)pthread_join(server->thread, NULL);
+	(void)close(server->listening);
+}

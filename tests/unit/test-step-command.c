@@ -1,0 +1,217 @@
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/apply/clock.h"
+#include "tests/unit/worker.h"
+
+static struct pair pair;
+static char *directory;
+
+static int set_up(void **state)
+{
+	(void)state;
+	/* Whatever started this test may have left some open. */
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	pair_make(&pair, "web.example");
+	directory = directory_new();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pair_done(&pair);
+	directory_gone(directory);
+	return 0;
+}
+
+/* Runs a shell script (the shell is the tool here) as a step of prepare. */
+static void run(struct conversation *c, const char *script, const char *more)
+{
+	struct pair *const pairs[] = { &pair, NULL };
+	struct arena *arena = arena_new();
+	struct record *step = record_new(arena, "prepare", "command", "run", NULL);
+	const char *argv[] = { "sh", "-c", script, "sh", "{fd:key}" };
+	autodone(buffer) struct buffer plan = { 0 };
+
+	record_add(arena, step, "argv", (struct words){ .items = argv, .count = 5 });
+	buffer_printf(&plan, "plan web run\n\tcredential %s\n", pair.digest.hex);
+	record_print(step, &plan);
+	buffer_add(&plan, more);
+	converse(c, "work apply", buffer_text(&plan), pairs, NEVER);
+	arena_free(arena);
+}
+
+static void expect(const char *script, const char *more, const char *end, const char *says)
+{
+	autodone(conversation) struct conversation c;
+
+	run(&c, script, more);
+	if (strcmp(c.end, end) != 0)
+		fail_msg("%s: %s: %s", script, c.end, failure_in(&c));
+	if (says && !strstr(failure_in(&c), says))
+		fail_msg("%s: \"%s\" is not in \"%s\"", script, says, failure_in(&c));
+}
+
+static void exit_codes_and_output_are_judged(void **state)
+{
+	(void)state;
+	expect("exit 0", "", "applied", NULL);
+	expect("echo broken; exit 3", "", "failed", "ended with exit code 3: broken");
+	expect("exit 3", "\texit 0 3\n", "applied", NULL);
+	expect("echo all is well >&2", "\texpect well fine\n", "applied", NULL);
+	expect("echo it is bad", "\texpect well fine\n", "failed", "does not report success");
+	expect("echo OK: but ERROR", "\texpect OK\n\trefuse ERROR\n", "failed",
+			"reports a failure");
+	expect("kill -9 $$", "", "failed", "ended by signal 9");
+}
+
+static void the_environment_is_clean(void **state)
+{
+	(void)state;
+	(void)setenv("CERTDROP_TEST", "leaked", 1);
+	expect("test -z \"$CERTDROP_TEST\" && test $LANG = C && test -n \"$PATH\" -a -n \"$HOME\"",
+			"", "applied", NULL);
+	expect("test \"$MORE\" = yes", "\tenvironment MORE yes\n", "applied", NULL);
+	expect("test \"$(pwd)\" = / && ! read line", "", "applied", NULL);
+	expect("test \"$(pwd)\" = /usr", "\tdirectory /usr\n", "applied", NULL);
+}
+
+static void a_content_comes_by_a_descriptor(void **state)
+{
+	autodone(buffer) struct buffer path = { 0 }, script = { 0 };
+	autofree char *copied = NULL;
+
+	(void)state;
+	buffer_printf(&path, "%s/copy", directory);
+	buffer_printf(&script, "cat \"$1\" > %s", buffer_text(&path));
+	expect(buffer_text(&script), "", "applied", NULL);
+	copied = read_text(buffer_text(&path));
+	assert_string_equal(copied, pair.key);
+}
+
+static void no_descriptor_but_those_given_is_inherited(void **state)
+{
+	(void)state;
+	/* 0, 1, 2, the content, and the one that ls itself opens */
+	expect("test \"$(ls /proc/self/fd | wc -l)\" -le 5", "", "applied", NULL);
+}
+
+static void output_never_holds_the_key(void **state)
+{
+	autodone(conversation) struct conversation c, d;
+	autodone(buffer) struct buffer script = { 0 };
+	char line[65] = "";
+
+	(void)state;
+	run(&c, "cat \"$1\"; exit 1", "");
+	memcpy(line, strchr(pair.key, '\n') + 1, 64);
+	assert_string_equal(c.end, "failed");
+	assert_non_null(strstr(failure_in(&c), "exit code 1"));
+	assert_null(strstr(failure_in(&c), line));
+	assert_null(strstr(failure_in(&c), "PRIVATE KEY"));
+
+	/* A single line of it, without its frame and cut out of a sentence. */
+	line[40] = '\0';
+	run(&d, "echo \"cannot use <$(sed -n 2p \"$1\" | cut -c1-64)>\"; exit 1", "");
+	assert_non_null(strstr(failure_in(&d), "cannot use <"));
+	assert_null(strstr(failure_in(&d), line));
+}
+
+static void long_output_keeps_its_end(void **state)
+{
+	(void)state;
+	expect("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1", "", "failed",
+			"the end");
+	expect("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo the end",
+			"\texpect \"the end\"\n", "applied", NULL);
+}
+
+static void the_deadline_ends_grandchildren_too(void **state)
+{
+	autodone(buffer) struct buffer path = { 0 }, script = { 0 };
+	autofree char *number = NULL;
+	const long long started = clock_ms();
+	pid_t grandchild;
+
+	(void)state;
+	buffer_printf(&path, "%s/pid", directory);
+	buffer_printf(&script, "sleep 600 & echo $! > %s; trap '' TERM; wait; wait",
+			buffer_text(&path));
+	expect(buffer_text(&script), "\tdeadline 500\n", "failed", "was killed");
+	assert_true(clock_ms() - started < 5000);
+	number = read_text(buffer_text(&path));
+	grandchild = (pid_t)strtol(number, NULL, 10);
+	assert_true(grandchild > 1);
+	/* It may be a zombie for a moment, until init has noticed. */
+	while (kill(grandchild, 0) == 0 && clock_ms() - started < 20000)
+		clock_pause(10, started + 20000);
+	assert_int_equal(kill(grandchild, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+static void a_daemon_that_keeps_the_output_does_not_hold_it_up(void **state)
+{
+	autodone(buffer) struct buffer path = { 0 }, script = { 0 };
+	autofree char *number = NULL;
+	const long long started = clock_ms();
+
+	(void)state;
+	buffer_printf(&path, "%s/daemon", directory);
+	buffer_printf(&script, "sleep 600 & echo $! > %s; echo started", buffer_text(&path));
+	expect(buffer_text(&script), "\texpect started\n", "applied", NULL);
+	assert_true(clock_ms() - started < 10000);
+	number = read_text(buffer_text(&path));
+	assert_int_equal(kill((pid_t)strtol(number, NULL, 10), SIGKILL), 0);
+}
+
+static void another_user_is_taken_on_by_root_alone(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		expect("true", "\tuser nobody\n", "failed", "needs certdrop-apply to run as root");
+		return;
+	}
+	expect("test \"$(id -un)\" = nobody && test \"$(id -u)\" != 0 && cat \"$1\" > /dev/null",
+			"\tuser nobody\n", "applied", NULL);
+	expect("true", "\tuser no-such-user\n", "failed", "there is no user");
+}
+
+static void what_is_not_there_is_a_matter_of_settings(void **state)
+{
+	autodone(conversation) struct conversation c;
+	autodone(buffer) struct buffer plan = { 0 };
+
+	(void)state;
+	buffer_printf(&plan,
+			"plan web run\n\tcredential %s\nprepare command x\n\targv no-such-tool\n",
+			pair.digest.hex);
+	converse(&c, "work apply", buffer_text(&plan), NULL, NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_string_equal(record_word(records_find(&c.said, "failed", NULL), 3), "configuration");
+	assert_non_null(strstr(failure_in(&c), "no command \"no-such-tool\""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exit_codes_and_output_are_judged),
+		cmocka_unit_test(the_environment_is_clean),
+		cmocka_unit_test(a_content_comes_by_a_descriptor),
+		cmocka_unit_test(no_descriptor_but_those_given_is_inherited),
+		cmocka_unit_test(output_never_holds_the_key),
+		cmocka_unit_test(long_output_keeps_its_end),
+		cmocka_unit_test(the_deadline_ends_grandchildren_too),
+		cmocka_unit_test(a_daemon_that_keeps_the_output_does_not_hold_it_up),
+		cmocka_unit_test(another_user_is_taken_on_by_root_alone),
+		cmocka_unit_test(what_is_not_there_is_a_matter_of_settings),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

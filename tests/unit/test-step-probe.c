@@ -1,0 +1,233 @@
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "controller/apply/clock.h"
+#include "tests/unit/server.h"
+#include "tests/unit/worker.h"
+
+static struct pair old, new;
+
+static int set_up(void **state)
+{
+	(void)state;
+	pair_make(&old, "old.example");
+	pair_make(&new, "new.example");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pair_done(&old);
+	pair_done(&new);
+	return 0;
+}
+
+/* The answer to "what is served there". */
+static const struct record *ask(struct conversation *c, const char *address, const char *more)
+{
+	autodone(buffer) struct buffer plan = { 0 };
+	const struct record *found;
+
+	buffer_printf(&plan,
+			"plan web ask\nask probe \"see\"\n\tname seen\n\taddress %s\n\tdeadline "
+			"2000\n%s",
+			address, more);
+	converse(c, "work ask", buffer_text(&plan), NULL, NEVER);
+	assert_string_equal(c->end, "asked");
+	found = records_find(&c->said, "answer", "seen");
+	assert_non_null(found);
+	return found;
+}
+
+/* A plan that has the new certificate proven. */
+static void prove(struct conversation *c, const char *address, long deadline, const char *more)
+{
+	autodone(buffer) struct buffer plan = { 0 };
+
+	buffer_printf(&plan,
+			"plan web prove\n\tcredential %s\nprove probe \"see\"\n\taddress "
+			"%s\n\texpect %s\n\tdeadline %ld\n%s",
+			new.digest.hex, address, new.fingerprint.hex, deadline, more);
+	converse(c, "work apply", buffer_text(&plan), NULL, NEVER);
+}
+
+static void the_answer_is_what_is_served(void **state)
+{
+	struct server server = { .first = &old };
+	autodone(conversation) struct conversation c;
+	const struct record *answer;
+	struct words served;
+
+	(void)state;
+	server_start(&server);
+	answer = ask(&c, server.address, "");
+	server_stop(&server);
+	served = record_words(answer, "served");
+	assert_int_equal(served.count, 3);
+	assert_string_equal(served.items[0], server.address);
+	assert_string_equal(served.items[1], old.fingerprint.hex);
+	assert_true(strtoll(served.items[2], NULL, 10) > 1700000000);
+}
+
+static void a_probe_waits_until_it_is_served(void **state)
+{
+	struct server server = { .first = &old, .then = &new, .changes_after = 3 };
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 10000, "\ttimes 2\n");
+	server_stop(&server);
+	assert_string_equal(c.end, "applied");
+	assert_int_equal(atomic_load(&server.handshakes), 5);
+}
+
+static void what_is_never_served_fails_at_the_deadline(void **state)
+{
+	struct server server = { .first = &old };
+	autodone(conversation) struct conversation c;
+	char expected[64];
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 300, "");
+	server_stop(&server);
+	assert_string_equal(c.end, "undone");
+	(void)snprintf(expected, sizeof(expected), "it serves %.16s", old.fingerprint.hex);
+	assert_non_null(strstr(failure_in(&c), expected));
+}
+
+static void a_server_that_shows_it_and_fails_is_not_serving(void **state)
+{
+	struct server server = { .first = &new, .hangs_up = true };
+	autodone(conversation) struct conversation c, d;
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 200, "");
+	assert_string_equal(c.end, "undone");
+	assert_non_null(strstr(failure_in(&c), "TLS handshake"));
+	assert_int_equal(record_words(ask(&d, server.address, ""), "failed").count, 2);
+	server_stop(&server);
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+	struct server server = { .first = &new, .is_silent = true };
+	autodone(conversation) struct conversation c;
+	const long long started = clock_ms();
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 200, "");
+	server_stop(&server);
+	assert_string_equal(c.end, "undone");
+	assert_non_null(strstr(failure_in(&c), "in time"));
+	assert_true(clock_ms() - started < 4000);
+}
+
+static void postgresql_is_asked_for_tls_first(void **state)
+{
+	struct server server = { .first = &new, .postgresql = 'S' };
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 5000, "\tprotocol postgresql\n");
+	server_stop(&server);
+	assert_string_equal(c.end, "applied");
+}
+
+static void a_postgresql_without_tls_is_named(void **state)
+{
+	static const struct {
+		char answer;
+		const char *says;
+	} cases[] = { { 'N', "does not speak TLS" }, { 'E', "with an error" } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct server server = { .first = &new, .postgresql = cases[i].answer };
+		autodone(conversation) struct conversation c;
+		struct words failed;
+
+		server_start(&server);
+		failed = record_words(ask(&c, server.address, "\tprotocol postgresql\n"), "failed");
+		server_stop(&server);
+		assert_int_equal(failed.count, 2);
+		assert_string_equal(failed.items[0], server.address);
+		assert_non_null(strstr(failed.items[1], cases[i].says));
+	}
+}
+
+static void who_wants_a_client_certificate_gets_it_or_is_named(void **state)
+{
+	struct server server = { .first = &new, .wants_client = true };
+	autodone(conversation) struct conversation without, asked, with;
+	char *directory = directory_new();
+	autodone(buffer) struct buffer path = { 0 }, more = { 0 };
+
+	(void)state;
+	buffer_printf(&path, "%s/client.pem", directory);
+	buffer_printf(&more, "%s%s", old.certificate, old.key);
+	write_text(buffer_text(&path), buffer_text(&more));
+	buffer_clear(&more);
+	buffer_printf(&more, "\tclient-certificate %s\n", buffer_text(&path));
+
+	server_start(&server);
+	prove(&without, server.address, 300, "");
+	assert_string_equal(without.end, "undone");
+	assert_non_null(strstr(failure_in(&without), "certificate required"));
+	assert_int_equal(record_words(ask(&asked, server.address, ""), "served").count, 3);
+	prove(&with, server.address, 5000, buffer_text(&more));
+	assert_string_equal(with.end, "applied");
+	server_stop(&server);
+	directory_gone(directory);
+}
+
+static void nobody_there_is_an_answer(void **state)
+{
+	autodone(conversation) struct conversation c, d;
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[32];
+	struct words failed;
+
+	(void)state;
+	/* Bound and not listening: nobody else can take the port meanwhile. */
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	(void)snprintf(text, sizeof(text), "127.0.0.1:%d", ntohs(address.sin_port));
+	failed = record_words(ask(&c, text, ""), "failed");
+	(void)close(fd);
+	assert_int_equal(failed.count, 2);
+	assert_non_null(strstr(failed.items[1], "refused"));
+	failed = record_words(ask(&d, "no-port", ""), "failed");
+	assert_non_null(strstr(failed.items[1], "is not host:port"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_answer_is_what_is_served),
+		cmocka_unit_test(a_probe_waits_until_it_is_served),
+		cmocka_unit_test(what_is_never_served_fails_at_the_deadline),
+		cmocka_unit_test(a_server_that_shows_it_and_fails_is_not_serving),
+		cmocka_unit_test(silence_ends_at_the_deadline),
+		cmocka_unit_test(postgresql_is_asked_for_tls_first),
+		cmocka_unit_test(a_postgresql_without_tls_is_named),
+		cmocka_unit_test(who_wants_a_client_certificate_gets_it_or_is_named),
+		cmocka_unit_test(nobody_there_is_an_answer),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
