@@ -8,11 +8,7 @@
 #include "controller/certdrop/config.h"
 #include "reconcilers/reconciler.h"
 
-<<<<<<< HEAD
 #define CONF SOURCE_ROOT "/conf"
-=======
-/* CONF_FOLDER is the folder conf of the sources. */
->>>>>>> inspect
 
 static struct config *load(const char *path)
 {
@@ -26,7 +22,7 @@ static struct config *load(const char *path)
 
 static void the_example_is_sound_and_sets_nothing(void **state)
 {
-	autoconfig struct config *config = load(CONF_FOLDER "/certdrop.conf");
+	autoconfig struct config *config = load(CONF "/certdrop.conf");
 
 	(void)state;
 	assert_int_equal(config->target_count, 0);
@@ -37,7 +33,7 @@ static void the_example_is_sound_and_sets_nothing(void **state)
 /* The example with the comment signs before its settings removed. */
 static void write_uncommented(const char *path)
 {
-	FILE *from = fopen(CONF_FOLDER "/certdrop.conf", "re"), *to = fopen(path, "we");
+	FILE *from = fopen(CONF "/certdrop.conf", "re"), *to = fopen(path, "we");
 	autofree char *line = NULL;
 	size_t size = 0;
 
@@ -101,7 +97,7 @@ static void the_examples_of_all_products_are_sound(void **state)
 	for (const struct reconciler *const *r = reconcilers; *r; r++) {
 		autodone(buffer) struct buffer example = { 0 };
 
-		buffer_printf(&example, CONF_FOLDER "/%s.conf", (*r)->product);
+		buffer_printf(&example, CONF "/%s.conf", (*r)->product);
 		buffer_clear(&path);
 		buffer_printf(&path, "%s/main.conf", directory);
 		assert_int_equal(symlink(buffer_text(&example), buffer_text(&path)), 0);
