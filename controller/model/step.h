@@ -12,6 +12,9 @@
  *         leaf, chain, fullchain (leaf and chain), key, combined (key, leaf and chain),
  * ca, crl, client-leaf, client-chain, client-fullchain, client-key or the name of
  * something that an earlier make step has built
+ *
+ * of the plan's credential, or, with "predecessor:" in front of it, of its predecessor. A
+ * part that the credential does not have is ERROR_INPUT.
  */
 
 #include "controller/base/arena.h"
@@ -51,8 +54,9 @@ struct step {
  *         state      nothing | published | foreign    (foreign: not put there by certdrop)
  *         replaces   what a file step has to name to replace it; see file_step
  *         credential digest of the credential, and `layout`, when published
- *         differs    a sentence for each deviation from what was published
- *         leaf       fingerprint and not-after (seconds) of the first certificate there */
+ *         differs    a field with a sentence for each deviation from what was published
+ *         leaf       fingerprint and not-after (seconds) of the first PEM certificate in
+ *                    the files, in their order; also when they are foreign */
 struct look_step {
 	const char *publish;
 	const char *method;
@@ -69,10 +73,19 @@ struct look_step {
  * products that insist on their names; the journal covers the moment in between.
  *
  * A generation is written, given owner and mode, and fsynced, all before anything can see
- * it; its `manifest` tells the credential, the layout and the digest, mode and owner of
- * each file. `replaces` is what must be in service now, or nothing is done (ERROR_RETRY):
- * a generation's name, "nothing", or "foreign:" and a digest of what was found there.
- * Undo puts exactly that back. */
+ * it; its `.manifest` tells the credential, the layout and the digest, mode and owner of
+ * each file. When its name is taken by one that was spoiled since, it is called
+ * "<generation>.1" and so on. Publishing what is in service already, and whole, changes
+ * nothing.
+ *
+ * `replaces` is what must be in service now, or nothing is done (ERROR_RETRY): a
+ * generation's name, "nothing", or "foreign:" and a digest of what was found there. With
+ * "fixed" a generation whose files were changed since is named by such a digest too. Undo
+ * puts exactly that back; where something else has come in between it is left alone.
+ *
+ * ERROR_CONFIG: "link" finds a real directory; "exchange" finds a directory with more in
+ * it than what is published (it would vanish), or a file system that cannot swap; "fixed"
+ * finds no directory; an owner cannot be given. */
 struct file_step {
 	const char *publish;
 	const char *method;
@@ -83,7 +96,8 @@ struct file_step {
 	const char *replaces;
 	const char *directory_mode; /* "0755" */
 	struct rows files; /* name, content, mode, owner, group; "-" for owner or group:
-			      as is */
+			      as the file of that name that it replaces; the worker's own
+			      if there is none, or when it is not root */
 	long keep; /* generations to keep, the one in service not counted; pruned in
 		    * finish by a file step with no files */
 };
@@ -101,8 +115,9 @@ struct make_step {
 
 /* Runs a tool: an argv, never a shell, in its own process group, with a clean environment
  * (PATH, LANG=C, HOME of the user), no terminal, standard input from /dev/null, its
- * output capped and scrubbed. Killed with its group at the deadline. An argument
- * "{fd:CONTENT}" is replaced by the path of a descriptor with it. */
+ * output capped (the last 64 KiB count) and scrubbed. Killed with its group at the
+ * deadline. An argument "{fd:CONTENT}" is replaced by the path of a descriptor with it. It
+ * is over when the tool has ended, even if a daemon that it started lives on. */
 struct command_step {
 	struct words argv;
 	const char *user; /* NULL: as the worker */
@@ -114,7 +129,13 @@ struct command_step {
 	struct rows environment; /* name, value */
 };
 
-/* One request, by libcurl, over HTTPS or HTTP. */
+/* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only
+ * over HTTPS or to the machine itself. Answer: `status` (the code) and one field for each
+ * pick, with all values that it found (controller/apply/pick.h). Texts in it are scrubbed:
+ * a key, or base64 of 60 characters and more, comes back as asterisks. Redirects (307 and
+ * 308; others for GET) are followed with the same method, body and credentials, three at
+ * most. The connection stays open for later steps with the same server, trust and client
+ * certificate, so a request in prepare warms up that of the change. */
 struct http_step {
 	const char *method; /* "GET" */
 	const char *url;
@@ -130,8 +151,8 @@ struct http_step {
 	const char *bearer_file;
 	const char *client_certificate, *client_key; /* files */
 	struct words success; /* status codes; empty: 200 to 299 */
-	struct words retry; /* status codes that mean ERROR_RETRY; others are ERROR_CONFIG
-			     */
+	struct words retry; /* status codes that mean ERROR_RETRY; others are ERROR_CONFIG.
+			       While polling they are waited for */
 	struct words hosts; /* hosts to which a redirect may lead with the credentials
 			       kept */
 	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an
@@ -140,13 +161,17 @@ struct http_step {
 	struct words until; /* pick name and the values that end the polling, until the
 			       deadline */
 	struct words stop; /* pick name and the values that end it as a failure */
-	long poll_ms;
+	long poll_ms; /* 0: 500 */
 };
 
 /* A completed handshake with each address behind `address`. As a question: which
  * certificate is served. Elsewhere: fails unless `expect` is served by each address
- * `times` times in a row before the deadline. Answer, for each address:
- *         served ADDRESS FINGERPRINT NOT-AFTER     or     failed ADDRESS "why" */
+ * `times` times in a row before the deadline; it is asked again and again until then.
+ * Answer, for each address:
+ *         served ADDRESS FINGERPRINT NOT-AFTER     or     failed ADDRESS "why"
+ * A server that shows its certificate and then refuses us for want of a client certificate
+ * is "served" as a question (TLS 1.3; before that there is no telling), and not proven
+ * elsewhere. A name that cannot be resolved is a "failed" with `address` itself. */
 struct probe_step {
 	const char *address; /* "host:port", "[::1]:8443" */
 	const char *protocol; /* "tls", "postgresql" (SSLRequest) */
