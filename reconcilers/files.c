@@ -65,6 +65,10 @@ static const struct option options[] = {
 	{ "server-name", OPTION_TEXT, .help = "The name to ask for in the handshake (SNI)." },
 	{ "times", OPTION_NUMBER, .fallback = "1", .min = 1, .max = 100,
 			.help = "How many handshakes in a row must show the new certificate." },
+	{ "settle", OPTION_DURATION, .fallback = "250ms", .max = 60000,
+			.help = "For how long every handshake must show the new certificate. Old processes "
+				"of a server may answer for a moment after its reload (nginx's for 100 ms), so "
+				"that a few handshakes in a row can be luck." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "10s", .min = 100, .max = 3600000,
 			.help = "How long the server may take to serve it." },
 	{ "password-file", OPTION_PATH,
@@ -241,6 +245,7 @@ static void add_probe(const struct target *target, enum phase phase, const char 
 
 	probe.expect = fingerprint;
 	probe.times = (long)setting_number(target->settings, "times");
+	probe.settle_ms = (long)setting_number(target->settings, "settle");
 	step = plan_probe(plan, phase, text, &probe);
 	step->deadline_ms = (long)setting_number(target->settings, "probe-deadline");
 	step->together = 1;

@@ -315,9 +315,12 @@ static enum ended put_back_step(struct job *job, size_t index)
 	return group_tell(&taking, 1);
 }
 
+/* A tool's exit code proves nothing, in this direction neither: if one fails (the reload that was refused
+ * may well be refused again), what counts is whether a probe behind it sees what was there before. */
 static bool put_back(struct job *job, const bool *begun)
 {
 	size_t last = job->plan.count;
+	bool doubtful = false;
 
 	while (last > 0 && !begun[last - 1])
 		last--;
@@ -330,10 +333,12 @@ static bool put_back(struct job *job, const bool *begun)
 		ended = put_back_step(job, i);
 		if (ended == ENDED_ALONE)
 			return false;
-		if (ended == ENDED_BADLY)
+		if (ended == ENDED_BADLY && step->kind != STEP_COMMAND)
 			return say_end(job, "stuck");
+		if (step->kind == STEP_COMMAND || step->kind == STEP_PROBE)
+			doubtful = ended == ENDED_BADLY;
 	}
-	return say_end(job, "undone");
+	return say_end(job, doubtful ? "stuck" : "undone");
 }
 
 static bool apply(struct job *job, bool *begun)

@@ -10,7 +10,7 @@
 #include "controller/apply/job.h"
 #include "controller/apply/tls.h"
 
-enum { FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250 };
+enum { FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250, SETTLE_PAUSE_MS = 20 };
 
 struct probe {
 	struct arena *arena;
@@ -130,16 +130,27 @@ static bool serves_expected(
 	return true;
 }
 
+/* Often enough in a row, and for long enough? */
+static bool is_settled(const struct probe *probe, long seen, long long since)
+{
+	const long times = probe->step->times > 0 ? probe->step->times : 1;
+
+	return seen >= times && clock_ms() - since >= probe->step->settle_ms;
+}
+
 static bool wait_until_served(
 		struct probe *probe, const struct addrinfo *address, struct error *error)
 {
-	const long times = probe->step->times > 0 ? probe->step->times : 1;
 	int pause = FIRST_PAUSE_MS;
+	long long since = 0;
 	struct error last;
 
-	for (long seen = 0; seen < times;) {
+	for (long seen = 0; seen == 0 || !is_settled(probe, seen, since);) {
 		if (serves_expected(probe, address, error)) {
-			seen++;
+			if (seen++ == 0)
+				since = clock_ms();
+			else if (probe->step->settle_ms > 0)
+				clock_pause(SETTLE_PAUSE_MS, probe->deadline);
 			continue;
 		}
 		/* The deadline may cut an attempt short: the one before tells more. */

@@ -183,6 +183,7 @@ static const struct member probe_members[] = {
 	TEXT(probe_step, server_name, "server-name"),
 	TEXT(probe_step, expect, "expect"),
 	NUMBER(probe_step, times, "times"),
+	NUMBER(probe_step, settle_ms, "settle"),
 	TEXT(probe_step, client_certificate, "client-certificate"),
 	TEXT(probe_step, client_key, "client-key"),
 	{ 0 },

@@ -166,7 +166,7 @@ struct http_step {
 
 /* A completed handshake with each address behind `address`. As a question: which
  * certificate is served. Elsewhere: fails unless `expect` is served by each address
- * `times` times in a row before the deadline; it is asked again and again until then.
+ * `times` times in a row, and during `settle`, before the deadline; it is asked again and again.
  * Answer, for each address:
  *         served ADDRESS FINGERPRINT NOT-AFTER     or     failed ADDRESS "why"
  * A server that shows its certificate and then refuses us for want of a client certificate
@@ -178,6 +178,7 @@ struct probe_step {
 	const char *server_name; /* SNI; NULL: the host, unless it is an address */
 	const char *expect; /* fingerprint */
 	long times; /* 0: 1 */
+	long settle_ms; /* and for so long */
 	const char *client_certificate, *client_key;
 };
 
