@@ -122,16 +122,6 @@ static void check_name(const struct draft *draft, const char *setting)
 				setting, draft->label);
 }
 
-static bool lies_below(const char *path, const char *directory)
-{
-	const size_t length = strlen(directory);
-
-	if (strcmp(directory, "/") == 0)
-		return true;
-	return strncmp(path, directory, length) == 0 &&
-			(path[length] == '/' || path[length] == '\0');
-}
-
 static void check_source(const struct draft *draft)
 {
 	const struct settings *settings = draft->target.settings;
@@ -147,7 +137,7 @@ static void check_source(const struct draft *draft)
 		mistakes_add(mistakes, setting_place(settings, "source-root"),
 				"\"source-root\" in %s is nothing without \"source\"",
 				draft->label);
-	if (root && source && !lies_below(source, root))
+	if (root && source && !path_is_below(source, root))
 		mistakes_add(mistakes, setting_place(settings, "source-root"),
 				"\"source-root\" in %s must be at or above \"source\"",
 				draft->label);

@@ -82,9 +82,9 @@ static void check_together(const struct config *config, struct mistakes *mistake
 	if (config->retry_first_ms > config->retry_cap_ms)
 		mistakes_add(mistakes, setting_place(settings, "retry-first"),
 				"\"retry-first\" must not be longer than \"retry-cap\"");
-	if (strcmp(config->drop, config->state) == 0)
-		mistakes_add(mistakes, setting_place(settings, "drop"),
-				"\"drop\" and \"state\" must be two directories");
+	if (path_is_below(config->state, config->drop))
+		mistakes_add(mistakes, setting_place(settings, "state"),
+				"\"state\" must not be \"drop\" or lie below it");
 }
 
 /* The directory of more targets, or NULL when the main file cannot be read. */
@@ -128,14 +128,16 @@ static void close_directory(DIR **directory)
 		(void)closedir(*directory);
 }
 
+/* The usual directory need not be there; one that was named must. */
 static void list_files(struct loading *loading, const char *path)
 {
 	__attribute__((cleanup(close_directory))) DIR *directory = opendir(path);
-	const struct place place = { .file = path };
+	const struct settings *settings = loading->config->settings;
 	const struct dirent *entry;
 
-	if (!directory && errno != ENOENT)
-		mistakes_add(&loading->mistakes, place, "%s", strerror(errno));
+	if (!directory && (errno != ENOENT || setting_given(settings, "targets-dir")))
+		mistakes_add(&loading->mistakes, setting_place(settings, "targets-dir"),
+				"directory of targets %s: %s", path, strerror(errno));
 	if (!directory)
 		return;
 	while ((entry = readdir(directory)))

@@ -217,10 +217,13 @@ const char *item_text(const json_t *list, size_t index)
 
 void brief_words(struct buffer *words, const json_t *brief)
 {
-	const char *subject = field_text(brief, "subject", NULL);
 	const char *end = field_text(brief, "not_after", NULL);
 
-	buffer_add(words, subject ? subject : "-");
+	if (!json_is_object(brief)) {
+		buffer_add(words, "-");
+		return;
+	}
+	buffer_add(words, field_text(brief, "subject", "a certificate"));
 	if (end)
 		buffer_printf(words, " until %s", end);
 }

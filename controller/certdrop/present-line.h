@@ -43,8 +43,8 @@ const json_t *field_list(const json_t *object, const char *name); /* NULL is an 
 
 const char *item_text(const json_t *list, size_t index); /* "" when it is not a string */
 
-/* "CN=web.example until 2027-01-01T00:00:00Z" of a BRIEF or FACTS, "-" for null: words, still
- * to be given to line_add(). */
+/* "CN=web.example until 2027-01-01T00:00:00Z" of a BRIEF or FACTS, "a certificate until ..."
+ * without a subject, "-" for null: words, still to be given to line_add(). */
 void brief_words(struct buffer *words, const json_t *brief);
 
 /* "120 ms", "1.5 s", "2 min 5 s" */

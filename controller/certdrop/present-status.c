@@ -139,7 +139,9 @@ static void add_target_row(struct table *table, const json_t *target)
 	table_row(table);
 	table_cell(table, TONE_STRONG, field_text(target, "target", "-"));
 	table_cell(table, tone_of_state(state), state);
-	table_cell(table, TONE_PLAIN, field_text(shown, "subject", "-"));
+	table_cell(table, TONE_PLAIN,
+			field_text(shown, "subject",
+					json_is_object(shown) ? "a certificate" : "-"));
 	table_cell(table, TONE_PLAIN, date);
 	if (reason && strcmp(state, "in-service") != 0)
 		table_note(table, TONE_PLAIN, reason);

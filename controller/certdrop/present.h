@@ -19,8 +19,9 @@
  * States: idle (nothing was ever dropped), waiting (a piece is missing: the reason says
  * which), refused, held, applying, in-service, rolled-back, failed.
  *
- * Times are RFC 3339 in UTC. BRIEF is {digest, fingerprint, subject, not_after} or null,
- * FACTS are those of document.h.
+ * Times are RFC 3339 in UTC. BRIEF is {digest, fingerprint, subject, not_after} or null;
+ * digest and subject are missing where only the product was asked. FACTS are those of
+ * document.h.
  *
  * status   {"targets": [{"target", "product", "state",
  *                        "reason": sentence or null,

@@ -83,6 +83,9 @@ struct duration_text {
 };
 struct duration_text duration_print(long long ms);
 
+/* Is `path` the directory, or in it? Both as settings keep paths. */
+bool path_is_below(const char *path, const char *directory);
+
 /* ---- settings ---- */
 
 struct settings; /* one group of settings with the table it was checked against */

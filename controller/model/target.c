@@ -27,7 +27,7 @@ const struct option target_options[] = {
 				"completed, and up to which `chain` is judged." },
 	{ "passphrases", OPTION_PATH,
 			.help = "A file of passphrases, one a line, which are tried on encrypted "
-				"keys and PKCS#12 files. It must not be readable by others." },
+				"keys and PKCS#12 files. Nobody else should be able to read it." },
 	{ "names", OPTION_WORDS,
 			.help = "Names that a certificate must cover to be accepted: "
 				"\"db1.example\", \"*.cluster.example\", \"192.0.2.1\"." },

@@ -242,3 +242,13 @@ bool value_of_fallback(struct arena *arena, const struct option *option, struct 
 	}
 	return value_of_text(arena, option, "/", option->fallback, value, error);
 }
+
+bool path_is_below(const char *path, const char *directory)
+{
+	const size_t length = strlen(directory);
+
+	if (strcmp(directory, "/") == 0)
+		return true;
+	return strncmp(path, directory, length) == 0 &&
+			(path[length] == '/' || path[length] == '\0');
+}

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/certdrop/config.h"
@@ -66,16 +67,20 @@ static void assert_is_fallback(const struct settings *settings, const struct opt
 
 static void its_comments_hold_every_setting_with_its_fallback(void **state)
 {
-	char path[] = "/tmp/test-conf-XXXXXX";
-	const int fd = mkstemp(path);
+	char directory[] = "/tmp/test-conf-XXXXXX";
+	char path[64], targets[64];
 	struct config *config;
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(close(fd), 0);
+	assert_non_null(mkdtemp(directory));
+	(void)snprintf(path, sizeof(path), "%s/certdrop.conf", directory);
+	(void)snprintf(targets, sizeof(targets), "%s/targets.d", directory);
+	assert_int_equal(mkdir(targets, 0700), 0);
 	write_uncommented(path);
 	config = load(path);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(targets), 0);
+	assert_int_equal(rmdir(directory), 0);
 	for (const struct option *option = config_options; option->name; option++) {
 		if (!setting_given(config->settings, option->name))
 			fail_msg("%s is not in the example", option->name);

@@ -255,6 +255,11 @@ static void mistakes_name_place_and_remedy(void **state)
 		{ "retry-first = \"2h\";",
 				"main.conf:1: \"retry-first\" must not be longer than "
 				"\"retry-cap\"\n" },
+		{ "drop = \"/srv/certdrop\";\nstate = \"/srv/certdrop/state\";",
+				"main.conf:2: \"state\" must not be \"drop\" or lie below it\n" },
+		{ "\ntargets-dir = \"/nonexistent\";",
+				"main.conf:2: directory of targets /nonexistent: No such file or "
+				"directory\n" },
 		{ "drop = ;", "main.conf:1: syntax error\n" },
 		{ "targets = \"web\";",
 				"main.conf:1: \"targets\" must be a list of groups: ( { ... }, { ... "

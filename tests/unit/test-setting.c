@@ -185,6 +185,16 @@ static void paths_are_kept_in_one_form(void **state)
 	}
 }
 
+static void a_path_is_below_a_directory_not_beside_it(void **state)
+{
+	(void)state;
+	assert_true(path_is_below("/srv/drop", "/srv/drop"));
+	assert_true(path_is_below("/srv/drop/web", "/srv/drop"));
+	assert_true(path_is_below("/srv", "/"));
+	assert_false(path_is_below("/srv/drop-2", "/srv/drop"));
+	assert_false(path_is_below("/srv", "/srv/drop"));
+}
+
 static void durations_are_printed_in_their_largest_unit(void **state)
 {
 	(void)state;
@@ -313,6 +323,7 @@ int main(void)
 		cmocka_unit_test(wrong_values_are_told_what_they_must_be),
 		cmocka_unit_test(values_of_another_kind_are_refused),
 		cmocka_unit_test(paths_are_kept_in_one_form),
+		cmocka_unit_test(a_path_is_below_a_directory_not_beside_it),
 		cmocka_unit_test(durations_are_printed_in_their_largest_unit),
 		cmocka_unit_test(the_nearest_word_is_proposed_and_no_far_one),
 		cmocka_unit_test(programming_errors_end_the_process),
