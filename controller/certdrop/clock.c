@@ -1,10 +1,17 @@
 #include "controller/certdrop/clock.h"
 
 #include <stdio.h>
+#include <sys/timex.h>
 #include <time.h>
 
 /* 2026-11-01T00:00:00Z: this source did not exist before. */
 static long long earliest = 1793491200;
+static enum clock_policy policy = CLOCK_FLOOR;
+
+void clock_set_policy(enum clock_policy new_policy)
+{
+	policy = new_policy;
+}
 
 long long clock_now(void)
 {
@@ -25,9 +32,18 @@ void clock_raise_floor(long long seconds)
 		earliest = seconds;
 }
 
+static bool is_synchronized(void)
+{
+	struct timex state = { 0 };
+
+	return adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
+}
+
 bool clock_trusted(void)
 {
-	return clock_now() >= earliest;
+	if (policy == CLOCK_TRUSTED)
+		return true;
+	return clock_now() >= earliest && (policy == CLOCK_FLOOR || is_synchronized());
 }
 
 void clock_write(long long seconds, char text[CLOCK_TEXT_SIZE])

@@ -8,6 +8,15 @@
 
 #include <stdbool.h>
 
+/* When the clock is good enough to judge dates. If it is not, targets are held. */
+enum clock_policy {
+	CLOCK_TRUSTED, /* always */
+	CLOCK_FLOOR, /* when it is not before a time that must have passed already */
+	CLOCK_SYNCHRONIZED, /* when, besides, the kernel says that it is synchronized */
+};
+
+void clock_set_policy(enum clock_policy policy);
+
 /* Seconds since 1970-01-01 UTC. */
 long long clock_now(void);
 

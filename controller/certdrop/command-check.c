@@ -4,12 +4,17 @@
 
 #include "controller/certdrop/config.h"
 
+const char *command_config_path(const struct invocation *invocation)
+{
+	return invocation->config_path ? invocation->config_path : "/etc/certdrop/certdrop.conf";
+}
+
 struct config *command_config(const struct invocation *invocation)
 {
 	autodone(buffer) struct buffer mistakes = { 0 };
 	struct config *config = NULL;
 
-	if (config_load(invocation->config_path, &config, &mistakes))
+	if (config_load(command_config_path(invocation), &config, &mistakes))
 		return config;
 	(void)fputs(buffer_text(&mistakes), stderr);
 	return NULL;

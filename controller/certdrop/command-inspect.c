@@ -143,7 +143,7 @@ static void add_files(const struct invocation *invocation, struct inspection *in
 	}
 }
 
-static void inspect(const struct invocation *invocation, const struct config *config,
+static void inspect(const struct invocation *invocation, const char *program,
 		const struct target *target, struct question *question)
 {
 	const struct settings *settings = target ? target->settings : NULL;
@@ -153,23 +153,43 @@ static void inspect(const struct invocation *invocation, const struct config *co
 	uv_loop_t loop;
 
 	(void)uv_loop_init(&loop);
-	question->pool = pool_new(&loop, config->inspect_program);
+	question->pool = pool_new(&loop, program);
 	add_files(invocation, inspection);
 	inspection_start(inspection, question->pool, on_inspected, question);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&loop);
 }
 
-int command_inspect(const struct invocation *invocation)
+static int print(const struct invocation *invocation, const json_t *document)
 {
-	autoconfig struct config *config = command_config(invocation);
 	const struct style style = style_of(STDOUT_FILENO);
 	autodone(buffer) struct buffer text = { 0 };
+
+	if (invocation->json)
+		present_json(document, &text);
+	else
+		present_inspect(document, &style, &text);
+	(void)fputs(buffer_text(&text), stdout);
+	return json_is_true(json_object_get(document, "accepted")) ? 0 : 1;
+}
+
+/* To look at a file needs no configuration, unless it is to be judged for a target. */
+static bool may_do_without(const struct invocation *invocation)
+{
+	return !invocation->config_path && !invocation->for_target &&
+			access(command_config_path(invocation), F_OK) < 0;
+}
+
+int command_inspect(const struct invocation *invocation)
+{
+	const bool plain = may_do_without(invocation);
+	autoconfig struct config *config = plain ? NULL : command_config(invocation);
+	const char *program = option_find(config_options, "inspect-program")->fallback;
 	const struct target *target = NULL;
 	struct question question = { 0 };
-	int exit;
+	int exit = 1;
 
-	if (!config)
+	if (!config && !plain)
 		return 1;
 	if (invocation->for_target)
 		target = config_find(config, invocation->for_target);
@@ -178,17 +198,11 @@ int command_inspect(const struct invocation *invocation)
 				invocation->for_target);
 		return 1;
 	}
-	inspect(invocation, config, target, &question);
-	if (!question.document) {
-		(void)fprintf(stderr, "certdrop: %s\n", question.failure);
-		return 1;
-	}
-	if (invocation->json)
-		present_json(question.document, &text);
+	inspect(invocation, config ? config->inspect_program : program, target, &question);
+	if (question.document)
+		exit = print(invocation, question.document);
 	else
-		present_inspect(question.document, &style, &text);
-	(void)fputs(buffer_text(&text), stdout);
-	exit = json_is_true(json_object_get(question.document, "accepted")) ? 0 : 1;
+		(void)fprintf(stderr, "certdrop: %s\n", question.failure);
 	json_decref(question.document);
 	return exit;
 }

@@ -96,7 +96,7 @@ static void on_reload(uv_signal_t *handle, int number)
 	(void)number;
 	if (service->draining)
 		return;
-	if (!config_load(service->invocation->config_path, &config, &mistakes)) {
+	if (!config_load(command_config_path(service->invocation), &config, &mistakes)) {
 		log_error("the new configuration is wrong, keeping the old one: %s",
 				buffer_text(&mistakes));
 		return;

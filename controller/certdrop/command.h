@@ -12,7 +12,7 @@ struct config;
 
 struct invocation {
 	const char *command;
-	const char *config_path;
+	const char *config_path; /* NULL: not given */
 	const char *for_target; /* --for */
 	long long wait_ms; /* --wait; 0: not given */
 	bool json;
@@ -26,6 +26,9 @@ int command_inspect(const struct invocation *invocation);
 
 /* status, plan, apply, history, explain, rollback: asks the service, or without one does it alone. */
 int command_ask(const struct invocation *invocation);
+
+/* The one that was given, or the usual one. */
+const char *command_config_path(const struct invocation *invocation);
 
 /* The configuration, or NULL after telling all mistakes; the caller frees it (config_free). */
 struct config *command_config(const struct invocation *invocation);

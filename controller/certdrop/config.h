@@ -33,17 +33,11 @@
 #include "controller/base/arena.h"
 #include "controller/base/buffer.h"
 #include "controller/base/log.h"
+#include "controller/certdrop/clock.h"
 #include "controller/model/option.h"
 #include "controller/model/target.h"
 
 enum { CONFIG_MISTAKES_MAX = 20, CONFIG_FILE_MAX = 1 << 20 };
-
-/* When the clock is good enough to judge dates. If it is not, targets are held. */
-enum clock_policy {
-	CLOCK_TRUSTED, /* always */
-	CLOCK_FLOOR, /* when it is not before a time that must have passed already */
-	CLOCK_SYNCHRONIZED, /* when, besides, the kernel says that it is synchronized */
-};
 
 struct config {
 	struct arena *arena;

@@ -10,6 +10,7 @@
 #include "controller/certdrop/intake.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
+#include "controller/certdrop/retention.h"
 #include "controller/certdrop/store.h"
 #include "controller/certdrop/telling.h"
 
@@ -198,6 +199,7 @@ static void on_rescan(uv_timer_t *timer)
 	struct controller *controller = timer->data;
 
 	controller_rescan(controller);
+	retention_prune_daily(controller);
 	(void)uv_timer_start(timer, on_rescan, (uint64_t)intake_rescan_ms(controller->intake), 0);
 }
 
@@ -280,6 +282,7 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	controller->config = config;
 	controller->mode = mode;
 	controller->last_waiting = &controller->waiting;
+	clock_set_policy(config->clock);
 	if (!open_state(controller, error)) {
 		close_state(controller);
 		return NULL;

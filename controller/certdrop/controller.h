@@ -67,6 +67,8 @@ struct controller {
 	struct observer *observers;
 	char *degraded; /* why the state cannot be written; NULL: all is well */
 
+	long long pruned_ms; /* when the store was last looked through; clock_monotonic_ms() */
+
 	uv_prepare_t turn;
 	uv_poll_t events;
 	uv_timer_t rescan;

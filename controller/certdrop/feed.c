@@ -203,9 +203,9 @@ static void admit(struct delivery *delivery, const struct admission *a)
 		log_info("target %s: taken in: %s (sha256 %.16s)", subject->target->name,
 				a->credential.subject, a->credential.fingerprint);
 		subject_want(subject, &a->credential, buffer_text(&inputs), a->others);
+		subject_accepted(subject, newest_ns(delivery->feed));
 		subject->attempts = 0;
 	}
-	subject_accepted(subject, newest_ns(delivery->feed));
 	subject_tell_intake(subject, STATE_IDLE, NULL);
 	controller_due(subject->controller, subject);
 }

@@ -164,8 +164,8 @@ static sqlite3_stmt *prepare(struct journal *journal, const char *sql)
 		journal->prepared[i].sql = sql;
 		return journal->prepared[i].statement;
 	}
-	assert(!"more statements than STATEMENTS_MAX");
-	return NULL;
+	/* More statements than STATEMENTS_MAX. */
+	abort();
 }
 
 /* Binds by the letters of `types`: t a text (or NULL), n a number (long long). */

@@ -136,7 +136,7 @@ static int run_command(const struct invocation *invocation)
 
 int main(int argc, char **argv)
 {
-	struct invocation invocation = { .config_path = "/etc/certdrop/certdrop.conf" };
+	struct invocation invocation = { 0 };
 
 	keep_private();
 	if (!read_options(argc, argv, &invocation))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controller/base/digest.h"
@@ -193,6 +194,15 @@ struct words store_list(const struct store *store, struct arena *arena)
 	if (entries)
 		(void)closedir(entries);
 	return found;
+}
+
+long long store_arrival(const struct store *store, const char *digest)
+{
+	struct stat facts;
+
+	if (fstatat(store->directory, digest, &facts, AT_SYMLINK_NOFOLLOW) < 0)
+		return (long long)time(NULL);
+	return (long long)facts.st_mtime;
 }
 
 void store_remove(struct store *store, const char *digest)

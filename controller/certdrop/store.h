@@ -39,4 +39,7 @@ bool store_facts(const struct store *store, const char *digest, struct arena *ar
 /* All digests in it, in the arena. */
 struct words store_list(const struct store *store, struct arena *arena);
 
+/* When it came, seconds since 1970; now, when that cannot be told. */
+long long store_arrival(const struct store *store, const char *digest);
+
 void store_remove(struct store *store, const char *digest);

@@ -50,10 +50,6 @@ const struct option target_options[] = {
 	{ "check", OPTION_DURATION, .min = 1000, .max = 7LL * 24 * 3600 * 1000,
 			.help = "How often the target is asked what it serves. Without it, the "
 				"`check` of all targets counts." },
-	{ "retry-deadline", OPTION_DURATION, .fallback = "1m", .min = 1000,
-			.max = 24LL * 3600 * 1000,
-			.help = "How long a step that follows a change is tried again when it "
-				"fails, before the target is put back." },
 	{ NULL },
 };
 
