@@ -322,7 +322,7 @@ static enum judgement judge_part(const struct court *court, const char *part)
 	else if (strcmp(part, "crl") == 0 && candidate->drop->crl_count == 0)
 		missing = "the revocation list (CRL)";
 	else if (strncmp(part, "client-", 7) == 0 && !candidate->client)
-		missing = "the client certificate and its key";
+		missing = "the client pair (certificate and key)";
 	else if (strcmp(part, "chain") == 0 && candidate->server->chain.count == 0 &&
 			!candidate->server->chain.rooted)
 		missing = "the certificate of the issuer";
