@@ -12,6 +12,7 @@
  * SEQUENCE; everything else is text, in which PEM blocks (RFC 7468) are looked for.
  */
 
+#include "controller/inspect/crypto.h"
 #include "controller/inspect/findings.h"
 
 enum {
@@ -46,5 +47,6 @@ enum verdict archive_read(struct findings *findings, struct input *input, struct
 /* Encrypted PKCS#8 (EncryptedPrivateKeyInfo), as DER. */
 enum verdict encrypted_key_read(struct findings *findings, struct input *input, struct bytes der);
 
-/* An unencrypted private key, as DER; `form` is an enum crypto_form. */
-enum verdict key_read(struct findings *findings, struct input *input, struct bytes der, int form);
+/* An unencrypted private key, as DER. */
+enum verdict key_read(struct findings *findings, struct input *input, struct bytes der,
+		enum crypto_form form);

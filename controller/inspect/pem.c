@@ -20,7 +20,6 @@ struct block {
 	char label[LABEL_MAX];
 	char header[HEADER_MAX]; /* of a traditional encrypted key: "Proc-Type: ..." */
 	struct bytes text; /* base64, with its line ends */
-	bool is_cut;
 };
 
 enum outcome { BLOCK_FOUND, BLOCK_NONE, BLOCK_CUT, BLOCK_DAMAGED };
@@ -121,12 +120,21 @@ static bool find_begin(struct bytes *rest, struct block *block, enum outcome *ou
 	return false;
 }
 
+/* Headers ("Proc-Type: 4,ENCRYPTED") stand before the base64 and have a colon. */
+static bool take_header(struct block *block, struct bytes line, bool *sound)
+{
+	if (line.length == 0 || !memchr(line.start, ':', line.length))
+		return false;
+	*sound = add_header(block, line);
+	return true;
+}
+
 /* From behind the BEGIN line to behind the END line. */
 static enum outcome find_end(struct bytes *rest, struct block *block)
 {
 	char label[LABEL_MAX];
 	struct bytes line;
-	bool ended, in_header = true;
+	bool ended, in_header = true, sound = true;
 
 	block->text = (struct bytes){ rest->start, 0 };
 	while (next_line(rest, &line, &ended)) {
@@ -136,11 +144,8 @@ static enum outcome find_end(struct bytes *rest, struct block *block)
 			return BLOCK_CUT;
 		if (starts_with(line, dashes) || line.length > PEM_LINE_MAX)
 			return BLOCK_DAMAGED;
-		in_header = in_header && line.length > 0 &&
-				(memchr(line.start, ':', line.length) || *block->header);
-		if (in_header && !memchr(line.start, ':', line.length))
-			in_header = false;
-		if (in_header && !add_header(block, line))
+		in_header = in_header && take_header(block, line, &sound);
+		if (!sound)
 			return BLOCK_DAMAGED;
 		if (in_header)
 			block->text.start = rest->start;
@@ -190,13 +195,13 @@ static bool decode(struct bytes text, struct secret *der)
 
 static int give_passphrase(char *to, int size, int writing, void *passphrase)
 {
-	const size_t length = strlen(passphrase);
+	const struct bytes *given = passphrase;
 
 	(void)writing;
-	if (length > (size_t)size)
+	if (given->length > (size_t)size)
 		return -1;
-	memcpy(to, passphrase, length);
-	return (int)length;
+	memcpy(to, given->start, given->length);
+	return (int)given->length;
 }
 
 static enum verdict read_traditional(struct findings *findings, struct input *input,
@@ -221,13 +226,13 @@ static enum verdict read_encrypted_traditional(struct findings *findings, struct
 				"the private key is encrypted in a way that is not known here");
 	for (size_t i = 0; password_next(findings, i, &passphrase) && passphrase; i++) {
 		autodone(secret) struct secret plain = { 0 };
+		struct bytes given = { (const unsigned char *)passphrase, strlen(passphrase) };
 		long length = (long)der->length;
 		struct bytes bytes;
 		EVP_PKEY *key;
 
 		secret_append(&plain, der->bytes, der->length);
-		if (!PEM_do_header(&cipher, plain.bytes, &length, give_passphrase,
-				    (void *)(size_t)passphrase))
+		if (!PEM_do_header(&cipher, plain.bytes, &length, give_passphrase, &given))
 			continue;
 		bytes = (struct bytes){ plain.bytes, (size_t)length };
 		key = crypto_private_key(bytes, form);

@@ -45,8 +45,8 @@ const char *printable(struct arena *arena, const char *text, size_t length)
 				decode((const unsigned char *)text + at, length - at, &character);
 
 		if (used + 4 > PRINTABLE_MAX) {
-			memcpy(shown + used, "...", 3);
-			used += 3;
+			for (int dots = 0; dots < 3; dots++)
+				shown[used++] = '.';
 			break;
 		}
 		if (step == 0 || !is_visible(character)) {

@@ -30,7 +30,9 @@ static size_t without_public_key(struct bytes der, unsigned char *plain, size_t 
 	plain[1] = 0x82;
 	plain[2] = (unsigned char)(length >> 8);
 	plain[3] = (unsigned char)length;
-	memcpy(plain + 4, "\x02\x01\x00", 3);
+	plain[4] = TLV_INTEGER;
+	plain[5] = 1;
+	plain[6] = 0;
 	memcpy(plain + 7, algorithm.whole.start, algorithm.whole.length);
 	memcpy(plain + 7 + algorithm.whole.length, key.whole.start, key.whole.length);
 	return length + 4;
@@ -69,14 +71,14 @@ static enum verdict unusable(struct findings *findings, struct input *input, str
 			"the private key is damaged, too large, or on a curve without a name");
 }
 
-enum verdict key_read(struct findings *findings, struct input *input, struct bytes der, int form)
+enum verdict key_read(struct findings *findings, struct input *input, struct bytes der,
+		enum crypto_form form)
 {
-	EVP_PKEY *key = crypto_private_key(der, (enum crypto_form)form);
+	EVP_PKEY *key = crypto_private_key(der, form);
 
 	if (!key && form == CRYPTO_PKCS8)
 		key = decode_version_1(der);
-	return key ? findings_add_key(findings, input, key)
-		   : unusable(findings, input, der, (enum crypto_form)form);
+	return key ? findings_add_key(findings, input, key) : unusable(findings, input, der, form);
 }
 
 /* ---- encrypted ---- */

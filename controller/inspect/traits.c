@@ -152,10 +152,10 @@ static const char *read_serial(struct arena *arena, const X509 *x509)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
 	const unsigned char *octets = ASN1_STRING_get0_data(serial);
-	const int length = ASN1_STRING_length(serial);
+	const size_t length = (size_t)ASN1_STRING_length(serial);
 	char hex[2 * 32 + 1] = "00";
 
-	for (int i = 0; i < length && i < 32; i++) {
+	for (size_t i = 0; i < length && i < 32; i++) {
 		hex[2 * i] = "0123456789abcdef"[octets[i] >> 4];
 		hex[2 * i + 1] = "0123456789abcdef"[octets[i] & 15];
 		hex[2 * i + 2] = '\0';
