@@ -1,0 +1,6 @@
+#include "tests/fuzz/fuzzing.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	return length > 0 ? feed(pkcs7_read, bytes, length) : 0;
+}

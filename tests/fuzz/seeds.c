@@ -1,0 +1,125 @@
+/*
+ * Writes seeds for the fuzz targets: one of each shape that a reader knows.
+ *
+ *         seeds DIRECTORY         makes DIRECTORY/pem, DIRECTORY/der, ...
+ */
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <zip.h>
+
+#include "controller/base/file.h"
+#include "tests/unit/material.h"
+
+static struct identity authority, leaf, rsa;
+
+static void write_seed(const char *root, const char *reader, const char *name,
+		const struct buffer *content)
+{
+	char path[512];
+	struct error error;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", root, reader);
+	assert(directory_make(path, 0755, &error));
+	(void)snprintf(path, sizeof(path), "%s/%s/%s", root, reader, name);
+	file = fopen(path, "we");
+	assert(file && fwrite(content->bytes, 1, content->length, file) == content->length);
+	assert(fclose(file) == 0);
+}
+
+/* For the reader itself, and for those that find out. */
+static void write_seeds(const char *root, const char *reader, const char *name,
+		const struct buffer *content)
+{
+	write_seed(root, reader, name, content);
+	write_seed(root, "format", name, content);
+	write_seed(root, "request", name, content);
+}
+
+static void seed_text(const char *root)
+{
+	autodone(buffer) struct buffer pair = { 0 }, keys = { 0 }, crl = { 0 };
+
+	add_certificate(&pair, &leaf);
+	add_key(&pair, &leaf, NULL);
+	add_certificate(&pair, &authority);
+	write_seeds(root, "pem", "pair.pem", &pair);
+	add_traditional_key(&keys, &leaf, "x");
+	add_key(&keys, &rsa, "x");
+	add_traditional_key(&keys, &rsa, NULL);
+	write_seeds(root, "pem", "keys.pem", &keys);
+	add_crl(&crl, &authority);
+	write_seeds(root, "pem", "crl.pem", &crl);
+}
+
+static void seed_binary(const char *root)
+{
+	const struct identity *const list[] = { &leaf, &authority };
+	const struct pkcs12_recipe modern = { .identity = &leaf,
+		.passphrase = "x",
+		.iterations = 100,
+		.seal_iterations = 100,
+		.chain = { &authority } };
+	const struct pkcs12_recipe old = { .identity = &rsa,
+		.passphrase = "x",
+		.iterations = 100,
+		.seal_iterations = 100,
+		.legacy = true };
+	autodone(buffer) struct buffer der = { 0 }, pkcs7 = { 0 }, first = { 0 }, second = { 0 };
+
+	add_certificate_der(&der, &leaf);
+	add_key_der(&der, &leaf);
+	write_seeds(root, "der", "pair.der", &der);
+	add_pkcs7_der(&pkcs7, list, 2);
+	write_seeds(root, "pkcs7", "list.p7b", &pkcs7);
+	add_pkcs12(&first, &modern);
+	write_seeds(root, "pkcs12", "modern.p12", &first);
+	add_pkcs12(&second, &old);
+	write_seeds(root, "pkcs12", "old.p12", &second);
+}
+
+static void seed_archive(const char *root)
+{
+	autodone(buffer) struct buffer pem = { 0 }, bytes = { 0 };
+	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+	zip_t *archive = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
+	char part[4096];
+	zip_int64_t length;
+
+	zip_source_keep(source);
+	add_certificate(&pem, &leaf);
+	assert(zip_file_add(archive, "web.pem",
+			       zip_source_buffer(archive, pem.bytes, pem.length, 0), 0) >= 0);
+	assert(zip_close(archive) == 0 && zip_source_open(source) == 0);
+	while ((length = zip_source_read(source, part, sizeof(part))) > 0)
+		buffer_append(&bytes, part, (size_t)length);
+	(void)zip_source_close(source);
+	zip_source_free(source);
+	write_seeds(root, "archive", "web.zip", &bytes);
+}
+
+int main(int argc, char **argv)
+{
+	const struct recipe recipes[] = {
+		{ .name = "Root", .authority = true },
+		{ .name = "web.example", .issuer = &authority },
+		{ .name = "rsa.example", .issuer = &authority, .key = "RSA 2048" },
+	};
+
+	if (argc != 2) {
+		(void)fprintf(stderr, "usage: seeds DIRECTORY\n");
+		return 2;
+	}
+	identity_make(&authority, &recipes[0]);
+	identity_make(&leaf, &recipes[1]);
+	identity_make(&rsa, &recipes[2]);
+	seed_text(argv[1]);
+	seed_binary(argv[1]);
+	seed_archive(argv[1]);
+	identity_done(&authority);
+	identity_done(&leaf);
+	identity_done(&rsa);
+	return 0;
+}
