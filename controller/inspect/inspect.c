@@ -91,11 +91,43 @@ static bool hand_over(struct inspection *inspection, const struct secret *text, 
 	return true;
 }
 
+static void add_warning(struct arena *arena, struct rows *rows, const char *text)
+{
+	struct words *items = arena_new_many(arena, struct words, rows->count + 1);
+	const char **word = arena_new_of(arena, const char *);
+
+	if (rows->count > 0)
+		memcpy(items, rows->items, rows->count * sizeof(*items));
+	*word = text;
+	items[rows->count].items = word;
+	items[rows->count++].count = 1;
+	rows->items = items;
+}
+
+/* Authorities that came along in the files of this credential, and are in no chain. */
+static void warn_of_leftovers(
+		struct inspection *inspection, unsigned long long files, struct rows *warnings)
+{
+	const struct findings *findings = &inspection->request.findings;
+
+	for (size_t i = 0; i < findings->certificate_count; i++) {
+		const struct certificate *left = findings->certificates[i];
+
+		if (!(left->files & files) || left->used || left->has_key || !left->authority)
+			continue;
+		add_warning(arena_of(inspection), warnings,
+				arena_printf(arena_of(inspection),
+						"the certificate of %s in %s belongs to no chain "
+						"and is left out",
+						left->subject, left->place));
+	}
+}
+
 static bool add_credential(struct inspection *inspection, const struct candidate *candidate,
 		const struct verdicts *verdicts, struct error *error)
 {
 	const struct records *rules = &inspection->request.records;
-	const struct composition composition = {
+	struct composition composition = {
 		.with_root = rules_want_root(rules),
 		.with_authorities = rules_want_part(rules, "ca"),
 		.with_crls = rules_want_part(rules, "crl"),
@@ -106,6 +138,8 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 	struct credential facts;
 	struct record *record;
 
+	if (!composition.with_authorities)
+		warn_of_leftovers(inspection, files, &composition.warnings);
 	if (!compose(arena_of(inspection), candidate, &composition, &facts, &text, error)) {
 		if (error->kind != ERROR_INPUT)
 			return false;

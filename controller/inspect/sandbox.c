@@ -6,6 +6,7 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -169,8 +170,20 @@ static bool filter_calls(struct error *error)
 	return true;
 }
 
+/* libzip turns the times in archives into local ones, and glibc then looks for the time
+ * zone's file each time, unless the environment names a zone that it has seen. */
+static bool settle_time_zone(struct error *error)
+{
+	if (setenv("TZ", "UTC0", 1) < 0)
+		return fail(error, ERROR_CONFIG, "set the time zone: %s", strerror(errno));
+	tzset();
+	return true;
+}
+
 bool sandbox_enter(struct error *error)
 {
+	if (!settle_time_zone(error))
+		return false;
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail(error, ERROR_CONFIG, "give up privileges: %s", strerror(errno));

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <zip.h>
 
 #include "controller/base/file.h"
 #include "tests/unit/material.h"
@@ -82,21 +81,11 @@ static void seed_binary(const char *root)
 
 static void seed_archive(const char *root)
 {
+	static const char *const names[] = { "web.pem" };
 	autodone(buffer) struct buffer pem = { 0 }, bytes = { 0 };
-	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
-	zip_t *archive = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
-	char part[4096];
-	zip_int64_t length;
 
-	zip_source_keep(source);
 	add_certificate(&pem, &leaf);
-	assert(zip_file_add(archive, "web.pem",
-			       zip_source_buffer(archive, pem.bytes, pem.length, 0), 0) >= 0);
-	assert(zip_close(archive) == 0 && zip_source_open(source) == 0);
-	while ((length = zip_source_read(source, part, sizeof(part))) > 0)
-		buffer_append(&bytes, part, (size_t)length);
-	(void)zip_source_close(source);
-	zip_source_free(source);
+	add_zip(&bytes, names, &pem, 1);
 	write_seeds(root, "archive", "web.zip", &bytes);
 }
 

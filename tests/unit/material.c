@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zip.h>
 
 enum { YEAR_2026 = 1767225600 };
 
@@ -261,4 +262,29 @@ void add_pkcs12(struct buffer *bytes, const struct pkcs12_recipe *recipe)
 	sk_X509_free(chain);
 	if (legacy)
 		assert(OSSL_PROVIDER_unload(legacy) && OSSL_PROVIDER_unload(base));
+}
+
+/* ---- ZIP ---- */
+
+void add_zip(struct buffer *bytes, const char *const names[], const struct buffer *contents,
+		size_t count)
+{
+	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+	zip_t *archive = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
+	zip_int64_t length;
+	char part[4096];
+
+	assert(source && archive);
+	zip_source_keep(source);
+	for (size_t i = 0; i < count; i++) {
+		zip_source_t *member = zip_source_buffer(
+				archive, contents[i].bytes, contents[i].length, 0);
+
+		assert(zip_file_add(archive, names[i], member, 0) >= 0);
+	}
+	assert(zip_close(archive) == 0 && zip_source_open(source) == 0);
+	while ((length = zip_source_read(source, part, sizeof(part))) > 0)
+		buffer_append(bytes, part, (size_t)length);
+	(void)zip_source_close(source);
+	zip_source_free(source);
 }

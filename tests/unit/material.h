@@ -69,3 +69,7 @@ struct pkcs12_recipe {
 	bool legacy; /* RC2-40 and 3DES, as before OpenSSL 3 */
 };
 void add_pkcs12(struct buffer *bytes, const struct pkcs12_recipe *recipe);
+
+/* A ZIP archive, deflated by libzip. */
+void add_zip(struct buffer *bytes, const char *const names[], const struct buffer *contents,
+		size_t count);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zip.h>
 
 #include "tests/unit/inspecting.h"
 #include "tests/unit/material.h"
@@ -141,29 +140,6 @@ static void expect(const struct buffer *bytes, const char *state, const char *se
 
 /* ---- good ones ---- */
 
-/* By libzip, deflated. */
-static void zip_with(struct buffer *bytes, const char *const names[], const struct buffer *contents,
-		size_t count)
-{
-	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
-	zip_t *archive = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
-	zip_int64_t length;
-	char part[4096];
-
-	zip_source_keep(source);
-	for (size_t i = 0; i < count; i++)
-		assert_true(zip_file_add(archive, names[i],
-					    zip_source_buffer(archive, contents[i].bytes,
-							    contents[i].length, 0),
-					    0) >= 0);
-	assert_int_equal(zip_close(archive), 0);
-	assert_int_equal(zip_source_open(source), 0);
-	while ((length = zip_source_read(source, part, sizeof(part))) > 0)
-		buffer_append(bytes, part, (size_t)length);
-	(void)zip_source_close(source);
-	zip_source_free(source);
-}
-
 static void a_pair_in_an_archive_is_a_credential(void **state)
 {
 	static const char *const names[] = { "certs/server.crt", "certs/server.key", "README" };
@@ -176,7 +152,7 @@ static void a_pair_in_an_archive_is_a_credential(void **state)
 	add_certificate(&contents[0], &web);
 	add_key(&contents[1], &web, NULL);
 	buffer_add(&contents[2], "read me\n");
-	zip_with(&bytes, names, contents, 3);
+	add_zip(&bytes, names, contents, 3);
 	ask_file(&asking, "a.zip", &bytes);
 	ask(&asking);
 	assert_string_equal(state_of(&asking, "a.zip"), "sound");
@@ -342,7 +318,7 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state)
 	(void)state;
 	for (int i = 0; i < 1 << 16; i++)
 		buffer_add(&zeros, "0000000000000000");
-	zip_with(&bytes, names, &zeros, 1);
+	add_zip(&bytes, names, &zeros, 1);
 	assert_true(bytes.length < 4096);
 	expect(&bytes, "refused", "a.zip: bomb.pem unpacks to more than 100 times its stored size");
 }
@@ -378,7 +354,7 @@ static void more_than_four_mebibytes_in_all_are_refused(void **state)
 			buffer_append(&contents[i], noise >> 60 ? "a" : "b", 1);
 		}
 	}
-	zip_with(&bytes, names, contents, 6);
+	add_zip(&bytes, names, contents, 6);
 	assert_true(bytes.length < 1 << 20);
 	expect(&bytes, "refused", "a.zip: the archive unpacks to more than 4 MiB");
 	for (int i = 0; i < 6; i++)

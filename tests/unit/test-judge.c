@@ -224,6 +224,27 @@ static void chains_are_put_in_order_without_what_does_not_belong(void **state)
 	expect_chain(&asking, wanted);
 }
 
+static void what_is_left_out_is_told(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	add_certificate(&text, &web);
+	add_certificate(&text, &low);
+	add_certificate(&text, &other_root);
+	add_key(&text, &web, NULL);
+	ask_file(&asking, "all.pem", &text);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.warnings.count, 1);
+	assert_string_equal(credential.warnings.items[0].items[0],
+			"the certificate of CN=Other Root in all.pem belongs to no chain and is "
+			"left out");
+}
+
 static void the_root_comes_along_when_asked_for(void **state)
 {
 	static const struct identity *const dropped[] = { &root, &sub, &low, NULL };
@@ -477,6 +498,7 @@ int main(void)
 		cmocka_unit_test(names_are_covered_as_tls_clients_see_it),
 		cmocka_unit_test(a_short_life_is_a_warning),
 		cmocka_unit_test(chains_are_put_in_order_without_what_does_not_belong),
+		cmocka_unit_test(what_is_left_out_is_told),
 		cmocka_unit_test(the_root_comes_along_when_asked_for),
 		cmocka_unit_test(chains_are_completed_from_the_authorities),
 		cmocka_unit_test(an_incomplete_chain_waits_for_its_next_link),

@@ -98,7 +98,16 @@ static void child_ask(const struct child *child, const char *text, const int *fd
 
 static void add_everything(struct asking *asking)
 {
+	static const char *const names[] = { "pss.pem" };
 	const struct recipe authority = { .name = "Root", .authority = true };
+	const struct recipe pss_authority = {
+		.name = "PSS Root", .authority = true, .key = "RSA-PSS 2048"
+	};
+	autodone(identity) struct identity pss_root = { 0 }, pss = { 0 };
+	const struct recipe pss_recipe = { .name = "pss.example",
+		.issuer = &pss_root,
+		.key = "Ed448",
+		.names = "DNS:pss.example,IP:192.0.2.1,email:a@b,URI:http://x" };
 	autodone(identity) struct identity root = { 0 }, leaf = { 0 }, rsa = { 0 };
 	const struct recipe recipes[] = { { .name = "a.example", .issuer = &root },
 		{ .name = "b.example", .issuer = &root, .key = "RSA 2048" } };
@@ -107,6 +116,7 @@ static void add_everything(struct asking *asking)
 		{ .identity = &rsa, .passphrase = "x", .legacy = true },
 	};
 	autodone(buffer) struct buffer modern = { 0 }, legacy = { 0 }, key = { 0 }, crl = { 0 };
+	autodone(buffer) struct buffer pem = { 0 }, archive = { 0 };
 
 	identity_make(&root, &authority);
 	identity_make(&leaf, &recipes[0]);
@@ -116,7 +126,14 @@ static void add_everything(struct asking *asking)
 	add_key(&key, &leaf, "x");
 	add_traditional_key(&key, &rsa, "x");
 	add_crl(&crl, &root);
+	identity_make(&pss_root, &pss_authority);
+	identity_make(&pss, &pss_recipe);
+	add_certificate(&pem, &pss);
+	add_certificate(&pem, &pss_root);
+	add_key(&pem, &pss, NULL);
+	add_zip(&archive, names, &pem, 1);
 	buffer_add(&asking->text, "inspect test\n");
+	ask_file(asking, "archive.zip", &archive);
 	ask_file(asking, "modern.p12", &modern);
 	ask_file(asking, "legacy.p12", &legacy);
 	ask_file(asking, "keys.pem", &key);
@@ -137,7 +154,7 @@ static void the_program_answers_from_inside(void **state)
 		autodone(message) struct message reply = { 0 };
 
 		child_ask(&child, asking.text.bytes, asking.fds, asking.fd_count, &reply);
-		if (reply.fd_count != 2)
+		if (reply.fd_count != 3)
 			fail_msg("%s", reply.text);
 	}
 	(void)close(child.socket);
