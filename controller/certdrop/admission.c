@@ -175,6 +175,7 @@ struct admission admission_decide(struct arena *arena, const struct records *ins
 	const char *missing = first_missing(inspected);
 	const char *refused = first_sentence(arena, inspected, "refused", NULL);
 	const char *bad_file = first_sentence(arena, inspected, "file", "refused");
+	const char *ignored = first_sentence(arena, inspected, "file", "ignored");
 	const char *growing = first_sentence(arena, inspected, "file", "incomplete");
 
 	if (choose(arena, inspected, facts, &a))
@@ -185,6 +186,9 @@ struct admission admission_decide(struct arena *arena, const struct records *ins
 	} else if (growing || missing) {
 		a.kind = ADMISSION_WAIT;
 		a.reason = growing ? growing : missing;
+	} else if (ignored && facts->every_file_counts) {
+		a.kind = ADMISSION_REFUSE;
+		a.reason = ignored;
 	}
 	return a;
 }

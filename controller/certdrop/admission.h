@@ -39,6 +39,7 @@ struct admission_facts {
 	bool allow_downgrade;
 	bool clock_trusted;
 	long long now; /* seconds since 1970 */
+	bool every_file_counts; /* a file that is no credential is refused, not passed over */
 
 	/* The reason why a digest is parked, NULL when it is not. */
 	const char *(*parked)(void *context, const char *digest);

@@ -203,9 +203,40 @@ static void on_rescan(uv_timer_t *timer)
 	(void)uv_timer_start(timer, on_rescan, (uint64_t)intake_rescan_ms(controller->intake), 0);
 }
 
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void unfollow_events(struct controller *controller)
+{
+	if (controller->events)
+		uv_close((uv_handle_t *)controller->events, free_handle);
+	controller->events = NULL;
+}
+
+/* The intake gets a descriptor later when there was none to be had, and another one after trouble. */
+static void follow_events(struct controller *controller)
+{
+	const int fd = intake_fd(controller->intake);
+
+	if (controller->mode != MODE_SERVICE || (controller->events && fd == controller->events_fd))
+		return;
+	unfollow_events(controller);
+	controller->events_fd = fd;
+	if (fd < 0)
+		return;
+	controller->events = calloc(1, sizeof(*controller->events));
+	assert(controller->events);
+	(void)uv_poll_init(controller->loop, controller->events, fd);
+	controller->events->data = controller;
+	(void)uv_poll_start(controller->events, UV_READABLE, on_events);
+}
+
 void controller_rescan(struct controller *controller)
 {
 	intake_rescan(controller->intake);
+	follow_events(controller);
 	scan_dirty(controller);
 }
 
@@ -265,11 +296,6 @@ static void watch_directories(struct controller *controller)
 
 	controller->intake = intake_new(&settings);
 	feeds_open(controller);
-	if (intake_fd(controller->intake) < 0)
-		return;
-	(void)uv_poll_init(controller->loop, &controller->events, intake_fd(controller->intake));
-	controller->events.data = controller;
-	controller->polling_events = true;
 }
 
 struct controller *controller_open(uv_loop_t *loop, struct config *config,
@@ -310,8 +336,6 @@ void controller_start(struct controller *controller)
 	/* Each target is looked at once: what a crash left comes first in its pass. */
 	for (size_t i = 0; i < controller->subject_count; i++)
 		controller_due(controller, controller->subjects[i]);
-	if (controller->polling_events)
-		(void)uv_poll_start(&controller->events, UV_READABLE, on_events);
 	(void)uv_timer_start(&controller->rescan, on_rescan,
 			(uint64_t)intake_rescan_ms(controller->intake), 0);
 	controller_rescan(controller);
@@ -342,8 +366,7 @@ void controller_stop(struct controller *controller)
 		close_handle((uv_handle_t *)&subject->timer);
 	}
 	feeds_abandon(controller);
-	if (controller->polling_events)
-		close_handle((uv_handle_t *)&controller->events);
+	unfollow_events(controller);
 	close_handle((uv_handle_t *)&controller->rescan);
 	end_turn(controller);
 	close_handle((uv_handle_t *)&controller->turn);

@@ -70,9 +70,10 @@ struct controller {
 	long long pruned_ms; /* when the store was last looked through; clock_monotonic_ms() */
 
 	uv_prepare_t turn;
-	uv_poll_t events;
+	uv_poll_t *events; /* on the intake's descriptor; NULL: it polls */
+	int events_fd;
 	uv_timer_t rescan;
-	bool polling_events, begin_nothing, stopping;
+	bool begin_nothing, stopping;
 };
 
 struct controller *controller_open(uv_loop_t *loop, struct config *config,

@@ -7,24 +7,13 @@
 #include <string.h>
 
 #include "controller/base/log.h"
-#include "controller/certdrop/admission.h"
-#include "controller/certdrop/clock.h"
+#include "controller/certdrop/delivery.h"
 #include "controller/certdrop/inspector.h"
 #include "controller/certdrop/intake.h"
-#include "controller/certdrop/journal.h"
-#include "controller/certdrop/store.h"
 
 /* How long until an inspection that could not be made is tried again, and how often the clock is looked at
  * again while something waits for it. */
 enum { AGAIN_MS = 5000, CLOCK_MS = 60000, DERIVATIONS_MAX = 2000000 };
-
-/* What lies in the directory, for one of the targets. */
-struct delivery {
-	struct feed *feed;
-	struct subject *subject;
-	struct inspection *inspection;
-	bool accepted;
-};
 
 struct feed {
 	struct controller *controller;
@@ -80,216 +69,54 @@ static void take_away(struct after_commit *waiting, bool committed)
 	harvest_done(&feed->harvest);
 }
 
-static void add_consumed(struct feed *feed, const char *name)
+static void add_consumed(struct feed *feed, struct words input)
 {
-	for (size_t i = 0; i < feed->consumed_count; i++)
-		if (strcmp(feed->consumed[i].name, name) == 0)
-			return;
-	for (size_t i = 0; i < feed->harvest.count; i++) {
+	for (size_t i = 0; input.count > 0 && i < feed->harvest.count; i++) {
 		const struct taken *taken = &feed->harvest.items[i];
 
-		if (taken->state == TAKEN_COPY && strcmp(taken->shown, name) == 0)
-			feed->consumed[feed->consumed_count++] = taken->entry;
+		if (taken->state != TAKEN_COPY || strcmp(taken->shown, input.items[0]) != 0)
+			continue;
+		for (size_t j = 0; j < feed->consumed_count; j++)
+			if (feed->consumed[j].name == taken->entry.name)
+				return;
+		feed->consumed[feed->consumed_count++] = taken->entry;
 	}
 }
 
-/* The inputs of every credential that was inspected: the one that is wanted now, and those that are older;
- * all of them are in the store. */
-static void consume_inputs(struct feed *feed, const struct records *inspected)
+/* ---- inspecting ---- */
+
+static void take_away_accepted(struct feed *feed)
 {
-	autoarena struct arena *arena = arena_new();
-
-	for (size_t i = 0; i < inspected->count; i++) {
-		const struct record *record = inspected->items[i];
-		const bool sound = strcmp(record_word(record, 0), "credential") == 0;
-		const struct rows inputs = record_rows(arena, record, "input");
-
-		for (size_t j = 0; sound && j < inputs.count; j++)
-			if (inputs.items[j].count > 0)
-				add_consumed(feed, inputs.items[j].items[0]);
-	}
-}
-
-static void consume(struct feed *feed)
-{
-	if (!feed->drop || feed->controller->mode == MODE_DRY)
-		return;
 	for (size_t i = 0; i < feed->count; i++)
 		if (!feed->deliveries[i].accepted)
 			return;
+	if (!feed->drop || feed->controller->mode == MODE_DRY)
+		return;
 	feed->consumed = calloc(feed->harvest.count + 1, sizeof(*feed->consumed));
 	assert(feed->consumed);
 	for (size_t i = 0; i < feed->count; i++)
-		consume_inputs(feed, inspection_records(feed->deliveries[i].inspection));
+		for (size_t j = 0; j < feed->deliveries[i].inputs.count; j++)
+			add_consumed(feed, feed->deliveries[i].inputs.items[j]);
 	controller_after_commit(feed->controller, &feed->commit);
-}
-
-/* ---- admission ---- */
-
-static const char *is_parked(void *context, const char *digest)
-{
-	const struct subject *subject = context;
-
-	/* Read into the inspection's lifetime: the caller copies what it keeps. */
-	return journal_parked(subject->controller->journal, subject->wanted_memory,
-			subject->target->name, digest);
-}
-
-static bool store_all(struct delivery *delivery, struct error *error)
-{
-	const struct records *inspected = inspection_records(delivery->inspection);
-	struct store *store = delivery->feed->controller->store;
-	size_t n = 0;
-
-	if (delivery->feed->controller->mode == MODE_DRY)
-		return true;
-	for (size_t i = 0; i < inspected->count; i++) {
-		const struct record *record = inspected->items[i];
-
-		if (strcmp(record_word(record, 0), "credential") != 0)
-			continue;
-		if (!store_put(store, inspection_credential(delivery->inspection, n++),
-				    record_word(record, 1), error))
-			return false;
-	}
-	return true;
-}
-
-/* Records "input NAME SHA256" for receipt and journal. */
-static void write_inputs(
-		const struct delivery *delivery, const struct admission *a, struct buffer *text)
-{
-	autoarena struct arena *arena = arena_new();
-	struct records records = { 0 };
-
-	for (size_t i = 0; i < a->inputs.count; i++) {
-		const char *name = a->inputs.items[i].count > 0 ? a->inputs.items[i].items[0] : "";
-		const char *digest = inspection_digest(delivery->inspection, name);
-
-		records_append(arena, &records,
-				record_new(arena, "input", name, digest ? digest : "", NULL));
-	}
-	records_print(&records, text);
-}
-
-/* When the newest of the files that lie there got its name or its last byte. */
-static long long newest_ns(const struct feed *feed)
-{
-	long long newest = 0;
-
-	for (size_t i = 0; i < feed->harvest.count; i++)
-		if (feed->harvest.items[i].entry.identity.changed_ns > newest)
-			newest = feed->harvest.items[i].entry.identity.changed_ns;
-	return newest;
-}
-
-static void admit(struct delivery *delivery, const struct admission *a)
-{
-	struct subject *subject = delivery->subject;
-	autodone(buffer) struct buffer inputs = { 0 };
-	struct error error;
-
-	if (!store_all(delivery, &error)) {
-		log_error("target %s: %s, trying again in %d s", subject->target->name, error.text,
-				AGAIN_MS / 1000);
-		subject_tell_intake(subject, STATE_HELD, error.text);
-		feed_forget(delivery->feed);
-		scan_in(delivery->feed, AGAIN_MS);
-		return;
-	}
-	delivery->accepted = true;
-	if (a->kind == ADMISSION_TAKE) {
-		write_inputs(delivery, a, &inputs);
-		log_info("target %s: taken in: %s (sha256 %.16s)", subject->target->name,
-				a->credential.subject, a->credential.fingerprint);
-		subject_want(subject, &a->credential, buffer_text(&inputs), a->others);
-		subject_accepted(subject, newest_ns(delivery->feed));
-		subject->attempts = 0;
-	}
-	subject_tell_intake(subject, STATE_IDLE, NULL);
-	controller_due(subject->controller, subject);
-}
-
-/* A file that was refused, or lacks something, when a later one was taken in is no news any more. */
-static void complain(struct delivery *delivery, enum state state, const char *reason)
-{
-	struct subject *subject = delivery->subject;
-
-	if (newest_ns(delivery->feed) > subject->accepted_ns ||
-			delivery->feed->harvest.left_out > 0)
-		subject_tell_intake(subject, state, reason);
-	else
-		subject_tell_intake(subject, STATE_IDLE, NULL);
-}
-
-static void hold(struct delivery *delivery, const struct admission *a)
-{
-	const long long left_ms = a->until > 0 ? (a->until - clock_now()) * 1000 : CLOCK_MS;
-
-	subject_tell_intake(delivery->subject, STATE_HELD, a->reason);
-	feed_forget(delivery->feed);
-	scan_in(delivery->feed, (uint64_t)(left_ms < CLOCK_MS ? left_ms + 1 : CLOCK_MS));
-}
-
-static void decide(struct delivery *delivery)
-{
-	struct subject *subject = delivery->subject;
-	struct journal *journal = subject->controller->journal;
-	autoarena struct arena *arena = arena_new();
-	const struct admission_facts facts = {
-		.wanted = subject->wanted ? &subject->facts : NULL,
-		.served_before = journal_served_before(journal, arena, subject->target->name),
-		.allow_downgrade = setting_flag(subject->target->settings, "allow-downgrade"),
-		.clock_trusted = clock_trusted(),
-		.now = clock_now(),
-		.parked = is_parked,
-		.context = subject,
-	};
-	const struct admission a =
-			admission_decide(arena, inspection_records(delivery->inspection), &facts);
-
-	switch (a.kind) {
-	case ADMISSION_TAKE:
-	case ADMISSION_SAME:
-		admit(delivery, &a);
-		break;
-	case ADMISSION_NOTHING:
-		subject_tell_intake(subject, STATE_IDLE, NULL);
-		break;
-	case ADMISSION_WAIT:
-		complain(delivery, STATE_WAITING, a.reason);
-		break;
-	case ADMISSION_REFUSE:
-		complain(delivery, STATE_REFUSED, a.reason);
-		break;
-	case ADMISSION_PARKED:
-		if (subject->outcome.state == STATE_ROLLED_BACK)
-			subject_tell_intake(subject, STATE_IDLE, NULL);
-		else
-			complain(delivery, STATE_REFUSED, a.reason);
-		break;
-	case ADMISSION_HOLD:
-		hold(delivery, &a);
-		break;
-	}
 }
 
 static void all_inspected(struct feed *feed)
 {
-	for (size_t i = 0; i < feed->count; i++) {
-		struct delivery *delivery = &feed->deliveries[i];
-		const char *failure = inspection_failure(delivery->inspection);
+	autoarena struct arena *arena = arena_new();
+	uint64_t soonest = 0;
 
-		delivery->accepted = false;
-		if (!failure) {
-			decide(delivery);
-			continue;
-		}
-		subject_tell_intake(delivery->subject, STATE_HELD, failure);
-		feed_forget(feed);
-		scan_in(feed, AGAIN_MS);
+	for (size_t i = 0; i < feed->count; i++) {
+		const uint64_t again = delivery_decide(
+				&feed->deliveries[i], &feed->harvest, feed->drop, arena);
+
+		if (again > 0 && (soonest == 0 || again < soonest))
+			soonest = again;
 	}
-	consume(feed);
+	take_away_accepted(feed);
+	if (soonest > 0) {
+		feed_forget(feed);
+		scan_in(feed, soonest);
+	}
 	for (size_t i = 0; i < feed->count; i++) {
 		inspection_free(feed->deliveries[i].inspection);
 		feed->deliveries[i].inspection = NULL;

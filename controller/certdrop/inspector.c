@@ -253,7 +253,8 @@ static void on_death(struct inspection *inspection, const char *how)
 		after_each(inspection);
 		return;
 	}
-	if (!inspection->tried_each && inspection->file_count > 1) {
+	/* Even a single file is tried once more: the child may have been ended by somebody else. */
+	if (!inspection->tried_each) {
 		start_each(inspection);
 		return;
 	}
@@ -351,6 +352,11 @@ void inspection_start(struct inspection *inspection, struct pool *pool, inspecti
 void inspection_abandon(struct inspection *inspection)
 {
 	inspection->done = NULL;
+	if (!inspection->child)
+		return;
+	pool_discard(inspection->pool, inspection->child);
+	inspection->child = NULL;
+	finish(inspection);
 }
 
 /* ---- the outcome ---- */

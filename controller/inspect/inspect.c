@@ -34,13 +34,28 @@ static struct arena *arena_of(struct inspection *inspection)
 	return inspection->request.findings.arena;
 }
 
+static unsigned long long files_with_keys(const struct findings *findings)
+{
+	unsigned long long files = 0;
+
+	for (size_t i = 0; i < findings->key_count; i++)
+		files |= findings->keys[i]->files;
+	return files;
+}
+
+/* Those with a key come first: that is the order in which they are taken away. */
 static void add_inputs(
 		struct inspection *inspection, struct record *record, unsigned long long files)
 {
 	const struct request *request = &inspection->request;
+	const unsigned long long with_key = files_with_keys(&request->findings);
 
 	for (size_t i = 0; i < request->input_count; i++)
-		if (files & 1ULL << i)
+		if (files & with_key & 1ULL << i)
+			record_add_text(arena_of(inspection), record, "input",
+					request->inputs[i].name);
+	for (size_t i = 0; i < request->input_count; i++)
+		if (files & ~with_key & 1ULL << i)
 			record_add_text(arena_of(inspection), record, "input",
 					request->inputs[i].name);
 }
@@ -65,6 +80,37 @@ static unsigned long long files_of_pair(const struct pair *pair)
 	return files;
 }
 
+static unsigned long long files_at_heart(const struct candidate *candidate)
+{
+	const struct pair *server = candidate->server, *client = candidate->client;
+	unsigned long long files = server->leaf->files | server->key->files;
+
+	return client ? files | client->leaf->files | client->key->files : files;
+}
+
+/* The files with a key or a leaf that is not this candidate's. */
+static unsigned long long files_of_others(const struct candidate *candidate)
+{
+	const struct findings *drop = candidate->drop;
+	const struct pair *server = candidate->server, *client = candidate->client;
+	unsigned long long files = 0;
+
+	for (size_t i = 0; i < drop->key_count; i++)
+		if (drop->keys[i] != server->key && !(client && drop->keys[i] == client->key))
+			files |= drop->keys[i]->files;
+	for (size_t i = 0; i < drop->certificate_count; i++) {
+		const struct certificate *certificate = drop->certificates[i];
+
+		if (certificate == server->leaf || (client && certificate == client->leaf))
+			continue;
+		if (certificate->has_key || !certificate->authority)
+			files |= certificate->files;
+	}
+	return files;
+}
+
+/* What a credential was made of. A certificate of its chain may also lie in the file of another credential:
+ * that file stays the other one's. */
 static unsigned long long files_of(
 		const struct candidate *candidate, const struct composition *composition)
 {
@@ -78,7 +124,7 @@ static unsigned long long files_of(
 	for (size_t i = 0; composition->with_authorities && i < drop->certificate_count; i++)
 		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
 			files |= drop->certificates[i]->files;
-	return files;
+	return files_at_heart(candidate) | (files & ~files_of_others(candidate));
 }
 
 static bool hand_over(struct inspection *inspection, const struct secret *text, struct error *error)

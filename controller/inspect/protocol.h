@@ -24,7 +24,7 @@
  *         file NAME STATE "sentence"       one for each file of the request
  *         credential DIGEST                the facts (model/credential.h); the best one first:
  *                 ...                      latest notBefore, then latest arrival
- *                 input NAME               one for each file that it was made of
+ *                 input NAME               the files that it was made of, those with a key first
  *         missing "the key for CN=db1"     a complete thing that lacks its counterpart
  *                 input NAME
  *         refused "RSA key has ..."        what was complete, but may not be used

@@ -217,12 +217,27 @@ static const char *decide_text(struct arena *arena, const char *text, enum admis
 	return a.reason;
 }
 
+static const char *decide_drop(struct arena *arena, const char *text)
+{
+	struct admission_facts facts = facts_now();
+	struct records records;
+	struct error error;
+	struct admission a;
+
+	facts.every_file_counts = true;
+	assert_true(records_read(arena, text, &records, &error));
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_REFUSE);
+	return a.reason;
+}
+
 static void without_a_credential_the_worst_news_is_told(void **state)
 {
 	autoarena struct arena *arena = arena_new();
 
 	(void)state;
 	assert_null(decide_text(arena, "file a ignored \"a text\"\n", ADMISSION_NOTHING));
+	assert_string_equal(decide_drop(arena, "file a ignored \"a text\"\n"), "a: a text");
 	assert_string_equal(decide_text(arena, "missing \"the key for CN=a\"\n", ADMISSION_WAIT),
 			"the key for CN=a");
 	assert_string_equal(
