@@ -100,8 +100,9 @@ static enum ended put_back_step(struct job *job, size_t index)
 	return group_tell(&taking, 1);
 }
 
-/* A tool's exit code proves nothing, in this direction neither: if one fails (the reload that was refused
- * may well be refused again), what counts is whether a probe behind it sees what was there before. */
+/* A tool's exit code proves nothing, in this direction neither: the reload that was refused
+ * may well be refused again. What counts then is whether a probe behind it sees what was
+ * there before. */
 static bool put_back(struct job *job, const bool *begun)
 {
 	size_t last = job->plan.count;
@@ -120,8 +121,10 @@ static bool put_back(struct job *job, const bool *begun)
 			return false;
 		if (ended == ENDED_BADLY && step->kind != STEP_COMMAND)
 			return say_end(job, "stuck");
-		if (step->kind == STEP_COMMAND || step->kind == STEP_PROBE)
-			doubtful = ended == ENDED_BADLY;
+		if (ended == ENDED_BADLY)
+			doubtful = true;
+		else if (step->kind == STEP_PROBE)
+			doubtful = false;
 	}
 	return say_end(job, doubtful ? "stuck" : "undone");
 }

@@ -158,9 +158,6 @@ static json_t *descend(struct arena *arena, json_t *value, const char **pointer,
 
 static void walk(struct picking *p, json_t *value, const char *pointer, bool needed)
 {
-	json_t *item;
-	const char *name;
-	size_t i;
 	bool all;
 
 	value = descend(p->arena, value, &pointer, &all);
@@ -171,8 +168,10 @@ static void walk(struct picking *p, json_t *value, const char *pointer, bool nee
 	}
 	if (!json_is_array(value) && !json_is_object(value) && needed)
 		add(p, "");
-	json_array_foreach(value, i, item) walk(p, item, pointer, true);
-	json_object_foreach(value, name, item) walk(p, item, pointer, true);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		walk(p, json_array_get(value, i), pointer, true);
+	for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at))
+		walk(p, json_object_iter_value(at), pointer, true);
 }
 
 static bool read_kind(const char *name, enum pick_kind *kind)
