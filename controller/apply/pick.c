@@ -1,7 +1,6 @@
 #include "controller/apply/pick.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,8 @@ static const char *number_text(struct arena *arena, const json_t *value)
 
 	if (json_is_integer(value))
 		return arena_printf(arena, "%lld", (long long)json_integer_value(value));
-	if (fabs(real) < 1e15 && real == floor(real))
-		return arena_printf(arena, "%.0f", real);
+	if (real > -1e15 && real < 1e15 && real == (double)(long long)real)
+		return arena_printf(arena, "%lld", (long long)real);
 	return arena_printf(arena, "%g", real);
 }
 
