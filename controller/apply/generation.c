@@ -164,10 +164,18 @@ bool generation_write_file(int directory, const char *name, const struct manifes
 
 static bool write_manifest(int directory, const struct manifest *manifest, struct error *error)
 {
+	const struct manifest_file file = {
+		.name = manifest_name,
+		.mode = 0600,
+		.owner = geteuid(),
+		.group = getegid(),
+	};
 	autodone(buffer) struct buffer text = { 0 };
+	struct content content;
 
 	manifest_print(manifest, &text);
-	return file_replace(directory, manifest_name, text.bytes, text.length, 0600, error);
+	content = (struct content){ .bytes = text.bytes, .length = text.length };
+	return generation_write_file(directory, manifest_name, &file, &content, error);
 }
 
 static bool fill(int directory, const struct place *place, const struct file_step *step,

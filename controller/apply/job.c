@@ -1,229 +1,14 @@
-#define _GNU_SOURCE
 #include "controller/apply/job.h"
 
-#include <assert.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "controller/apply/clock.h"
-
-enum { TOGETHER_MAX = 64, ATTEMPTS = 3, FIRST_PAUSE_MS = 100 };
+#include "controller/apply/talk.h"
 
 /* How far the conversation got. Once the controller is gone nothing more may be done. */
 enum ended { ENDED_WELL, ENDED_BADLY, ENDED_ALONE };
 
-/* One step being taken, or put back. */
-struct taking {
-	struct job *job;
-	size_t index;
-	bool back; /* put back what it changed */
-	pthread_t thread;
-	struct arena *arena;
-	struct record *answer;
-	bool good;
-	long long took_ms;
-	struct error error;
-};
-
-static const struct step *step_of(const struct taking *taking)
-{
-	return &taking->job->plan.steps[taking->index];
-}
-
-/* ---- one step ---- */
-
-static bool take_once(struct taking *t)
-{
-	const struct step *step = step_of(t);
-
-	if (t->back && step->phase != PHASE_UNDO)
-		return file_put_back(t->arena, step, &t->error);
-
-	switch (step->kind) {
-	case STEP_LOOK:
-		return look_take(t->arena, step, t->answer, &t->error);
-	case STEP_MAKE:
-		return make_take(t->job, t->arena, step, &t->error);
-	case STEP_FILE:
-		return file_take(t->job, t->arena, step, &t->error);
-	case STEP_COMMAND:
-		return command_take(t->job, t->arena, step, &t->error);
-	case STEP_HTTP:
-		return http_take(t->job, t->arena, step, t->answer, &t->error);
-	case STEP_PROBE:
-		return probe_take(t->arena, step, t->answer, &t->error);
-	}
-	return fail(&t->error, ERROR_INTERNAL, "no such kind of step");
-}
-
-static void *take(void *argument)
-{
-	struct taking *t = argument;
-	const long long started = clock_ms();
-	const enum phase phase = step_of(t)->phase;
-	const bool again = t->back || phase == PHASE_FINISH || phase == PHASE_UNDO;
-	const long long deadline = step_deadline(step_of(t));
-	int pause = FIRST_PAUSE_MS;
-
-	t->good = take_once(t);
-	for (int i = 1; again && i < ATTEMPTS && !t->good && t->error.kind == ERROR_RETRY; i++) {
-		if (clock_left(deadline) == 0)
-			break;
-		clock_pause(pause, deadline);
-		pause *= 2;
-		t->good = take_once(t);
-	}
-	t->took_ms = clock_ms() - started;
-	return NULL;
-}
-
-/* Takes all of them at the same time, and waits for all. */
-static void take_together(struct taking *takings, size_t count)
-{
-	for (size_t i = 1; i < count; i++) {
-		const int failed = pthread_create(&takings[i].thread, NULL, take, &takings[i]);
-
-		assert(failed == 0);
-	}
-	take(&takings[0]);
-	for (size_t i = 1; i < count; i++)
-		(void)pthread_join(takings[i].thread, NULL);
-}
-
-/* ---- the conversation; each of these is false when the controller is gone ---- */
-
-static bool say(struct job *job, const struct record *record)
-{
-	autodone(buffer) struct buffer text = { 0 };
-	struct error error;
-
-	record_print(record, &text);
-	return message_send(job->controller, buffer_text(&text), NULL, 0, &error);
-}
-
-static bool say_end(struct job *job, const char *how)
-{
-	autoarena struct arena *arena = arena_new();
-
-	return say(job, record_new(arena, "end", how, NULL));
-}
-
-static bool say_begin(const struct taking *t)
-{
-	char number[24];
-
-	(void)snprintf(number, sizeof(number), "%zu", t->index);
-	return say(t->job, record_new(t->arena, "begin", number, t->back ? "undo" : NULL, NULL));
-}
-
-static bool say_outcome(const struct taking *t)
-{
-	const char *undo = t->back ? "undo" : NULL;
-	char number[24], took[24];
-
-	(void)snprintf(number, sizeof(number), "%zu", t->index);
-	(void)snprintf(took, sizeof(took), "%lld", t->took_ms);
-	if (t->good)
-		return say(t->job, record_new(t->arena, "done", number, took, undo, NULL));
-	return say(t->job,
-			record_new(t->arena, "failed", number, took, error_kind_name(t->error.kind),
-					t->error.text, undo, NULL));
-}
-
-static bool say_answer(const struct taking *t)
-{
-	const char *why[2] = { t->error.text, error_kind_name(t->error.kind) };
-	const struct words reason = { .items = why, .count = 2 };
-	struct record *failed;
-
-	if (t->good)
-		return say(t->job, t->answer);
-	failed = record_new(t->arena, "answer", step_of(t)->name, NULL);
-	record_add(t->arena, failed, "failed", reason);
-	return say(t->job, failed);
-}
-
-/* Which of them this go-ahead is for; `count` when it is for none. */
-static size_t find_go(const struct record *record, const struct taking *takings, size_t count)
-{
-	char number[24];
-	size_t k = 0;
-
-	if (strcmp(record_word(record, 0), "go") != 0)
-		return count;
-	for (; k < count; k++) {
-		(void)snprintf(number, sizeof(number), "%zu", takings[k].index);
-		if (strcmp(record_word(record, 1), number) == 0)
-			break;
-	}
-	return k;
-}
-
-/* One "go N" for each of them, in any order. */
-static bool wait_for_go(struct job *job, const struct taking *takings, size_t count)
-{
-	bool given[TOGETHER_MAX] = { false };
-
-	for (size_t left = count; left > 0;) {
-		autodone(message) struct message message = { 0 };
-		autoarena struct arena *arena = arena_new();
-		struct records records;
-		struct error error;
-
-		if (message_receive(job->controller, &message, &error) != MESSAGE_GOT ||
-				!records_read(arena, message.text, &records, &error))
-			return false;
-		for (size_t i = 0; i < records.count; i++) {
-			const size_t k = find_go(records.items[i], takings, count);
-
-			if (k == count || given[k])
-				return false;
-			given[k] = true;
-			left--;
-		}
-	}
-	return true;
-}
-
 /* ---- groups ---- */
-
-/* How many steps from `first` on are taken at the same time: those of the same phase with
- * the same number. */
-static size_t group_size(const struct plan *plan, size_t first)
-{
-	const struct step *steps = plan->steps;
-	size_t count = 1;
-
-	if (steps[first].together == 0)
-		return 1;
-	while (first + count < plan->count && count < TOGETHER_MAX &&
-			steps[first + count].together == steps[first].together &&
-			steps[first + count].phase == steps[first].phase)
-		count++;
-	return count;
-}
-
-static void group_init(struct taking *takings, struct job *job, struct arena *arena, size_t first,
-		size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		takings[i] = (struct taking){ .job = job, .index = first + i, .arena = arena };
-}
-
-/* Threads must not share an arena; a lone step uses the job's. */
-static void group_take(struct taking *takings, size_t count)
-{
-	for (size_t i = 1; i < count; i++)
-		takings[i].arena = arena_new();
-	take_together(takings, count);
-}
-
-static void group_done(struct taking *takings, size_t count)
-{
-	for (size_t i = 1; i < count; i++)
-		arena_free(takings[i].arena);
-}
 
 static bool group_begin(struct job *job, struct taking *takings, size_t count, bool *begun)
 {
@@ -311,12 +96,13 @@ static enum ended put_back_step(struct job *job, size_t index)
 
 	if (!say_begin(&taking) || !wait_for_go(job, &taking, 1))
 		return ENDED_ALONE;
-	take(&taking);
+	group_take(&taking, 1);
 	return group_tell(&taking, 1);
 }
 
-/* A tool's exit code proves nothing, in this direction neither: if one fails (the reload that was refused
- * may well be refused again), what counts is whether a probe behind it sees what was there before. */
+/* A tool's exit code proves nothing, in this direction neither: the reload that was refused
+ * may well be refused again. What counts then is whether a probe behind it sees what was
+ * there before. */
 static bool put_back(struct job *job, const bool *begun)
 {
 	size_t last = job->plan.count;
@@ -335,8 +121,10 @@ static bool put_back(struct job *job, const bool *begun)
 			return false;
 		if (ended == ENDED_BADLY && step->kind != STEP_COMMAND)
 			return say_end(job, "stuck");
-		if (step->kind == STEP_COMMAND || step->kind == STEP_PROBE)
-			doubtful = ended == ENDED_BADLY;
+		if (ended == ENDED_BADLY)
+			doubtful = true;
+		else if (step->kind == STEP_PROBE)
+			doubtful = false;
 	}
 	return say_end(job, doubtful ? "stuck" : "undone");
 }

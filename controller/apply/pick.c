@@ -1,7 +1,6 @@
 #include "controller/apply/pick.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,8 @@ static const char *number_text(struct arena *arena, const json_t *value)
 
 	if (json_is_integer(value))
 		return arena_printf(arena, "%lld", (long long)json_integer_value(value));
-	if (fabs(real) < 1e15 && real == floor(real))
-		return arena_printf(arena, "%.0f", real);
+	if (real > -1e15 && real < 1e15 && real == (double)(long long)real)
+		return arena_printf(arena, "%lld", (long long)real);
 	return arena_printf(arena, "%g", real);
 }
 
@@ -158,9 +157,6 @@ static json_t *descend(struct arena *arena, json_t *value, const char **pointer,
 
 static void walk(struct picking *p, json_t *value, const char *pointer, bool needed)
 {
-	json_t *item;
-	const char *name;
-	size_t i;
 	bool all;
 
 	value = descend(p->arena, value, &pointer, &all);
@@ -171,8 +167,10 @@ static void walk(struct picking *p, json_t *value, const char *pointer, bool nee
 	}
 	if (!json_is_array(value) && !json_is_object(value) && needed)
 		add(p, "");
-	json_array_foreach(value, i, item) walk(p, item, pointer, true);
-	json_object_foreach(value, name, item) walk(p, item, pointer, true);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		walk(p, json_array_get(value, i), pointer, true);
+	for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at))
+		walk(p, json_object_iter_value(at), pointer, true);
 }
 
 static bool read_kind(const char *name, enum pick_kind *kind)

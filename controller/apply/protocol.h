@@ -38,7 +38,9 @@
  * Undoing takes the steps from the last one begun to the first: file steps that were begun
  * put back what they replaced, and undo steps that stand before the last one begun are
  * taken. It stops at the first that fails, so that nothing is made to load what is not
- * whole; the same undo can be asked for again.
+ * whole; the same undo can be asked for again. Only a failing command does not stop it (a
+ * reload that was refused may be refused again): it ends as "undone" if a probe after it
+ * sees what was there before, else as "stuck".
  *
  * In finish and undo what fails with "retry" is tried three times before it has failed, so
  * such steps must bear repetition.

@@ -62,9 +62,9 @@ static bool resolve(struct probe *probe, struct addrinfo **list, struct error *e
 	result = getaddrinfo(host, port, &hints, list);
 	if (result != 0)
 		return fail(error, ERROR_RETRY, "%s: %s", host, gai_strerror(result));
-	probe->peer.server_name = probe->step->server_name;
+	probe->peer.server_name = arena_copy(probe->arena, probe->step->server_name);
 	if (!probe->peer.server_name && !is_address(host))
-		probe->peer.server_name = host;
+		probe->peer.server_name = arena_copy(probe->arena, host);
 	return true;
 }
 

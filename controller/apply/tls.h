@@ -15,7 +15,7 @@
 struct tls_peer {
 	const struct sockaddr *address;
 	socklen_t address_size;
-	const char *server_name; /* SNI; NULL: none */
+	char *server_name; /* SNI; NULL: none */
 	bool postgresql; /* SSLRequest first */
 	const char *client_certificate, *client_key; /* PEM files, or NULL */
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/base/message.h"
+#include "tests/unit/server.h"
 #include "tests/unit/worker.h"
 
 static char *directory;
@@ -125,7 +126,7 @@ static void a_failure_in_prepare_has_changed_nothing(void **state)
 	assert_string_equal(c.end, "failed");
 }
 
-static void putting_back_stops_where_it_fails(void **state)
+static void a_tool_that_fails_again_leaves_doubt(void **state)
 {
 	static const char *const steps[] = { "undo z", "undo bad-y", "change bad", NULL };
 	autoarena struct arena *arena = arena_new();
@@ -133,12 +134,67 @@ static void putting_back_stops_where_it_fails(void **state)
 
 	(void)state;
 	converse(&c, "work apply", plan_of(arena, steps), NULL, NEVER);
-	assert_string_equal(noted(arena), "bad bad-y bad-y bad-y");
+	assert_string_equal(noted(arena), "bad bad-y bad-y bad-y z");
 	assert_string_equal(c.end, "stuck");
 	converse(&again, "work undo\n\tbegun 2", plan_of(arena, steps), NULL, NEVER);
 	assert_string_equal(again.end, "stuck");
-	assert_string_equal(noted(arena), "bad-y bad-y bad-y");
+	assert_string_equal(noted(arena), "bad-y bad-y bad-y z");
 	assert_string_equal(record_word(records_find(&again.said, "failed", NULL), 5), "undo");
+}
+
+/* Plan: undo probe for what was there before, undo a command that fails, change that fails. */
+static const char *end_of_undo(const char *address, const struct pair *expected)
+{
+	static const char *const steps[] = { "undo bad-reload", "change bad", NULL };
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+	const char *plan = plan_of(arena, steps);
+	const char *rest = strstr(plan, "undo command");
+	const char *whole = arena_printf(arena,
+			"%.*sundo probe \"what was there\"\n\taddress %s\n\texpect %s\n"
+			"\tdeadline 300\n%s",
+			(int)(rest - plan), plan, address, expected->fingerprint.hex, rest);
+	bool stuck;
+
+	converse(&c, "work apply", whole, NULL, NEVER);
+	(void)noted(arena);
+	stuck = strcmp(c.end, "stuck") == 0;
+	return stuck ? "stuck" : strcmp(c.end, "undone") == 0 ? "undone" : "neither";
+}
+
+static void a_probe_decides_whether_it_is_back(void **state)
+{
+	struct pair old, new;
+	struct server server = { .first = &old };
+
+	(void)state;
+	pair_make(&old, "old.example");
+	pair_make(&new, "new.example");
+	server_start(&server);
+	assert_string_equal(end_of_undo(server.address, &old), "undone");
+	assert_string_equal(end_of_undo(server.address, &new), "stuck");
+	server_stop(&server);
+	pair_done(&old);
+	pair_done(&new);
+}
+
+static void putting_back_stops_where_it_fails(void **state)
+{
+	static const char *const steps[] = { "undo z", "change bad", NULL };
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+	const char *plan = plan_of(arena, steps);
+	const char *rest = strstr(plan, "change command");
+
+	(void)state;
+	converse(&c, "work apply",
+			arena_printf(arena,
+					"%.*sundo probe \"what was there\"\n\taddress nowhere\n"
+					"\texpect x\n%s",
+					(int)(rest - plan), plan, rest),
+			NULL, NEVER);
+	assert_string_equal(c.end, "stuck");
+	assert_string_equal(noted(arena), "bad");
 }
 
 static void finish_is_tried_again_and_then_left_to_the_controller(void **state)
@@ -274,6 +330,8 @@ int main(void)
 		cmocka_unit_test(steps_are_taken_in_order_and_announced),
 		cmocka_unit_test(what_was_begun_is_put_back_from_last_to_first),
 		cmocka_unit_test(a_failure_in_prepare_has_changed_nothing),
+		cmocka_unit_test(a_tool_that_fails_again_leaves_doubt),
+		cmocka_unit_test(a_probe_decides_whether_it_is_back),
 		cmocka_unit_test(putting_back_stops_where_it_fails),
 		cmocka_unit_test(finish_is_tried_again_and_then_left_to_the_controller),
 		cmocka_unit_test(nothing_is_done_once_the_controller_is_gone),

@@ -142,7 +142,7 @@ static void the_deadline_ends_grandchildren_too(void **state)
 
 	(void)state;
 	buffer_printf(&path, "%s/pid", directory);
-	buffer_printf(&script, "sleep 600 & echo $! > %s; trap '' TERM; wait; wait",
+	buffer_printf(&script, "trap '' TERM; sleep 600 & echo $! > %s; wait; wait",
 			buffer_text(&path));
 	expect(buffer_text(&script), "\tdeadline 500\n", "failed", "was killed");
 	assert_true(clock_ms() - started < 5000);

@@ -84,7 +84,7 @@ static void values_are_picked_through_arrays(void **state)
 	for (; *pem; pem++)
 		buffer_printf(&escaped, *pem == '\n' ? "\\n" : "%c", *pem);
 	pages[0].body = arena_printf(arena,
-			"{\"name\": \"c1\", \"n\": 7, \"f\": 1.5, \"s\": \"42\", \"yes\": true, "
+			"{\"name\": \"c1\", \"n\": 7, \"f\": 1.5, \"w\": 3.0, \"s\": \"42\", \"yes\": true, "
 			"\"a/b\": {\"~x\": \"odd\"},"
 			" \"list\": [{\"uid\": 1, \"role\": \"master\"}, {\"uid\": 2}, {\"uid\": 3, "
 			"\"role\": null}],"
@@ -95,7 +95,7 @@ static void values_are_picked_through_arrays(void **state)
 			arena_printf(arena,
 					"\turl %s/all\n"
 					"\tpick name /name text\n\tpick n /n number\n"
-					"\tpick f /f number\n\tpick s /s number\n"
+					"\tpick f /f number\n\tpick s /s number\n\tpick w /w number\n"
 					"\tpick yes /yes text\n\tpick odd /a~1b/~0x text\n"
 					"\tpick uids /list/*/uid number\n"
 					"\tpick roles /list/*/role text\n"
@@ -109,6 +109,7 @@ static void values_are_picked_through_arrays(void **state)
 	assert_string_equal(record_text(seen, "name"), "c1");
 	assert_string_equal(record_text(seen, "n"), "7");
 	assert_string_equal(record_text(seen, "f"), "1.5");
+	assert_string_equal(record_text(seen, "w"), "3");
 	assert_string_equal(record_text(seen, "s"), "42");
 	assert_string_equal(record_text(seen, "yes"), "true");
 	assert_string_equal(record_text(seen, "odd"), "odd");
