@@ -365,6 +365,28 @@ static void pkcs12_modern_legacy_and_without_a_password(void **state)
 	}
 }
 
+/* As NSS writes them: without a length, and with an end mark. */
+static void pkcs12_of_indefinite_length(void **state)
+{
+	const struct pkcs12_recipe recipe = { .identity = &web, .passphrase = "x" };
+	autodone(asking) struct asking asking = { 0 }, cut = { 0 };
+	autodone(buffer) struct buffer definite = { 0 }, bytes = { 0 };
+
+	(void)state;
+	add_pkcs12(&definite, &recipe);
+	assert_memory_equal(definite.bytes, "\x30\x82", 2);
+	buffer_append(&bytes, "\x30\x80", 2);
+	buffer_append(&bytes, definite.bytes + 4, definite.length - 4);
+	buffer_append(&bytes, "\0\0", 2);
+	ask_passphrases(&asking, "x\n");
+	expect_credential(&asking, "nss.p12", &bytes);
+
+	ask_bytes(&cut, "nss.p12", bytes.bytes, bytes.length - 1);
+	ask(&cut);
+	assert_string_equal(sentence_of(&cut, "nss.p12"), "nss.p12: stops too early");
+	assert_string_equal(state_of(&cut, "nss.p12"), "incomplete");
+}
+
 static void pkcs12_with_the_wrong_password_says_so(void **state)
 {
 	const struct pkcs12_recipe recipe = { .identity = &web, .passphrase = "x" };
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_certificates_in_pkcs7),
 		cmocka_unit_test(signed_pkcs7_is_refused),
 		cmocka_unit_test(pkcs12_modern_legacy_and_without_a_password),
+		cmocka_unit_test(pkcs12_of_indefinite_length),
 		cmocka_unit_test(pkcs12_with_the_wrong_password_says_so),
 		cmocka_unit_test(pkcs12_costs_are_capped_before_they_are_paid),
 		cmocka_unit_test(many_costly_files_are_stopped_together),
