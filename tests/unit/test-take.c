@@ -198,13 +198,13 @@ static void file_written_while_it_is_read_is_put_off(void **state)
 	while (!put_off && now_ms() < end) {
 		inlet_mark(fixture->inlet);
 		scan(fixture);
-		put_off = find(fixture, "web.pem")->state == TAKEN_GROWING;
+		put_off = find(fixture, "web.pem")->state == TAKEN_GROWING &&
+				strstr(find(fixture, "web.pem")->reason, "while it was read");
 	}
 	(void)kill(writer, SIGKILL);
 	assert_int_equal(waitpid(writer, NULL, 0), writer);
 	assert_true(put_off);
 	assert_true(fixture->harvest.retry_ms >= 50);
-	assert_non_null(strstr(find(fixture, "web.pem")->reason, "changed while"));
 	assert_int_equal(close(fd), 0);
 	scan(fixture);
 	assert_int_equal(find(fixture, "web.pem")->state, TAKEN_COPY);
