@@ -2,7 +2,8 @@
 
 /*
  * The inside of an inlet, for the files behind intake.h only: inlet.c opens and holds the
- * directory, scan.c takes files, consume.c removes them, intake.c keeps them all.
+ * directory, generation.c looks at it or at what its `..data` names, scan.c takes files,
+ * consume.c removes them, intake.c keeps them all.
  */
 
 #include <sys/stat.h>

@@ -20,8 +20,8 @@
  * systems that compress reach 3 or so with text.) */
 enum { SPARSE_SIZE = 128 * 1024, SPARSE = 8, BLOCK = 512 };
 
-static void set_reason(struct take *take, struct taken *taken, enum taken_state state,
-		const char *format, va_list values)
+static void __attribute__((format(printf, 4, 0))) set_reason(struct take *take, struct taken *taken,
+		enum taken_state state, const char *format, va_list values)
 {
 	char text[ERROR_TEXT_SIZE];
 
