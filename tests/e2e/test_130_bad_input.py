@@ -128,7 +128,7 @@ INPUTS = [wrong_key, expired, truncated, truncated_der, sixty_four_mebibytes, si
           name_with_terminal_escapes]
 
 # What the reason has to speak of, in any wording.
-REASONS = {"wrong_key": "key", "expired": "expired", "truncated": "bad.pem", "sixty_four_mebibytes": "MiB",
+REASONS = {"wrong_key": "key", "expired": "expired", "truncated": "bad.pem", "sixty_four_mebibytes": "bytes|MiB",
            "link_to_shadow": "link", "fifo": "regular file|fifo", "hard_link_to_a_foreign_file": "link|belongs to",
            "zip_bomb": "bad.zip", "endless_pkcs12": "iterations"}
 
