@@ -1,4 +1,5 @@
 """What the end-to-end tests share: a scratch directory, an authority, a real nginx, and certdrop itself."""
+import os
 import pathlib
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from nginx import Nginx
 from service import Certdrop
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("LSAN_OPTIONS", f"suppressions={TOP}/tests/leaks-of-others:print_suppressions=0")
 
 
 def pytest_addoption(parser):
