@@ -88,6 +88,20 @@ static void judge(struct arena *arena, const struct admission_facts *facts, stru
 
 /* ---- all of them ---- */
 
+/* "CN=web.example (old.pem, old.key)" */
+static const char *with_inputs(
+		struct arena *arena, const struct record *record, const char *subject)
+{
+	const struct rows inputs = record_rows(arena, record, "input");
+	const char *names = NULL;
+
+	for (size_t i = 0; i < inputs.count; i++)
+		if (inputs.items[i].count > 0)
+			names = arena_printf(arena, "%s%s%s", names ? names : "", names ? ", " : "",
+					inputs.items[i].items[0]);
+	return names ? arena_printf(arena, "%s (%s)", subject, names) : subject;
+}
+
 static struct words other_subjects(
 		struct arena *arena, const struct records *inspected, const struct record *chosen)
 {
@@ -100,7 +114,7 @@ static struct words other_subjects(
 
 		if (record != chosen && strcmp(record_word(record, 0), "credential") == 0 &&
 				subject)
-			others.items[others.count++] = subject;
+			others.items[others.count++] = with_inputs(arena, record, subject);
 	}
 	return others;
 }

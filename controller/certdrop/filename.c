@@ -6,7 +6,7 @@
 bool filename_ignored(const char *name)
 {
 	static const char *const endings[] = { "~", ".tmp", ".part", ".filepart", ".swp",
-		".crdownload" };
+		".crdownload", ".receipt.json" };
 	const size_t length = strlen(name);
 
 	if (name[0] == '.' || strcmp(name, "receipt.json") == 0)

@@ -8,7 +8,7 @@
 
 #include "controller/base/arena.h"
 
-/* Ours (receipt.json, whatever starts with a dot), and those that tools use for what is
+/* Ours (receipt.json, *.receipt.json, whatever starts with a dot), and those that tools use for what is
  * not finished: endings ~ .tmp .part .filepart .swp .crdownload. */
 bool filename_ignored(const char *name);
 

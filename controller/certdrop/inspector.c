@@ -289,6 +289,7 @@ static bool keep_reply(struct inspection *inspection, struct message *message)
 static void on_message(struct child *child, void *context, struct message *message)
 {
 	struct inspection *inspection = context;
+	const struct record *failed;
 
 	(void)child;
 	(void)uv_timer_stop(&inspection->deadline);
@@ -298,7 +299,10 @@ static void on_message(struct child *child, void *context, struct message *messa
 	}
 	pool_give_back(inspection->pool, inspection->child);
 	inspection->child = NULL;
-	if (inspection->trial == TRIAL_EACH)
+	failed = records_find(&inspection->records, "failed", NULL);
+	if (failed)
+		give_up(inspection, record_word(failed, 2));
+	else if (inspection->trial == TRIAL_EACH)
 		after_each(inspection);
 	else
 		all_inspected(inspection);

@@ -98,7 +98,7 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 {
 	autodone(secret) struct secret text = { 0 };
 	char beside[80];
-	int copy;
+	int copy = -1;
 
 	assert(digest_is_valid(digest));
 	if (is_there(store, digest))

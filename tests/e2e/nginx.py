@@ -106,6 +106,12 @@ esac
     def served(self):
         return handshake(self.port)
 
+    def comes_to_serve(self, pair):
+        """A worker of before the reload may take some more connections: a moment is allowed for that."""
+        until(lambda: self.served() == pair.fingerprint, lambda: f"not {pair.fingerprint} is served, but "
+              f"{self.served()}; " + self.log(), seconds=2)
+        return True
+
     def order(self, order):
         """What the control script is to do instead: "refuse-test", "ignore-reload", ... or nothing."""
         self.orders.write_text(order)
