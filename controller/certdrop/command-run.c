@@ -10,7 +10,7 @@
 #include "controller/certdrop/notify.h"
 
 /* How long a change that is under way may take to come to an end when the service is told to stop. */
-enum { DRAIN_MS = 20000 };
+enum { DRAIN_MS = 8000 };
 
 struct service {
 	uv_loop_t loop;

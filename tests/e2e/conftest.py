@@ -13,7 +13,6 @@ from service import Certdrop
 TOP = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("LSAN_OPTIONS", f"suppressions={TOP}/tests/leaks-of-others:print_suppressions=0")
 
-os.environ.setdefault("LSAN_OPTIONS", f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0")
 
 
 def pytest_addoption(parser):
@@ -71,5 +70,5 @@ def serving(web, nginx, authority):
     pair = authority.issue("first.example.com")
     web.drop("web", {"fullchain.pem": pair.fullchain, "privkey.pem": pair.key})
     web.until_in_service("web", pair)
-    assert nginx.comes_to_serve(pair)
+    assert nginx.served() == pair.fingerprint
     return web, nginx, pair

@@ -67,7 +67,7 @@ def test_ends_in_service(web, nginx, authority, shape):
         web.drop("web", files)
     receipt = web.until_in_service("web", pair)
 
-    assert nginx.comes_to_serve(pair)
+    assert nginx.served() == pair.fingerprint
     assert (nginx.published / "fullchain.pem").read_bytes() == pair.fullchain
     assert stat.S_IMODE((nginx.published / "privkey.pem").stat().st_mode) == 0o600
     assert web.dropped("web") == [], "what is in service is taken away"
@@ -83,7 +83,7 @@ def test_every_usual_key_type(web, nginx, authority, kind):
     web.drop("web", {"all.pem": pair.fullchain + pair.key})
     web.until_in_service("web", pair)
     if kind != "ed25519":
-        assert nginx.comes_to_serve(pair)
+        assert nginx.served() == pair.fingerprint
     assert (nginx.published / "fullchain.pem").read_bytes() == pair.fullchain
 
 
@@ -98,7 +98,7 @@ def test_encrypted_with_the_passphrase_in_a_file(certdrop, nginx, authority, scr
     second = authority.issue("web.example.com")
     certdrop.drop("web", {"store.pfx": second.pkcs12(b"correct horse")})
     certdrop.until_in_service("web", second)
-    assert nginx.comes_to_serve(second)
+    assert nginx.served() == second.fingerprint
     assert "correct horse" not in certdrop.log()
 
 
@@ -117,7 +117,7 @@ def test_a_successor_takes_over(serving, authority):
     second = authority.issue("second.example.com")
     web.drop("web", {"all.pem": second.fullchain + second.key})
     receipt = web.until_in_service("web", second)
-    assert nginx.comes_to_serve(second)
+    assert nginx.served() == second.fingerprint
     assert plain(receipt["fingerprint"]) != first.fingerprint
 
 
@@ -142,5 +142,5 @@ def test_two_targets_fed_by_one_directory(certdrop, nginx, authority, scratch):
     certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
     done = certdrop.run("status", "--wait", "20")
     assert done.returncode == 0, done.stdout
-    assert nginx.comes_to_serve(pair)
+    assert nginx.served() == pair.fingerprint
     assert (scratch / "copy" / "all.pem").read_bytes() == pair.key + pair.fullchain

@@ -155,7 +155,7 @@ def test_is_not_acted_on(serving, authority, make):
     web.drop("web", {"good.pem": good.fullchain + good.key})
     web.until_in_service("web", good)
     assert time.monotonic() - start < 5 * PATIENCE, "the next good drop was delayed"
-    assert nginx.comes_to_serve(good)
+    assert nginx.served() == good.fingerprint
     assert web.dropped("web") == sorted(names)
 
 

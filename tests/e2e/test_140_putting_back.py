@@ -56,7 +56,7 @@ def test_the_next_good_one_goes_into_service(rolled_back, authority):
     third = authority.issue("third.example.com")
     certdrop.drop("web", {"third.pem": third.fullchain + third.key})
     certdrop.until_in_service("web", third)
-    assert nginx.comes_to_serve(third)
+    assert nginx.served() == third.fingerprint
 
 
 def test_what_was_there_before_certdrop_comes_back_too(certdrop, nginx, authority):

@@ -81,7 +81,7 @@ def test_apply_without_the_service(alone):
     certdrop, nginx, pair = alone
     done = certdrop.run("apply", "web")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert nginx.comes_to_serve(pair)
+    assert nginx.served() == pair.fingerprint
     receipt = certdrop.receipt("web")
     assert receipt["state"] == "in-service" and plain(receipt["fingerprint"]) == pair.fingerprint
     assert certdrop.run("plan").returncode == 0
