@@ -33,16 +33,21 @@ def truncated_der(drop, pair, other):
 
 
 def sixty_four_mebibytes(drop, pair, other):
-    with open(drop / "bad.pem", "wb") as large:
+    """Written elsewhere: its beginning alone would be a good pair."""
+    outside = drop.parent.parent / "large.pem"
+    with open(outside, "wb") as large:
         large.write(pair.fullchain + pair.key)
         for _ in range(64):
             large.write(b"#" * MiB)
+    outside.rename(drop / "bad.pem")
     return ["bad.pem"]
 
 
 def sixty_four_sparse_mebibytes(drop, pair, other):
-    (drop / "bad.pem").write_bytes(pair.fullchain + pair.key)
-    os.truncate(drop / "bad.pem", 64 * MiB)
+    outside = drop.parent.parent / "large.pem"
+    outside.write_bytes(pair.fullchain + pair.key)
+    os.truncate(outside, 64 * MiB)
+    outside.rename(drop / "bad.pem")
     return ["bad.pem"]
 
 

@@ -103,7 +103,7 @@ def test_a_reload_brings_a_new_target(serving, authority, scratch):
 
 def test_the_example_in_the_readme_is_sound(certdrop):
     readme = (certdrop.program.parents[3] / "README.md").read_text()
-    example = next(block for block in re.findall(r"```\n(.*?)```", readme, re.S) if "targets = (" in block)
+    example = next(block for block in re.findall(r"^```\w*\n(.*?)^```", readme, re.S | re.M) if "targets = (" in block)
     certdrop.configuration.write_text(example)
     done = subprocess.run([certdrop.program, "check", "--config", certdrop.configuration],
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
