@@ -7,6 +7,12 @@
 enum { LINE_SIZE = 2048 };
 
 static enum log_level limit = LOG_LEVEL_INFO;
+static bool with_priority;
+
+void log_with_priority(void)
+{
+	with_priority = !isatty(STDERR_FILENO);
+}
 
 void log_limit(enum log_level level)
 {
@@ -35,8 +41,8 @@ void log_line(enum log_level level, const char *format, ...)
 
 	/* One call, one line: lines of several processes do not mix. A log that cannot be
 	 * written is no reason to stop. */
-	if (isatty(STDERR_FILENO))
-		(void)dprintf(STDERR_FILENO, "%s\n", text);
-	else
+	if (with_priority)
 		(void)dprintf(STDERR_FILENO, "<%d>%s\n", (int)level, text);
+	else
+		(void)dprintf(STDERR_FILENO, "%s\n", text);
 }

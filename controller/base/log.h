@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * One event, one line, on standard error, with a <priority> prefix as sd-daemon(3)
- * defines it; on a terminal without. Control characters are shown as '?', so that a
+ * One event, one line, on standard error, by a service with a <priority>
+ * prefix as sd-daemon(3) defines it. Control characters are shown as '?', so that a
  * file's name cannot forge a line. Never key material, never a password.
  *
  * A function either logs or returns an error, not both. A failure says what happens next.
@@ -16,6 +16,10 @@ enum log_level {
 	LOG_LEVEL_INFO = 6,
 	LOG_LEVEL_DEBUG = 7
 };
+
+/* From now on lines begin with <priority>: standard error goes to the service manager.
+ * Until then, and on a terminal, they do not. */
+void log_with_priority(void);
 
 /* What is less urgent than `level` is dropped; LOG_LEVEL_INFO unless told. */
 void log_limit(enum log_level level);

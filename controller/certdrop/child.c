@@ -170,7 +170,4 @@ void child_close(struct child *child)
 {
 	/* Shut down, not closed: what the child still says is read until it ends. */
 	(void)shutdown(child->socket, SHUT_WR);
-	/* Nobody waits for it: whoever ends the loop need not either. */
-	uv_unref((uv_handle_t *)&child->poll);
-	uv_unref((uv_handle_t *)&child->process);
 }

@@ -39,6 +39,5 @@ bool child_send(struct child *child, const char *text, const int *fds, size_t fd
 /* Ends it by force, with its process group. hooks.ended() follows. */
 void child_kill(struct child *child);
 
-/* Closes the conversation: the program ends by itself, after the call that it is in. hooks.ended() follows
- * if the loop still runs then; the child alone does not keep it running. */
+/* Closes the conversation: the program ends by itself. hooks.ended() follows. */
 void child_close(struct child *child);

@@ -141,7 +141,8 @@ int command_ask(const struct invocation *invocation)
 
 	if (!config)
 		return 1;
-	log_limit(config->log_level);
+	/* The document tells what happened; a log would say it twice. */
+	log_limit(config->log_level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	ask(invocation, config, &asked);
 	if (asked.document)
 		print(invocation, asked.document);

@@ -83,8 +83,7 @@ void controller_start(struct controller *controller);
 /* No further pass is begun; those under way come to their end. */
 void controller_begin_nothing(struct controller *controller);
 
-/* Everything is let go of: workers end after the call that they are in, which the journal knows. The loop
- * then runs dry. */
+/* Everything is let go of at once: a change that is under way is left to recovery. The loop then runs dry. */
 void controller_stop(struct controller *controller);
 void controller_close(struct controller *controller);
 

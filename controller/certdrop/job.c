@@ -88,7 +88,7 @@ static void on_watchdog(uv_timer_t *timer)
 void job_abandon(struct job *job)
 {
 	job->done = NULL;
-	pool_let_go(job->pool, job->worker);
+	pool_discard(job->pool, job->worker);
 	job->worker = NULL;
 	finish(job, JOB_LOST);
 }

@@ -45,5 +45,6 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 struct job *job_undo(struct subject *subject, const struct plan *plan, struct words begun,
 		int64_t pass, job_done_fn *done, void *context, struct error *error);
 
-/* The controller stops: the worker ends after the call that it is in, and done() is not called. */
+/* The controller stops and cannot wait: the worker is ended as if it had crashed, which the journal is there
+ * for, and done() is not called. */
 void job_abandon(struct job *job);

@@ -395,4 +395,7 @@ void pass_abandon(struct pass *pass)
 {
 	if (pass->job)
 		job_abandon(pass->job);
+	pass->subject->pass = NULL;
+	arena_free(pass->arena);
+	free(pass);
 }

@@ -27,5 +27,5 @@ typedef void pass_planned_fn(void *context, struct subject *subject, const struc
 void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned_fn *planned,
 		void *context);
 
-/* The controller stops: the worker is told to end after the call it is in. */
+/* The controller stops and cannot wait; see job_abandon(). */
 void pass_abandon(struct pass *pass);

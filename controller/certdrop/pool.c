@@ -132,7 +132,7 @@ static size_t idle_count(const struct pool *pool)
 	return idle;
 }
 
-void pool_let_go(struct pool *pool, struct child *child)
+static void let_go(struct pool *pool, struct child *child)
 {
 	forget(pool, child);
 	child_set_context(child, &gone_hooks, NULL);
@@ -147,7 +147,7 @@ void pool_give_back(struct pool *pool, struct child *child)
 		if (seat->child != child)
 			continue;
 		if (seat->uses >= POOL_USES || idle_count(pool) >= POOL_IDLE_MAX) {
-			pool_let_go(pool, child);
+			let_go(pool, child);
 			return;
 		}
 		seat->taken = false;

@@ -32,7 +32,4 @@ struct child *pool_take(struct pool *pool, const struct child_hooks *hooks, void
 void pool_give_back(struct pool *pool, struct child *child);
 void pool_discard(struct pool *pool, struct child *child);
 
-/* Nobody listens to it any more: it ends after the call that it is in. */
-void pool_let_go(struct pool *pool, struct child *child);
-
 uv_loop_t *pool_loop(const struct pool *pool);

@@ -5,7 +5,7 @@ import subprocess
 
 from waiting import until
 
-WRITING = ("write,pwrite64,writev,pwritev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,"
+WRITING = ("connect,write,pwrite64,writev,pwritev,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,"
            "unlinkat,mkdir,mkdirat,ftruncate,fsync,fdatasync,fallocate,openat,openat2,open,creat,execve")
 
 
@@ -32,13 +32,13 @@ class Trace:
 
 
 def changes(calls, scratch, published):
-    """The calls that change a file of certdrop's or the product's, or start a program."""
+    """The calls that change a file of certdrop's or the product's, ask the server, or start a program."""
     ours = re.compile(f"{re.escape(str(scratch))}/(state|{published}|\\.{published}|drop/web/(\\.)?receipt)")
     opened = re.compile(r"O_(WRONLY|RDWR|CREAT|TRUNC)")
     found = []
     for call in calls:
         name = re.search(r"(\w+)\(", call).group(1)
-        if name == "execve":
+        if name == "execve" or (name == "connect" and "AF_INET" in call):
             found.append(call)
         elif name in ("open", "openat", "openat2"):
             found += [call] if ours.search(call) and opened.search(call) else []
