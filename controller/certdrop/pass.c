@@ -137,7 +137,7 @@ static void park(struct pass *pass, const char *reason)
 	log_error("target %s: put back: %s", subject->target->name, reason);
 }
 
-static void on_applied(struct pass *pass, const struct job_result *result)
+static void on_applied(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
 
@@ -145,12 +145,11 @@ static void on_applied(struct pass *pass, const struct job_result *result)
 	subject->retry_at_ms = 0;
 	log_info("target %s: in service: %s (sha256 %.16s)", subject->target->name,
 			subject->facts.subject, subject->facts.fingerprint);
-	subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
-	(void)result;
 	/* What was proven is seen. A server's old processes may still answer for a moment, so that to ask
 	 * again at once would tell less, not more. Without a proof there is nothing to wait for. */
 	if (!subject_proven(subject, &pass->plan))
 		subject->again = true;
+	subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
 	look_again_later(subject);
 	end(pass);
 }
@@ -192,7 +191,7 @@ static void on_job_applied(void *context, struct job_result *result)
 
 	switch (result->outcome) {
 	case JOB_APPLIED:
-		on_applied(pass, result);
+		on_applied(pass);
 		break;
 	case JOB_UNDONE:
 		on_undone(pass, result);
