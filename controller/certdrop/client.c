@@ -11,18 +11,26 @@
 #include "controller/base/file.h"
 #include "controller/base/owned.h"
 
-static bool dial(const char *path, int *fd, struct error *error)
+/* Nobody there is one thing; somebody whom we may not talk to is another. */
+static enum client_outcome dial(const char *path, int *fd, struct error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	autoclose int dialled = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	enum client_outcome outcome = CLIENT_FAILED;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail(error, ERROR_CONFIG, "control socket %s: the path is too long", path);
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		(void)fail(error, ERROR_CONFIG, "control socket %s: the path is too long", path);
+		return CLIENT_FAILED;
+	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (dialled < 0 || connect(dialled, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail(error, ERROR_RETRY, "control socket %s: %s", path, strerror(errno));
-	*fd = hand_over_fd(&dialled);
-	return true;
+	if (dialled >= 0 && connect(dialled, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		*fd = hand_over_fd(&dialled);
+		return CLIENT_ANSWERED;
+	}
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		outcome = CLIENT_NO_SERVICE;
+	(void)fail(error, ERROR_RETRY, "control socket %s: %s", path, strerror(errno));
+	return outcome;
 }
 
 static bool send_request(int fd, const json_t *request, struct error *error)
@@ -57,15 +65,17 @@ static bool read_reply(const json_t *line, client_event_fn *told, json_t **docum
 enum client_outcome client_ask(const char *socket_path, const json_t *request,
 		client_event_fn *told, json_t **document, int *exit, struct error *error)
 {
-	enum client_outcome outcome = CLIENT_FAILED;
+	enum client_outcome outcome;
 	autofree char *text = NULL;
 	size_t size = 0;
 	int fd = -1;
 	FILE *replies;
 
 	*document = NULL;
-	if (!dial(socket_path, &fd, error))
-		return CLIENT_NO_SERVICE;
+	outcome = dial(socket_path, &fd, error);
+	if (outcome != CLIENT_ANSWERED)
+		return outcome;
+	outcome = CLIENT_FAILED;
 	if (!send_request(fd, request, error)) {
 		owned_close(&fd);
 		return CLIENT_FAILED;
