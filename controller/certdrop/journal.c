@@ -307,6 +307,20 @@ void journal_park(
 			"tttn", target, digest, reason, (long long)time(NULL));
 }
 
+const char *journal_last_parked(struct journal *journal, struct arena *arena, const char *target)
+{
+	sqlite3_stmt *row = query(journal,
+			"SELECT digest FROM parked WHERE target = ? ORDER BY at DESC, rowid DESC LIMIT 1",
+			"t", target);
+	const char *digest = NULL;
+
+	if (next_row(row)) {
+		digest = text_at(arena, row, 0);
+		(void)sqlite3_reset(row);
+	}
+	return digest;
+}
+
 void journal_unpark(struct journal *journal, const char *target)
 {
 	sqlite3_stmt *row = query(journal, "SELECT 1 FROM parked WHERE target = ?", "t", target);

@@ -66,6 +66,9 @@ const char *journal_parked(struct journal *journal, struct arena *arena, const c
 void journal_park(struct journal *journal, const char *target, const char *digest,
 		const char *reason);
 
+/* The digest that was parked last; NULL: none is. */
+const char *journal_last_parked(struct journal *journal, struct arena *arena, const char *target);
+
 /* All that is parked for the target may be tried again. */
 void journal_unpark(struct journal *journal, const char *target);
 

@@ -1,7 +1,6 @@
 #include "controller/certdrop/pass.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,13 +127,13 @@ static void nothing_to_do(struct pass *pass)
 static void park(struct pass *pass, const char *reason)
 {
 	struct subject *subject = pass->subject;
-	char digest[65];
+	/* Whoever dropped it must see that it is about this one: what is wanted now is another. */
+	const char *told = arena_printf(pass->arena, "%s: %s", subject->facts.subject, reason);
 
-	(void)snprintf(digest, sizeof(digest), "%s", subject->wanted);
-	journal_park(subject->controller->journal, subject->target->name, digest, reason);
+	journal_park(subject->controller->journal, subject->target->name, subject->wanted, reason);
 	subject_want_back(subject);
-	subject_tell_outcome(subject, STATE_ROLLED_BACK, reason);
-	log_error("target %s: put back: %s", subject->target->name, reason);
+	subject_tell_outcome(subject, STATE_ROLLED_BACK, told);
+	log_error("target %s: put back: %s", subject->target->name, told);
 }
 
 static void on_applied(struct pass *pass)

@@ -229,15 +229,30 @@ static json_t *report_of_plan(struct request *request, int *exit)
 
 /* ---- apply ---- */
 
+/* To ask for it by name is to want what was put back tried again. */
+static void try_parked_again(struct subject *subject)
+{
+	struct journal *journal = subject->controller->journal;
+	autoarena struct arena *arena = arena_new();
+	const char *digest = journal_last_parked(journal, arena, subject->target->name);
+	const struct words none = { 0 };
+	struct credential facts;
+	struct error ignored;
+
+	journal_unpark(journal, subject->target->name);
+	if (digest && subject->outcome.state == STATE_ROLLED_BACK && !subject->pass &&
+			store_facts(subject->controller->store, digest, arena, &facts, &ignored))
+		subject_want(subject, &facts, subject->inputs, none);
+}
+
 static bool begin_apply(struct request *request, struct error *error)
 {
 	(void)error;
 	for (size_t i = 0; i < request->count; i++) {
 		struct subject *subject = request->subjects[i];
 
-		/* To ask for it by name is to want it tried again. */
 		if (request->named)
-			journal_unpark(request->controller->journal, subject->target->name);
+			try_parked_again(subject);
 		subject->attempts = 0;
 		feed_forget(subject->feed);
 		feed_scan(subject->feed);

@@ -231,9 +231,9 @@ void subject_want_back(struct subject *subject)
 	if (subject->predecessor &&
 			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
 					&ignored))
-		set_wanted(subject, &facts, NULL, NULL, none);
+		set_wanted(subject, &facts, NULL, subject->inputs, none);
 	else
-		set_wanted(subject, NULL, NULL, NULL, none);
+		set_wanted(subject, NULL, NULL, subject->inputs, none);
 }
 
 void subject_accepted(struct subject *subject, long long until_ns)

@@ -50,7 +50,7 @@ struct subject {
 	const char *wanted; /* digest, NULL: nothing is wanted yet */
 	struct credential facts;
 	const char *predecessor; /* digest, NULL: there is none */
-	const char *inputs; /* records "input NAME SHA256" */
+	const char *inputs; /* records "input NAME SHA256": what was dropped last */
 	struct words others;
 	long long accepted_ns; /* when the newest file arrived that was there when it was taken in */
 

@@ -72,6 +72,20 @@ def test_what_was_there_before_certdrop_comes_back_too(certdrop, nginx, authorit
     assert nginx.served() == old
 
 
+def test_what_was_put_back_is_tried_again_by_order(serving, authority):
+    certdrop, nginx, first = serving
+    second = authority.issue("second.example.com")
+    nginx.order("refuse-reload")
+    certdrop.drop("web", {"all.pem": second.fullchain + second.key})
+    certdrop.until_state("web", "rolled-back")
+    nginx.order("")
+    assert certdrop.run("apply").returncode == 1, "to apply everything is no order to try this one again"
+    assert nginx.served() == first.fingerprint
+    done = certdrop.run("apply", "web")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert nginx.served() == second.fingerprint
+
+
 def test_rollback_by_order(serving, authority):
     certdrop, nginx, first = serving
     second = authority.issue("second.example.com")
