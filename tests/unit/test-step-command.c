@@ -106,7 +106,6 @@ static void no_descriptor_but_those_given_is_inherited(void **state)
 static void output_never_holds_the_key(void **state)
 {
 	autodone(conversation) struct conversation c, d;
-	autodone(buffer) struct buffer script = { 0 };
 	char line[65] = "";
 
 	(void)state;
