@@ -262,8 +262,8 @@ static bool send_work(struct job *job, struct record *head, const int *fds, size
 	return child_send(job->worker, buffer_text(&text), fds, fd_count, error);
 }
 
-/* The credential files that the plan speaks of go along as descriptors: the worker need not be allowed
- * to read the store. */
+/* The credential files that the plan speaks of go along as descriptors: the worker need
+ * not be allowed to read the store. */
 static bool send_with_credentials(struct job *job, struct record *head, struct error *error)
 {
 	const char *const digests[] = { job->plan.credential, job->plan.predecessor };

@@ -147,16 +147,18 @@ static void on_applied(struct pass *pass, const struct job_result *result)
 			subject->facts.subject, subject->facts.fingerprint);
 	subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
 	(void)result;
-	/* What was proven is seen. A server's old processes may still answer for a moment, so that to ask
-	 * again at once would tell less, not more. Without a proof there is nothing to wait for. */
+	/* What was proven is seen. A server's old processes may still answer for a
+	 * moment, so that to ask again at once would tell less, not more. Without a
+	 * proof there is nothing to wait for. */
 	if (!subject_proven(subject, &pass->plan))
 		subject->again = true;
 	look_again_later(subject);
 	end(pass);
 }
 
-/* Back to what was: was it the credential's fault, or the world's? A product that was given it and then failed
- * will fail again; a step that could not even begin says nothing about the credential. */
+/* Back to what was: was it the credential's fault, or the world's? A product that
+ * was given it and then failed will fail again; a step that could not even begin
+ * says nothing about the credential. */
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
 	if (result->changed && result->error.kind != ERROR_CONFIG) {
