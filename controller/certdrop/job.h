@@ -42,9 +42,9 @@ struct job *job_ask(struct subject *subject, const struct plan *questions, struc
 struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
 		job_done_fn *done, void *context, struct error *error);
 
-/* Puts the steps `begun` back. */
-struct job *job_undo(struct subject *subject, const struct plan *plan, struct words begun,
-		int64_t pass, job_done_fn *done, void *context, struct error *error);
+/* Puts back those of the plan's steps that the journal knows as begun in this pass. */
+struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error);
 
 /* The controller stops and cannot wait: the worker is ended as if it had crashed, which the journal
  * is there for, and done() is not called. */

@@ -297,16 +297,14 @@ static void on_put_back(void *context, struct job_result *result)
 static void recover(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
-	enum recovery recovery;
-	struct words begun;
 	struct error error;
 
-	if (!recovery_decide(subject, pass->open, &pass->seen, pass->arena, &recovery, &pass->plan,
-			    &begun, &error)) {
+	if (!plan_read(pass->arena, pass->open->plan, &pass->plan, &error)) {
+		(void)fail_while(&error, "the journal's open pass");
 		failed(pass, &error);
 		return;
 	}
-	switch (recovery) {
+	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen)) {
 	case RECOVERY_FINISHED:
 		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");
 		return;
@@ -317,8 +315,7 @@ static void recover(struct pass *pass)
 		break;
 	}
 	subject_tell_applying(subject, true);
-	pass->job = job_undo(
-			subject, &pass->plan, begun, pass->open->id, on_put_back, pass, &error);
+	pass->job = job_undo(subject, &pass->plan, pass->open->id, on_put_back, pass, &error);
 	if (!pass->job)
 		failed(pass, &error);
 }
