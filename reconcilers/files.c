@@ -5,11 +5,12 @@
  * How such a server takes a new certificate: the files are replaced as one set (see file_step in
  * step.h), the server's own test of its configuration is run on them, and it is told to load them.
  *
- * What can go wrong, and why the plan looks as it does: a reload may report success and do nothing, or
- * leave old processes that answer with the old certificate for a moment, so only completed handshakes,
- * several in a row, prove anything. A test that passes may be followed by a server that stops serving:
- * then the old set comes back, is loaded, and is proven in the same way. That is why the steps that are
- * for putting back stand first: they are taken last, when the files are what they were.
+ * What can go wrong, and why the plan looks as it does: a reload may report success and do
+ * nothing, or leave old processes that answer with the old certificate for a moment, so only
+ * completed handshakes, several in a row, prove anything. A test that passes may be followed by
+ * a server that stops serving: then the old set comes back, is loaded, and is proven in the
+ * same way. That is why the steps that are for putting back stand first: they are taken last,
+ * when the files are what they were.
  */
 
 #include "reconcilers/reconciler.h"
@@ -251,7 +252,8 @@ static void add_probe(const struct target *target, enum phase phase, const char 
 	step->together = 1;
 }
 
-/* Taken when what follows fails, in reverse order: load what was there, and see that it is served. */
+/* Taken when what follows fails, in reverse order: load what was
+ * there, and see that it is served. */
 static void add_way_back(const struct target *target, const struct answers *seen, struct plan *plan)
 {
 	const struct words addresses = setting_words(target->settings, "probe");

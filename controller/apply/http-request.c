@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "controller/apply/certificate.h"
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 
 enum { REDIRECTS_MAX = 3 };
 
@@ -273,7 +273,7 @@ static const char *connection_key(const struct leg *leg)
 static bool travel(struct leg *leg, long *status, const char **next, struct error *error)
 {
 	const struct http_request *r = leg->request;
-	const int left = clock_left(r->deadline);
+	const int left = deadline_left(r->deadline);
 	const char *key = connection_key(leg);
 	char *location = NULL;
 	CURLcode code;

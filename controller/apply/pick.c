@@ -82,15 +82,7 @@ static void add(struct picking *p, const char *value)
 		p->overflow = true;
 		return;
 	}
-	if (p->count == p->size) {
-		const size_t size = p->size ? 2 * p->size : 16;
-		const char **items = arena_new_many(p->arena, const char *, size);
-
-		if (p->count > 0)
-			memcpy(items, p->items, p->count * sizeof(*items));
-		p->items = items;
-		p->size = size;
-	}
+	p->items = arena_with_room(p->arena, p->items, p->count, &p->size, sizeof(*p->items));
 	p->items[p->count++] = value;
 }
 

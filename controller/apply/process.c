@@ -13,7 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "controller/base/owned.h"
 
 enum { GRACE_MS = 1000, SPACE = 2 * OUTPUT_MAX };
@@ -160,7 +160,7 @@ static bool attend(struct running *running, long long deadline)
 	};
 
 	for (;;) {
-		const int left = clock_left(deadline);
+		const int left = deadline_left(deadline);
 		const int ready = poll(waiting, 2, left);
 
 		if (ready < 0 && errno != EINTR)
@@ -169,7 +169,7 @@ static bool attend(struct running *running, long long deadline)
 			waiting[1].fd = -1;
 		if (ready > 0 && waiting[0].revents)
 			return true;
-		if (ready <= 0 && clock_left(deadline) == 0)
+		if (ready <= 0 && deadline_left(deadline) == 0)
 			return false;
 	}
 }
@@ -188,7 +188,7 @@ static void finish(struct running *running, long long deadline)
 	if (!attend(running, deadline)) {
 		end->killed = true;
 		(void)kill(-running->pid, SIGTERM);
-		(void)attend(running, clock_ms() + GRACE_MS);
+		(void)attend(running, deadline_now() + GRACE_MS);
 		/* The leader is not reaped yet, so the group's number is still its own. */
 		(void)kill(-running->pid, SIGKILL);
 	}

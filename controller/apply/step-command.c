@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "controller/apply/job.h"
 #include "controller/apply/process.h"
 
@@ -213,7 +213,7 @@ static bool run(struct command *c, long long deadline, struct error *error)
 bool command_take(
 		struct job *job, struct arena *arena, const struct step *step, struct error *error)
 {
-	const long long deadline = step_deadline(step);
+	const long long deadline = deadline_of(step);
 	struct command_step read;
 	struct command c = { .arena = arena, .contents = job->contents, .step = &read };
 	bool good;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "controller/apply/http-request.h"
 #include "controller/apply/job.h"
 #include "controller/apply/pick.h"
@@ -240,8 +240,8 @@ static bool poll_until_done(struct http *h, struct error *error)
 
 		if (progress != PROGRESS_WAIT)
 			return progress == PROGRESS_DONE;
-		clock_pause((int)poll_ms, h->request.deadline);
-		if (clock_left(h->request.deadline) == 0)
+		deadline_pause((int)poll_ms, h->request.deadline);
+		if (deadline_left(h->request.deadline) == 0)
 			return false;
 	}
 }
@@ -259,7 +259,7 @@ bool http_take(struct job *job, struct arena *arena, const struct step *step, st
 		.request = { .arena = arena,
 				.web = job->web,
 				.step = &read,
-				.deadline = step_deadline(step) },
+				.deadline = deadline_of(step) },
 	};
 
 	http_step_read(arena, step, &read);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "controller/apply/job.h"
 #include "controller/apply/tls.h"
 
@@ -135,7 +135,7 @@ static bool is_settled(const struct probe *probe, long seen, long long since)
 {
 	const long times = probe->step->times > 0 ? probe->step->times : 1;
 
-	return seen >= times && clock_ms() - since >= probe->step->settle_ms;
+	return seen >= times && deadline_now() - since >= probe->step->settle_ms;
 }
 
 static bool wait_until_served(
@@ -148,13 +148,13 @@ static bool wait_until_served(
 	for (long seen = 0; seen == 0 || !is_settled(probe, seen, since);) {
 		if (serves_expected(probe, address, error)) {
 			if (seen++ == 0)
-				since = clock_ms();
+				since = deadline_now();
 			else if (probe->step->settle_ms > 0)
-				clock_pause(SETTLE_PAUSE_MS, probe->deadline);
+				deadline_pause(SETTLE_PAUSE_MS, probe->deadline);
 			continue;
 		}
 		/* The deadline may cut an attempt short: the one before tells more. */
-		if (clock_left(probe->deadline) == 0) {
+		if (deadline_left(probe->deadline) == 0) {
 			if (pause > FIRST_PAUSE_MS && strstr(error->text, "in time"))
 				*error = last;
 			return fail_while(error, "%s", address_text(probe->arena, address));
@@ -163,7 +163,7 @@ static bool wait_until_served(
 			return false;
 		last = *error;
 		seen = 0;
-		clock_pause(pause, probe->deadline);
+		deadline_pause(pause, probe->deadline);
 		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
 	}
 	return true;
@@ -196,7 +196,7 @@ bool probe_take(struct arena *arena, const struct step *step, struct record *ans
 {
 	autodone(addrinfo) struct addrinfo *list = NULL;
 	struct probe_step read;
-	struct probe probe = { .arena = arena, .step = &read, .deadline = step_deadline(step) };
+	struct probe probe = { .arena = arena, .step = &read, .deadline = deadline_of(step) };
 
 	probe_step_read(arena, step, &read);
 	probe.peer.client_certificate = read.client_certificate;

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 
 enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100 };
 
@@ -38,21 +38,21 @@ static bool take_once(struct taking *t)
 static void *take(void *argument)
 {
 	struct taking *t = argument;
-	const long long started = clock_ms();
+	const long long started = deadline_now();
 	const enum phase phase = step_of(t)->phase;
 	const bool again = t->back || phase == PHASE_FINISH || phase == PHASE_UNDO;
-	const long long deadline = step_deadline(step_of(t));
+	const long long deadline = deadline_of(step_of(t));
 	int pause = FIRST_PAUSE_MS;
 
 	t->good = take_once(t);
 	for (int i = 1; again && i < ATTEMPTS && !t->good && t->error.kind == ERROR_RETRY; i++) {
-		if (clock_left(deadline) == 0)
+		if (deadline_left(deadline) == 0)
 			break;
-		clock_pause(pause, deadline);
+		deadline_pause(pause, deadline);
 		pause *= 2;
 		t->good = take_once(t);
 	}
-	t->took_ms = clock_ms() - started;
+	t->took_ms = deadline_now() - started;
 	return NULL;
 }
 

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "controller/base/owned.h"
 
 /* How long a server that asked for a client certificate is given to refuse ours. */
@@ -47,7 +47,7 @@ static bool wait_for(int fd, short events, long long deadline, struct error *err
 	int ready;
 
 	do
-		ready = poll(&waiting, 1, clock_left(deadline));
+		ready = poll(&waiting, 1, deadline_left(deadline));
 	while (ready < 0 && errno == EINTR);
 	if (ready < 0)
 		return fail(error, ERROR_RETRY, "poll: %s", strerror(errno));
@@ -146,7 +146,7 @@ static bool set_client(SSL *ssl, const struct tls_peer *peer, struct error *erro
  * comes after. A server that is content sends session tickets. */
 static void hear_refusal(SSL *ssl, long long deadline, struct tls_result *result)
 {
-	const long long soon = clock_ms() + REFUSAL_MS;
+	const long long soon = deadline_now() + REFUSAL_MS;
 	struct error error;
 	char byte;
 	int got;

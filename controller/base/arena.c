@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 8192, ALIGNMENT = 16 };
+enum { BLOCK_SIZE = 8192, ALIGNMENT = 16, FIRST_ROOM = 8 };
 
 struct block {
 	struct block *next;
@@ -98,4 +98,18 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	(void)vsnprintf(text, (size_t)length + 1, format, arguments);
 	va_end(arguments);
 	return text;
+}
+
+void *arena_with_room(struct arena *arena, void *items, size_t count, size_t *size, size_t each)
+{
+	void *larger;
+
+	if (count < *size)
+		return items;
+	assert(count < SIZE_MAX / 4 / each);
+	*size = *size ? 2 * *size : FIRST_ROOM;
+	larger = arena_alloc(arena, *size * each);
+	if (count > 0)
+		memcpy(larger, items, count * each);
+	return larger;
 }

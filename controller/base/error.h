@@ -8,8 +8,7 @@
  * happens next, the text is what the operator reads. Build it inside out:
  *
  *         if (connect(...) < 0)
- *                 return fail(error, ERROR_RETRY, "connect to %s: %s", name,
- * strerror(errno));
+ *                 return fail(error, ERROR_RETRY, "connect to %s: %s", name, strerror(errno));
  *         ...
  *         if (!reload(..., error))
  *                 return fail_while(error, "reload %s", name);
@@ -46,7 +45,8 @@ bool fail(struct error *error, enum error_kind kind, const char *format, ...) pr
  * returns false. */
 bool fail_while(struct error *error, const char *format, ...) printf_like(2, 3);
 
-/* clang's analyser sees no bodies but those of one file: it has to be told that these return false. */
+/* clang's analyser sees no bodies but those of one file: it has to
+ * be told that these return false. */
 #ifdef __clang_analyzer__
 #define fail(...)       (fail(__VA_ARGS__), false)
 #define fail_while(...) (fail_while(__VA_ARGS__), false)

@@ -96,19 +96,35 @@ bool file_replace(int directory, const char *name, const void *bytes, size_t len
 	return true;
 }
 
-bool directory_make(const char *path, mode_t mode, struct error *error)
+/* The directories that the first `length` bytes of the path name. */
+static bool make_each(const char *path, size_t length, mode_t mode, struct error *error)
 {
 	autodone(buffer) struct buffer part = { 0 };
-	const char *end = path;
+	size_t end = 0;
 
-	while (*end) {
-		end += strspn(end, "/");
-		end += strcspn(end, "/");
+	while (end < length) {
+		end += strspn(path + end, "/");
+		end += strcspn(path + end, "/");
 		buffer_clear(&part);
-		buffer_append(&part, path, (size_t)(end - path));
+		buffer_append(&part, path, end);
 		if (mkdir(buffer_text(&part), mode) < 0 && errno != EEXIST)
 			return fail(error, ERROR_CONFIG, "create directory %s: %s",
 					buffer_text(&part), strerror(errno));
 	}
 	return true;
+}
+
+bool directory_make(const char *path, mode_t mode, struct error *error)
+{
+	return make_each(path, strlen(path), mode, error);
+}
+
+bool directory_make_above(const char *path, mode_t mode, struct error *error)
+{
+	const char *name = strrchr(path, '/');
+	size_t length = name ? (size_t)(name - path) : 0;
+
+	while (length > 0 && path[length - 1] == '/')
+		length--;
+	return make_each(path, length, mode, error);
 }

@@ -26,5 +26,7 @@ bool file_read(int directory, const char *path, size_t limit, struct buffer *tex
 bool file_replace(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
 		struct error *error) must_check;
 
-/* Creates a directory and those above it that are missing, with `mode`. */
+/* Creates a directory and those above it that are missing, with `mode`; or only those above.
+ * ERROR_CONFIG: one of them cannot be created. */
 bool directory_make(const char *path, mode_t mode, struct error *error) must_check;
+bool directory_make_above(const char *path, mode_t mode, struct error *error) must_check;

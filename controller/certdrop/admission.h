@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * Admission: what to do with what certdrop-inspect found in a directory, for one target. Pure: it reads
- * no clock and no file, so that every case is a unit test.
+ * Admission: what to do with what certdrop-inspect found in a directory, for one target. Pure: it
+ * reads no clock and no file, so that every case is a unit test.
  *
  * Of the credentials that lie there the best comes first (latest notBefore, then latest arrival). A
- * candidate is taken unless it is in service already, parked, expired, not yet valid, or a downgrade:
- * a credential that ends earlier than the one in service, or that was in service before.
+ * candidate is taken unless it is in service already, parked, expired, not yet valid, or a
+ * downgrade: a credential that ends earlier than the one in service, or that was in service before.
  */
 
 #include "controller/base/arena.h"

@@ -10,8 +10,8 @@
  *         child_kill(child)                           a deadline is a kill
  *
  * The child gets the socket as descriptor 0, standard error as ours, no other descriptor and no
- * environment but PATH. hooks.ended() comes after the last message and after the process was reaped;
- * the struct is freed when it returns.
+ * environment but PATH. hooks.ended() comes after the last message and after the process was
+ * reaped; the struct is freed when it returns.
  */
 
 #include <uv.h>

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Asking the service over its control socket (see control.h), with plain blocking calls: a command has
- * nothing else to do.
+ * Asking the service over its control socket (see control.h), with plain blocking calls: a
+ * command has nothing else to do.
  */
 
 #include <jansson.h>

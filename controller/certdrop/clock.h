@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * What time it is, and whether to believe it. An edge node may wake up in 1970. The clock is trusted
- * when it is not below a floor: this release's date, and the latest time that certdrop has itself
- * seen and kept. An untrusted clock holds a decision; it never refuses, and never removes.
+ * What time it is, and whether to believe it. An edge node may wake up in 1970. The clock is
+ * trusted when it is not below a floor: this release's date, and the latest time that certdrop has
+ * itself seen and kept. An untrusted clock holds a decision; it never refuses, and never removes.
  */
 
 #include <stdbool.h>

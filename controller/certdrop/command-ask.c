@@ -29,7 +29,8 @@ static json_t *write_request(const struct invocation *invocation)
 			"wait_ms", (json_int_t)invocation->wait_ms);
 }
 
-/* Whoever watches on a terminal sees each state as it is reached; results go to standard output alone. */
+/* Whoever watches on a terminal sees each state as it is reached;
+ * results go to standard output alone. */
 static void show_event(const json_t *event)
 {
 	const char *reason = json_string_value(json_object_get(event, "reason"));

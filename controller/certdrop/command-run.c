@@ -9,7 +9,8 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/notify.h"
 
-/* How long a change that is under way may take to come to an end when the service is told to stop. */
+/* How long a change that is under way may take to come to an end
+ * when the service is told to stop. */
 enum { DRAIN_MS = 8000 };
 
 struct service {

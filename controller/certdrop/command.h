@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Commands: what the words on the command line do. Each returns the exit code; see main.c for the table and
- * README.md for what users and scripts rely on.
+ * Commands: what the words on the command line do. Each returns the exit code; see main.c for the
+ * table and README.md for what users and scripts rely on.
  */
 
 #include <stdbool.h>
@@ -24,7 +24,8 @@ int command_run(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
 int command_inspect(const struct invocation *invocation);
 
-/* status, plan, apply, history, explain, rollback: asks the service, or without one does it alone. */
+/* status, plan, apply, history, explain, rollback: asks the
+ * service, or without one does it alone. */
 int command_ask(const struct invocation *invocation);
 
 /* The one that was given, or the usual one. */

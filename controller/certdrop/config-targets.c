@@ -52,20 +52,6 @@ struct targets *targets_new(struct arena *arena, struct mistakes *mistakes)
 	return targets;
 }
 
-/* `items` with room for one more: the same, or a larger copy. */
-static void *with_room(struct arena *arena, void *items, size_t count, size_t *size, size_t each)
-{
-	void *larger;
-
-	if (count < *size)
-		return items;
-	*size = *size ? 2 * *size : 16;
-	larger = arena_alloc(arena, *size * each);
-	if (count > 0)
-		memcpy(larger, items, count * each);
-	return larger;
-}
-
 static const struct option *product_options(
 		struct targets *targets, const struct reconciler *reconciler)
 {
@@ -164,8 +150,9 @@ static void claim_unique_values(const struct draft *draft)
 
 		if (!option->unique || !setting_given(settings, option->name))
 			continue;
-		targets->claims = with_room(targets->arena, targets->claims, targets->claim_count,
-				&targets->claim_size, sizeof(*targets->claims));
+		targets->claims = arena_with_room(targets->arena, targets->claims,
+				targets->claim_count, &targets->claim_size,
+				sizeof(*targets->claims));
 		claim = &targets->claims[targets->claim_count++];
 		claim->option = option;
 		claim->value = setting_text(settings, option->name);
@@ -214,8 +201,8 @@ static void read_target(struct draft *draft)
 	if (!reconciler || targets->mistakes->count > mistakes)
 		return;
 	check_by_product(draft);
-	targets->items = with_room(targets->arena, targets->items, targets->count, &targets->size,
-			sizeof(*targets->items));
+	targets->items = arena_with_room(targets->arena, targets->items, targets->count,
+			&targets->size, sizeof(*targets->items));
 	targets->items[targets->count++] = draft->target;
 }
 

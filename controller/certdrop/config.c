@@ -21,15 +21,8 @@ static void add_file(struct loading *loading, const char *file)
 {
 	struct words *files = &loading->config->files;
 
-	if (files->count == loading->file_size) {
-		const size_t size = loading->file_size ? 2 * loading->file_size : 8;
-		const char **items = arena_new_many(loading->config->arena, const char *, size);
-
-		if (files->count > 0)
-			memcpy(items, files->items, files->count * sizeof(*items));
-		files->items = items;
-		loading->file_size = size;
-	}
+	files->items = arena_with_room(loading->config->arena, files->items, files->count,
+			&loading->file_size, sizeof(*files->items));
 	files->items[files->count++] = file;
 }
 

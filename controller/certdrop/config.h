@@ -13,12 +13,12 @@
  *         ...
  *         config_free(config);
  *
- * Format: libconfig's. The main file holds the settings of config_options and `targets`, a
- * list of groups. The files of targets.d hold nothing but `targets`, again a list, so that
- * a target can be moved from one file to another as it is; they are read in the order of
- * their names, "*.conf" only, no hidden ones; the directory need not exist unless it is named. A target's group holds the
- * settings of every target (target_options) and those of its product. "@include" works as
- * libconfig does it, relative to the file's directory. A file may have at most 1 MiB.
+ * Format: libconfig's. The main file holds the settings of config_options and `targets`, a list of
+ * groups. The files of targets.d hold nothing but `targets`, again a list, so that a target can be
+ * moved from one file to another as it is; they are read in the order of their names, "*.conf"
+ * only, no hidden ones; the directory need not exist unless it is named. A target's group holds the
+ * settings of every target (target_options) and those of its product. "@include" works as libconfig
+ * does it, relative to the file's directory. A file may have at most 1 MiB.
  *
  * Mistakes: all of them, CONFIG_MISTAKES_MAX at most, one line each:
  *

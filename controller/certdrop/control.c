@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,17 +191,16 @@ static void on_socket_closed(uv_handle_t *handle)
 
 struct control *control_open(struct controller *controller, const char *path, struct error *error)
 {
-	struct control *control = calloc(1, sizeof(*control));
-	autofree char *copy = strdup(path);
+	struct control *control;
 	int failed;
 
-	assert(control && copy);
-	if (!directory_make(dirname(copy), 0755, error)) {
-		free(control);
+	if (!directory_make_above(path, 0755, error))
 		return NULL;
-	}
+	control = calloc(1, sizeof(*control));
+	assert(control);
 	control->controller = controller;
 	control->path = strdup(path);
+	assert(control->path);
 	(void)uv_pipe_init(controller->loop, &control->socket, 0);
 	control->socket.data = control;
 

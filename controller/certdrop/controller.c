@@ -215,7 +215,8 @@ static void unfollow_events(struct controller *controller)
 	controller->events = NULL;
 }
 
-/* The intake gets a descriptor later when there was none to be had, and another one after trouble. */
+/* The intake gets a descriptor later when there was none to be had,
+ * and another one after trouble. */
 static void follow_events(struct controller *controller)
 {
 	const int fd = intake_fd(controller->intake);

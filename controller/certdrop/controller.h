@@ -1,18 +1,19 @@
 #pragma once
 
 /*
- * The controller: decides and remembers. One event loop (libuv) with descriptors, timers and children;
- * nothing in it blocks but the commit.
+ * The controller: decides and remembers. One event loop (libuv) with descriptors, timers and
+ * children; nothing in it blocks but the commit.
  *
  *         controller_open(&settings, error)     state, store, journal, directories
  *         controller_start(controller)          begins: what a crash left is taken up first
  *         uv_run(loop)                          until controller_stop()
  *         controller_close(controller)
  *
- * One turn of the loop: everything that is ready is handled; handlers write to the journal and register
- * what must wait for it; before the loop waits again, the store is flushed, the journal is committed once
- * for all of them, and then what was registered is done. So an acknowledgement, a go-ahead for a step,
- * or the taking away of a dropped file never comes before its record is on disk.
+ * One turn of the loop: everything that is ready is handled; handlers write to the journal
+ * and register what must wait for it; before the loop waits again, the store is flushed,
+ * the journal is committed once for all of them, and then what was registered is done. So
+ * an acknowledgement, a go-ahead for a step, or the taking away of a dropped file never
+ * comes before its record is on disk.
  */
 
 #include <uv.h>
@@ -27,7 +28,8 @@ struct journal;
 struct store;
 struct feed;
 
-/* Something to do once what was written so far is on disk. Embedded in whoever waits; queued at most once. */
+/* Something to do once what was written so far is on disk. Embedded in
+ * whoever waits; queued at most once. */
 struct after_commit {
 	void (*done)(struct after_commit *waiting, bool committed);
 	bool queued;
@@ -83,7 +85,8 @@ void controller_start(struct controller *controller);
 /* No further pass is begun; those under way come to their end. */
 void controller_begin_nothing(struct controller *controller);
 
-/* Everything is let go of at once: a change that is under way is left to recovery. The loop then runs dry. */
+/* Everything is let go of at once: a change that is under way is left to
+ * recovery. The loop then runs dry. */
 void controller_stop(struct controller *controller);
 void controller_close(struct controller *controller);
 

@@ -9,8 +9,8 @@
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
 
-/* How long until something that failed here is tried again, and how often the clock is looked at while
- * something waits for it. */
+/* How long until something that failed here is tried again, and how often the clock is looked
+ * at while something waits for it. */
 enum { AGAIN_MS = 5000, CLOCK_MS = 60000 };
 
 /* When a file got its name or its last byte, whichever came later: nobody can set that back. */
@@ -109,7 +109,8 @@ static bool is_being_written(const struct harvest *harvest)
 	return false;
 }
 
-/* A file that was refused, or lacked something, when a later one was taken in is no news any more. */
+/* A file that was refused, or lacked something, when a later one
+ * was taken in is no news any more. */
 static void complain(struct delivery *delivery, const struct harvest *harvest, enum state state,
 		const char *reason)
 {

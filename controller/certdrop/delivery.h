@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * A delivery: what lies in a directory, for one of the targets that it feeds. Decides by what the inspection
- * found (admission.h), puts what is taken into the store, makes it wanted, and tells the rest.
+ * A delivery: what lies in a directory, for one of the targets that it feeds. Decides
+ * by what the inspection found (admission.h), puts what is taken into the store, makes
+ * it wanted, and tells the rest.
  */
 
 #include "controller/certdrop/inspector.h"
@@ -19,7 +20,8 @@ struct delivery {
 	struct rows inputs; /* the files that it was made of, those with a key first */
 };
 
-/* `harvest` is what was inspected; `from_drop`: whoever put the files there expects an answer to each. In how
- * many milliseconds to inspect and decide again although nothing changed; 0: not before something does. */
+/* `harvest` is what was inspected; `from_drop`: whoever put the files there expects an
+ * answer to each. In how many milliseconds to inspect and decide again although nothing
+ * changed; 0: not before something does. */
 uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harvest, bool from_drop,
 		struct arena *arena);

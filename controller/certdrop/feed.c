@@ -11,8 +11,8 @@
 #include "controller/certdrop/inspector.h"
 #include "controller/certdrop/intake.h"
 
-/* How long until an inspection that could not be made is tried again, and how often the clock is looked at
- * again while something waits for it. */
+/* How long until an inspection that could not be made is tried again, and how often the clock is
+ * looked at again while something waits for it. */
 enum { AGAIN_MS = 5000, CLOCK_MS = 60000, DERIVATIONS_MAX = 2000000 };
 
 struct feed {

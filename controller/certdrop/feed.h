@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * A feed: one directory (a drop's or a source) and the targets that it feeds. When something in it has
- * changed, its files are taken, inspected for each target (whose rules differ), and admitted or not. Once
- * every target has what it was given in store and journal, the files are taken away from a drop.
+ * A feed: one directory (a drop's or a source) and the targets that it feeds. When something
+ * in it has changed, its files are taken, inspected for each target (whose rules differ),
+ * and admitted or not. Once every target has what it was given in store and journal, the
+ * files are taken away from a drop.
  *
  *         feed_scan() -> take -> inspect for each target -> admission -> store, journal -> (commit)
  *                                                                      -> take away, begin a pass

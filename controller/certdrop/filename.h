@@ -8,8 +8,8 @@
 
 #include "controller/base/arena.h"
 
-/* Ours (receipt.json, *.receipt.json, whatever starts with a dot), and those that tools use for what is
- * not finished: endings ~ .tmp .part .filepart .swp .crdownload. */
+/* Ours (receipt.json, *.receipt.json, whatever starts with a dot), and those that tools use for
+ * what is not finished: endings ~ .tmp .part .filepart .swp .crdownload. */
 bool filename_ignored(const char *name);
 
 /* Printable UTF-8: control characters, bytes that are no UTF-8, and the characters that

@@ -17,18 +17,16 @@ void view_done(struct view *view)
 	*view = (struct view){ .generation = -1 };
 }
 
-static char *read_data_link(const struct inlet *inlet)
+/* False: there is none. A drop has no generations. */
+static bool read_data_link(const struct inlet *inlet, char text[PATH_MAX])
 {
-	char text[PATH_MAX];
-	const ssize_t length = readlinkat(inlet->held, "..data", text, sizeof(text) - 1);
-	char *name;
+	const ssize_t length =
+			inlet->drop ? 0 : readlinkat(inlet->held, "..data", text, PATH_MAX - 1);
 
 	if (length <= 0)
-		return NULL;
+		return false;
 	text[length] = '\0';
-	name = strdup(text);
-	assert(name);
-	return name;
+	return true;
 }
 
 /* The directory that `..data` names, opened by that text and not through the link, which
@@ -54,13 +52,15 @@ static bool open_generation(struct inlet *inlet, struct view *view, struct error
 
 bool inlet_view(struct inlet *inlet, struct view *view, struct error *error)
 {
+	char generation[PATH_MAX];
+
 	view->generation = -1;
 	view->look.directory = inlet->held;
 	view->look.links = !inlet->drop;
 	view->look.limit = inlet->policy.entries;
-	if (!inlet->drop)
-		view->generation_name = read_data_link(inlet);
-	if (view->generation_name) {
+	if (read_data_link(inlet, generation)) {
+		view->generation_name = strdup(generation);
+		assert(view->generation_name);
 		if (!open_generation(inlet, view, error))
 			return false;
 		view->look.directory = view->generation;
@@ -74,9 +74,9 @@ bool inlet_view(struct inlet *inlet, struct view *view, struct error *error)
 
 bool view_is_current(const struct inlet *inlet, const struct view *view)
 {
-	autofree char *now = inlet->drop ? NULL : read_data_link(inlet);
+	char generation[PATH_MAX];
 
-	if (!now || !view->generation_name)
-		return !now == !view->generation_name;
-	return strcmp(now, view->generation_name) == 0;
+	if (!read_data_link(inlet, generation))
+		return !view->generation_name;
+	return view->generation_name && strcmp(generation, view->generation_name) == 0;
 }

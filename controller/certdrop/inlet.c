@@ -82,8 +82,6 @@ struct inlet *inlet_new(struct intake *intake, const char *path, bool drop,
 		const struct inlet_policy *policy, void *context)
 {
 	struct inlet *inlet = calloc(1, sizeof(*inlet));
-	autofree char *parent = copy_text(path);
-	char *slash = strrchr(parent, '/');
 	struct error error;
 
 	assert(inlet && path[0] == '/');
@@ -93,8 +91,7 @@ struct inlet *inlet_new(struct intake *intake, const char *path, bool drop,
 	inlet->context = context;
 	inlet->policy = policy_copy(policy);
 	inlet->held = inlet->root = -1;
-	*slash = '\0';
-	if (drop && *parent && !directory_make(parent, PARENT_MODE, &error))
+	if (drop && !directory_make_above(path, PARENT_MODE, &error))
 		inlet_set_trouble(inlet, error.text);
 	return inlet;
 }

@@ -78,15 +78,8 @@ void inspection_add_file(struct inspection *inspection, const char *name, const 
 {
 	struct arena *arena = inspection->arena;
 
-	if (inspection->file_count == inspection->file_size) {
-		const size_t size = inspection->file_size ? 2 * inspection->file_size : 8;
-		struct file *files = arena_new_many(arena, struct file, size);
-
-		if (inspection->file_count > 0)
-			memcpy(files, inspection->files, inspection->file_count * sizeof(*files));
-		inspection->files = files;
-		inspection->file_size = size;
-	}
+	inspection->files = arena_with_room(arena, inspection->files, inspection->file_count,
+			&inspection->file_size, sizeof(*inspection->files));
 	inspection->files[inspection->file_count++] = (struct file){
 		.name = arena_copy(arena, name),
 		.digest = arena_copy(arena, digest),

@@ -1,15 +1,17 @@
 #pragma once
 
 /*
- * Having files inspected by certdrop-inspect (see controller/inspect/protocol.h), from the event loop.
+ * Having files inspected by certdrop-inspect (see
+ * controller/inspect/protocol.h), from the event loop.
  *
  *         struct inspection *inspection = inspection_new(target);
  *         inspection_add_file(inspection, name, digest, fd, arrived);       any number
  *         inspection_start(inspection, pool, done, context);
  *         ... done(context, inspection) once; then inspection_free(inspection)
  *
- * A child that dies, or takes longer than INSPECTION_DEADLINE_MS, does not lose the rest: the files are
- * then tried one by one, the one that killed it is refused, and the others are inspected without it.
+ * A child that dies, or takes longer than INSPECTION_DEADLINE_MS, does not lose the
+ * rest: the files are then tried one by one, the one that killed it is refused, and the
+ * others are inspected without it.
  */
 
 #include "controller/base/arena.h"
@@ -22,7 +24,8 @@ enum { INSPECTION_DEADLINE_MS = 15000 };
 struct inspection;
 typedef void inspection_fn(void *context, struct inspection *inspection);
 
-/* NULL target: no rules are checked. `derivations`: see the protocol. Passphrases and authorities are paths, NULL for none. */
+/* NULL target: no rules are checked. `derivations`: see the protocol. Passphrases and
+ * authorities are paths, NULL for none. */
 struct inspection *inspection_new(const struct target *target, long long derivations,
 		const char *passphrases, const char *authorities);
 
@@ -46,8 +49,8 @@ void inspection_abandon(struct inspection *inspection);
 
 /* ---- the outcome ---- */
 
-/* NULL, or why nothing was learned (the program could not be started, a file of passphrases could not
- * be read): try again later. */
+/* NULL, or why nothing was learned (the program could not be started, a file of passphrases could
+ * not be read): try again later. */
 const char *inspection_failure(const struct inspection *inspection);
 
 /* The reply's records; those for files that killed the child are added. They live as long as it. */

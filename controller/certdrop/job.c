@@ -262,8 +262,8 @@ static bool send_work(struct job *job, struct record *head, const int *fds, size
 	return child_send(job->worker, buffer_text(&text), fds, fd_count, error);
 }
 
-/* The credential files that the plan speaks of go along as descriptors: the worker need not be allowed
- * to read the store. */
+/* The credential files that the plan speaks of go along as descriptors: the worker need
+ * not be allowed to read the store. */
 static bool send_with_credentials(struct job *job, struct record *head, struct error *error)
 {
 	const char *const digests[] = { job->plan.credential, job->plan.predecessor };
@@ -356,13 +356,14 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 	return start(job, record_new(job->arena, "work", "apply", NULL), error);
 }
 
-struct job *job_undo(struct subject *subject, const struct plan *plan, struct words begun,
-		int64_t pass, job_done_fn *done, void *context, struct error *error)
+struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error)
 {
 	struct job *job = job_new(subject, plan, done, context);
 	struct record *head = record_new(job->arena, "work", "undo", NULL);
 
-	record_add(job->arena, head, "begun", begun);
+	record_add(job->arena, head, "begun",
+			journal_begun(subject->controller->journal, job->arena, pass));
 	job->pass = pass;
 	forget_steps(subject);
 	return start(job, head, error);

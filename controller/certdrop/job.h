@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * A job: one conversation with certdrop-apply (controller/apply/protocol.h). It writes what the worker begins
- * and has done to the journal, gives each go-ahead once that is on disk, and keeps the steps for the
- * subject's receipt.
+ * A job: one conversation with certdrop-apply (controller/apply/protocol.h). It writes what the
+ * worker begins and has done to the journal, gives each go-ahead once that is on disk, and keeps
+ * the steps for the subject's receipt.
  */
 
 #include <stdint.h>
@@ -23,12 +23,13 @@ const char *job_outcome_name(enum job_outcome outcome); /* "applied" */
 
 struct job_result {
 	enum job_outcome outcome;
-	struct error error; /* of the step that failed first, with its text; not for ASKED and APPLIED */
+	struct error error; /* of the first step that failed, with its text; not for ASKED, APPLIED */
 	bool changed; /* a change step was done before */
 	long gap_ms; /* from the last change to the last remote finish step; -1: none */
 };
 
-/* Called once, never before the function that started the job has returned; the job is gone then. */
+/* Called once, never before the function that started the job has
+ * returned; the job is gone then. */
 typedef void job_done_fn(void *context, struct job_result *result);
 
 struct job;
@@ -41,10 +42,10 @@ struct job *job_ask(struct subject *subject, const struct plan *questions, struc
 struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
 		job_done_fn *done, void *context, struct error *error);
 
-/* Puts the steps `begun` back. */
-struct job *job_undo(struct subject *subject, const struct plan *plan, struct words begun,
-		int64_t pass, job_done_fn *done, void *context, struct error *error);
+/* Puts back those of the plan's steps that the journal knows as begun in this pass. */
+struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error);
 
-/* The controller stops and cannot wait: the worker is ended as if it had crashed, which the journal is there
- * for, and done() is not called. */
+/* The controller stops and cannot wait: the worker is ended as if it had crashed, which the journal
+ * is there for, and done() is not called. */
 void job_abandon(struct job *job);

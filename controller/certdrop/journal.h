@@ -8,9 +8,9 @@
  *         journal_...()                          any number of writes
  *         journal_commit(journal, error)         all of them are on disk, or none
  *
- * Writes of one turn of the event loop are committed together: the first opens a transaction, the loop
- * commits before it waits. What must only happen once a write is safe (a go-ahead, taking files away)
- * is done after that commit; see controller.h.
+ * Writes of one turn of the event loop are committed together: the first opens a transaction, the
+ * loop commits before it waits. What must only happen once a write is safe (a go-ahead, taking
+ * files away) is done after that commit; see controller.h.
  *
  * If the database is damaged it is moved aside (journal.db.damaged) and a new one begun: what is
  * dropped, stored and served tells the rest.
@@ -96,7 +96,8 @@ void journal_step_begin(
 void journal_step_end(struct journal *journal, int64_t pass, long number, bool undo,
 		const char *text, long milliseconds, const char *reason);
 
-/* The open pass of the target, NULL when there is none; the steps that were begun and not put back. */
+/* The open pass of the target, NULL when there is none; the steps
+ * that were begun and not put back. */
 const struct pass_entry *journal_open_pass(
 		struct journal *journal, struct arena *arena, const char *target);
 struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass);
@@ -115,7 +116,8 @@ struct step_entry {
 typedef void journal_step_fn(void *context, const struct step_entry *entry);
 void journal_steps(struct journal *journal, int64_t pass, journal_step_fn *told, void *context);
 
-/* Credentials that were in service for the target, the latest first: what must not come back by itself. */
+/* Credentials that were in service for the target, the latest first:
+ * what must not come back by itself. */
 struct words journal_served_before(
 		struct journal *journal, struct arena *arena, const char *target);
 

@@ -190,6 +190,22 @@ static long long now_ns(void)
 	return in_ns(now);
 }
 
+/* The entries of one read. False: there are more than the limit. */
+static bool look_over(
+		struct look *look, const char *at, const char *end, size_t *seen, long long now)
+{
+	while (at < end) {
+		const struct dirent64 *entry = (const void *)at;
+
+		at += entry->d_reclen;
+		if ((*seen)++ == look->limit)
+			return false;
+		if (entry->d_type != DT_DIR && !filename_ignored(entry->d_name))
+			look_at(look, entry->d_name, now);
+	}
+	return true;
+}
+
 bool look(struct look *look, struct error *error)
 {
 	_Alignas(struct dirent64) char buffer[READ_SIZE];
@@ -200,24 +216,14 @@ bool look(struct look *look, struct error *error)
 	look->cut_short = look->unsettled = false;
 	if (lseek(look->directory, 0, SEEK_SET) < 0)
 		return fail(error, ERROR_RETRY, "rewind: %s", strerror(errno));
-	for (;;) {
+	while (!look->cut_short) {
 		const ssize_t length = getdents64(look->directory, buffer, sizeof(buffer));
-		const char *at = buffer;
 
 		if (length < 0)
 			return fail(error, ERROR_RETRY, "read: %s", strerror(errno));
 		if (length == 0)
 			return true;
-		while (at < buffer + length) {
-			const struct dirent64 *entry = (const void *)at;
-
-			at += entry->d_reclen;
-			if (seen++ == look->limit) {
-				look->cut_short = true;
-				return true;
-			}
-			if (entry->d_type != DT_DIR && !filename_ignored(entry->d_name))
-				look_at(look, entry->d_name, now);
-		}
+		look->cut_short = !look_over(look, buffer, buffer + length, &seen, now);
 	}
+	return true;
 }

@@ -105,8 +105,8 @@ static bool read_options(int argc, char **argv, struct invocation *invocation)
 	return true;
 }
 
-/* What comes to memory here may be a key: no core dumps, no debugger of the same user, and files that
- * are private unless their mode is set. */
+/* What comes to memory here may be a key: no core dumps, no debugger of the same user, and files
+ * that are private unless their mode is set. */
 static void keep_private(void)
 {
 	const struct rlimit none = { 0, 0 };

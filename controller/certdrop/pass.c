@@ -144,8 +144,9 @@ static void on_applied(struct pass *pass)
 	subject->retry_at_ms = 0;
 	log_info("target %s: in service: %s (sha256 %.16s)", subject->target->name,
 			subject->facts.subject, subject->facts.fingerprint);
-	/* What was proven is seen. A server's old processes may still answer for a moment, so that to ask
-	 * again at once would tell less, not more. Without a proof there is nothing to wait for. */
+	/* What was proven is seen. A server's old processes may still answer for a
+	 * moment, so that to ask again at once would tell less, not more. Without a
+	 * proof there is nothing to wait for. */
 	if (!subject_proven(subject, &pass->plan))
 		subject->again = true;
 	subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
@@ -153,8 +154,9 @@ static void on_applied(struct pass *pass)
 	end(pass);
 }
 
-/* Back to what was: was it the credential's fault, or the world's? A product that was given it and then failed
- * will fail again; a step that could not even begin says nothing about the credential. */
+/* Back to what was: was it the credential's fault, or the world's? A product that
+ * was given it and then failed will fail again; a step that could not even begin
+ * says nothing about the credential. */
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
 	if (result->changed && result->error.kind != ERROR_CONFIG) {
@@ -293,16 +295,14 @@ static void on_put_back(void *context, struct job_result *result)
 static void recover(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
-	enum recovery recovery;
-	struct words begun;
 	struct error error;
 
-	if (!recovery_decide(subject, pass->open, &pass->seen, pass->arena, &recovery, &pass->plan,
-			    &begun, &error)) {
+	if (!plan_read(pass->arena, pass->open->plan, &pass->plan, &error)) {
+		(void)fail_while(&error, "the journal's open pass");
 		failed(pass, &error);
 		return;
 	}
-	switch (recovery) {
+	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen)) {
 	case RECOVERY_FINISHED:
 		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");
 		return;
@@ -313,8 +313,7 @@ static void recover(struct pass *pass)
 		break;
 	}
 	subject_tell_applying(subject, true);
-	pass->job = job_undo(
-			subject, &pass->plan, begun, pass->open->id, on_put_back, pass, &error);
+	pass->job = job_undo(subject, &pass->plan, pass->open->id, on_put_back, pass, &error);
 	if (!pass->job)
 		failed(pass, &error);
 }

@@ -6,8 +6,8 @@
  *         ask -> plan -> (ask more -> plan)* -> nothing to do: in service
  *                                            -> apply -> in service | rolled back | failed
  *
- * If the journal has an open pass of the target (a crash, or a way back that failed), that comes first:
- * what is seen decides whether it is finished, had changed nothing, or has to be put back.
+ * If the journal has an open pass of the target (a crash, or a way back that failed), that comes
+ * first: what is seen decides whether it is finished, had changed nothing, or has to be put back.
  *
  * A pass belongs to its subject, ends by itself, and then calls controller_pass_ended().
  */
@@ -20,7 +20,8 @@ enum pass_purpose {
 	PASS_LOOK, /* only the views */
 };
 
-/* `plan` is NULL when there is nothing to do or nothing wanted; `error` is NULL or why there is none. */
+/* `plan` is NULL when there is nothing to do or nothing wanted;
+ * `error` is NULL or why there is none. */
 typedef void pass_planned_fn(void *context, struct subject *subject, const struct plan *plan,
 		const struct error *error);
 

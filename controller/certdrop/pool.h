@@ -1,15 +1,15 @@
 #pragma once
 
 /*
- * Children that wait: so that no program start lies on the path of a drop, a pool keeps one idle child
- * ready, and starts the next as soon as that one is taken.
+ * Children that wait: so that no program start lies on the path of a drop, a pool keeps one idle
+ * child ready, and starts the next as soon as that one is taken.
  *
  *         pool_take(pool, &hooks, context, error)     an idle child, or a new one
- *         pool_give_back(pool, child)                 it is idle again; after POOL_USES uses it is let go
+ *         pool_give_back(pool, child)                 idle again; let go after POOL_USES uses
  *         pool_discard(pool, child)                   not to be used again: killed
  *
- * A child that ends while it is taken tells its user through hooks.ended(), who then discards it, too.
- * While idle it belongs to the pool.
+ * A child that ends while it is taken tells its user through hooks.ended(), who then discards it,
+ * too. While idle it belongs to the pool.
  */
 
 #include "controller/certdrop/child.h"

@@ -5,9 +5,9 @@
 #include "reconcilers/reconciler.h"
 
 /* Would the reconciler leave everything as it is if this credential were wanted? */
-static bool in_place(const struct subject *subject, const char *digest, const struct answers *seen,
-		struct arena *arena)
+static bool in_place(const struct subject *subject, const char *digest, const struct answers *seen)
 {
+	autoarena struct arena *arena = arena_new();
 	struct credential facts;
 	struct error ignored;
 	struct plan plan;
@@ -19,19 +19,19 @@ static bool in_place(const struct subject *subject, const char *digest, const st
 			plan.count == 0;
 }
 
-bool recovery_decide(const struct subject *subject, const struct pass_entry *open,
-		const struct answers *seen, struct arena *arena, enum recovery *recovery,
-		struct plan *plan, struct words *begun, struct error *error)
+static bool has_begun(const struct subject *subject, int64_t pass)
 {
-	if (!plan_read(arena, open->plan, plan, error))
-		return fail_while(error, "the journal's open pass");
-	*begun = journal_begun(subject->controller->journal, arena, open->id);
+	autoarena struct arena *arena = arena_new();
 
-	if (in_place(subject, plan->credential, seen, arena))
-		*recovery = RECOVERY_FINISHED;
-	else if (begun->count == 0 || in_place(subject, plan->predecessor, seen, arena))
-		*recovery = RECOVERY_NOTHING_CHANGED;
-	else
-		*recovery = RECOVERY_PUT_BACK;
-	return true;
+	return journal_begun(subject->controller->journal, arena, pass).count > 0;
+}
+
+enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
+		const struct answers *seen)
+{
+	if (in_place(subject, plan->credential, seen))
+		return RECOVERY_FINISHED;
+	if (!has_begun(subject, pass) || in_place(subject, plan->predecessor, seen))
+		return RECOVERY_NOTHING_CHANGED;
+	return RECOVERY_PUT_BACK;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Recovery: what to do with a pass that is still open in the journal, because the controller or its worker
- * was ended, or because putting back failed. The world is asked first, and decides.
+ * Recovery: what to do with a pass that is still open in the journal, because the controller or its
+ * worker was ended, or because putting back failed. The world is asked first, and decides.
  */
 
 #include "controller/certdrop/journal.h"
@@ -11,11 +11,10 @@
 enum recovery {
 	RECOVERY_FINISHED, /* what was wanted is installed and served: the pass had succeeded */
 	RECOVERY_NOTHING_CHANGED, /* the predecessor still is: start again */
-	RECOVERY_PUT_BACK, /* neither: undo `begun` of `plan`, then start again */
+	RECOVERY_PUT_BACK, /* neither: undo what was begun, then start again */
 };
 
-/* `plan` and `begun` are filled in for RECOVERY_PUT_BACK, in the arena. ERROR_INTERNAL: the plan in the
- * journal cannot be read. */
-bool recovery_decide(const struct subject *subject, const struct pass_entry *open,
-		const struct answers *seen, struct arena *arena, enum recovery *recovery,
-		struct plan *plan, struct words *begun, struct error *error) must_check;
+/* `plan` is that of the pass, as the journal has it; `pass` the journal's number for it; `seen`: the
+ * answers to the questions of the target's reconciler. */
+enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
+		const struct answers *seen);

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Reports: what is known, as the JSON documents that present.h describes. The same documents go over the
- * control socket, to --json, and to the presenter for people.
+ * Reports: what is known, as the JSON documents that present.h describes. The same documents go
+ * over the control socket, to --json, and to the presenter for people.
  */
 
 #include <jansson.h>

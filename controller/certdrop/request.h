@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * A request: what a command asks of the controller, be it in the same process or over the control socket.
+ * A request: what a command asks of the controller, be it in the same
+ * process or over the control socket.
  *
  *         { "command": "status", "targets": ["web"], "wait_ms": 5000 }
  *
@@ -23,7 +24,8 @@
 struct request_hooks {
 	/* A subject changed while the request is under way: { "target", "state", "reason" }. */
 	void (*progress)(void *context, json_t *event);
-	/* Once, at the end; `document` is the receiver's. NULL with an error text. The request is gone. */
+	/* Once, at the end; `document` is the receiver's. NULL with an
+	 * error text. The request is gone. */
 	void (*done)(void *context, json_t *document, int exit, const char *error);
 };
 

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Retention: which credentials stay in the store. Those that are wanted, the predecessors, and of those
- * that were in service the latest `keep` for each target; everything else a month after it came, so
- * that what was dropped beside a better one can still be found.
+ * Retention: which credentials stay in the store. Those that are wanted, the predecessors, and of
+ * those that were in service the latest `keep` for each target; everything else a month after it
+ * came, so that what was dropped beside a better one can still be found.
  */
 
 #include "controller/certdrop/controller.h"

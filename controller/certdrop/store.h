@@ -1,14 +1,14 @@
 #pragma once
 
 /*
- * The store: credential files (model/credential.h) by digest, in a directory of mode 0700, each with
- * mode 0600. What is in it was proven. Earlier credentials are kept for putting back.
+ * The store: credential files (model/credential.h) by digest, in a directory of mode 0700, each
+ * with mode 0600. What is in it was proven. Earlier credentials are kept for putting back.
  *
  *         store_put(store, fd, digest)      writes it, not yet safe from a power cut
  *         store_flush(store)                everything put so far is on disk
  *
- * The two are apart so that credentials that arrive together cost one wait for the disk. A file that a
- * crash cut short has another digest than its name, and counts as not there.
+ * The two are apart so that credentials that arrive together cost one wait for the disk. A file
+ * that a crash cut short has another digest than its name, and counts as not there.
  */
 
 #include <stddef.h>

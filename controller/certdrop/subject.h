@@ -1,12 +1,14 @@
 #pragma once
 
 /*
- * A subject: one target, and all that is known of it while the controller runs. It has three views of
- * the target (wanted, installed, served) and two stories that are told as one state: what became of the
- * files that lie in its directory (the intake), and what became of the credential that is wanted (the
- * outcome). As long as the intake has something to say it is told; otherwise the outcome is.
+ * A subject: one target, and all that is known of it while the controller runs. It has three
+ * views of the target (wanted, installed, served) and two stories that are told as one state:
+ * what became of the files that lie in its directory (the intake), and what became of the
+ * credential that is wanted (the outcome). As long as the intake has something to say it is
+ * told; otherwise the outcome is.
  *
- * Strings of a subject live in its memories: arenas that are replaced as a whole with what they hold.
+ * Strings of a subject live in its memories: arenas that are replaced
+ * as a whole with what they hold.
  */
 
 #include <uv.h>
@@ -52,7 +54,7 @@ struct subject {
 	const char *predecessor; /* digest, NULL: there is none */
 	const char *inputs; /* records "input NAME SHA256": what was dropped last */
 	struct words others;
-	long long accepted_ns; /* when the newest file arrived that was there when it was taken in */
+	long long accepted_ns; /* when the newest of its files came that were there then */
 
 	/* installed and served: the latest answers; their memory is `seen_memory` */
 	struct arena *seen_memory;
@@ -98,7 +100,8 @@ void subject_tell_applying(struct subject *subject, bool applying);
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
 		struct words others);
 
-/* What lay in the directory until then (nanoseconds since 1970) is dealt with: it is told no more. */
+/* What lay in the directory until then (nanoseconds since 1970) is
+ * dealt with: it is told no more. */
 void subject_accepted(struct subject *subject, long long until_ns);
 
 /* The predecessor is wanted again: after putting back. NULL facts: nothing is. */
@@ -106,5 +109,6 @@ void subject_want_back(struct subject *subject);
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 
-/* The plan was carried out: what its prove steps expected is what is served now. false: it had none. */
+/* The plan was carried out: what its prove steps expected is what is
+ * served now. false: it had none. */
 bool subject_proven(struct subject *subject, const struct plan *plan);

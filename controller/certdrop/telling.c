@@ -107,8 +107,10 @@ void telling_receipt(struct subject *subject)
 		return;
 	receipt = receipt_of(arena, subject);
 	directory = feed_directory(subject->feed);
-	if (directory < 0)
-		directory = own = state_receipts(arena, subject, &error);
+	if (directory < 0) {
+		own = state_receipts(arena, subject, &error);
+		directory = own;
+	}
 	if (directory < 0 ||
 			!receipt_write(directory, receipt_name(arena, subject), &receipt, &error))
 		log_warning("target %s: receipt: %s", subject->target->name, error.text);

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Telling whoever dropped a file what became of it: the receipt of a subject, in the directory that feeds it,
- * or for a source under STATE/receipts. A receipt that cannot be written is logged once and is no reason
- * to stop.
+ * Telling whoever dropped a file what became of it: the receipt of a subject, in the directory
+ * that feeds it, or for a source under STATE/receipts. A receipt that cannot be written is logged
+ * once and is no reason to stop.
  */
 
 #include "controller/certdrop/subject.h"

@@ -110,7 +110,7 @@ static void compare_served(void *context, const struct view_served *served)
 	struct sentences *sentences = context;
 	const struct subject *subject = sentences->subject;
 
-	if (served->error)
+	if (!served->fingerprint)
 		say(sentences,
 				arena_printf(sentences->arena, "nothing is served at %s: %s",
 						served->address, served->error));

@@ -166,10 +166,9 @@ bool watches_listen(struct watches *watches, int directory, const char *name,
 	return true;
 }
 
-/* Out of the watch and the table; the owner's list still has it. */
-static void listener_detach(struct watches *watches, struct listener *listener)
+/* Out of its watch and the table; the owner's list still has it. */
+static void listener_detach(struct watches *watches, struct watch *watch, struct listener *listener)
 {
-	struct watch *watch = listener->watch;
 	struct listener **at =
 			name_bucket(watches, watch->number, listener->name ? listener->name : "");
 
@@ -185,20 +184,24 @@ static void listener_detach(struct watches *watches, struct listener *listener)
 	listener->watch = NULL;
 }
 
+/* A watch to which nobody listens any more is given up. */
+static void stop_listening(struct watches *watches, struct watch *watch, struct listener *listener)
+{
+	listener_detach(watches, watch, listener);
+	if (watch->first)
+		return;
+	(void)inotify_rm_watch(watches->fd, watch->number);
+	watch_free(watches, watch);
+}
+
 void watches_leave(struct watches *watches, struct listener **listeners)
 {
 	while (*listeners) {
 		struct listener *listener = *listeners;
-		struct watch *watch = listener->watch;
 
 		*listeners = listener->next_of_owner;
-		if (watch) {
-			listener_detach(watches, listener);
-			if (!watch->first) {
-				(void)inotify_rm_watch(watches->fd, watch->number);
-				watch_free(watches, watch);
-			}
-		}
+		if (listener->watch)
+			stop_listening(watches, listener->watch, listener);
 		free(listener->name);
 		free(listener);
 	}
@@ -228,7 +231,7 @@ static void tell_all(const struct watch *watch, uint32_t mask, watches_hear *hea
 static void take_back(struct watches *watches, struct watch *watch)
 {
 	while (watch->first)
-		listener_detach(watches, watch->first);
+		listener_detach(watches, watch, watch->first);
 	watch_free(watches, watch);
 }
 

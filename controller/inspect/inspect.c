@@ -109,8 +109,8 @@ static unsigned long long files_of_others(const struct candidate *candidate)
 	return files;
 }
 
-/* What a credential was made of. A certificate of its chain may also lie in the file of another credential:
- * that file stays the other one's. */
+/* What a credential was made of. A certificate of its chain may also lie in the file of another
+ * credential: that file stays the other one's. */
 static unsigned long long files_of(
 		const struct candidate *candidate, const struct composition *composition)
 {

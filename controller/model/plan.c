@@ -15,15 +15,8 @@ static struct step *add(struct plan *plan, enum phase phase, enum step_kind kind
 {
 	struct step *step;
 
-	if (plan->count == plan->size) {
-		const size_t size = plan->size ? 2 * plan->size : 8;
-		struct step *steps = arena_new_many(plan->arena, struct step, size);
-
-		if (plan->count > 0)
-			memcpy(steps, plan->steps, plan->count * sizeof(*steps));
-		plan->steps = steps;
-		plan->size = size;
-	}
+	plan->steps = arena_with_room(
+			plan->arena, plan->steps, plan->count, &plan->size, sizeof(*plan->steps));
 	step = &plan->steps[plan->count++];
 	*step = (struct step){ .phase = phase, .kind = kind, .record = record };
 	step->text = arena_copy(plan->arena, text);

@@ -54,15 +54,8 @@ void record_add(struct arena *arena, struct record *record, const char *name, st
 {
 	struct field *field;
 
-	if (record->field_count == record->field_size) {
-		const size_t size = record->field_size ? 2 * record->field_size : 8;
-		struct field *fields = arena_new_many(arena, struct field, size);
-
-		if (record->field_count > 0)
-			memcpy(fields, record->fields, record->field_count * sizeof(*fields));
-		record->fields = fields;
-		record->field_size = size;
-	}
+	record->fields = arena_with_room(arena, record->fields, record->field_count,
+			&record->field_size, sizeof(*record->fields));
 	field = &record->fields[record->field_count++];
 	field->name = arena_copy(arena, name);
 	field->values = words_copy(arena, values);
@@ -88,15 +81,8 @@ void record_add_number(
 
 void records_append(struct arena *arena, struct records *records, struct record *record)
 {
-	if (records->count == records->size) {
-		const size_t size = records->size ? 2 * records->size : 8;
-		struct record **items = arena_new_many(arena, struct record *, size);
-
-		if (records->count > 0)
-			memcpy(items, records->items, records->count * sizeof(*items));
-		records->items = items;
-		records->size = size;
-	}
+	records->items = arena_with_room(arena, records->items, records->count, &records->size,
+			sizeof(*records->items));
 	records->items[records->count++] = record;
 }
 

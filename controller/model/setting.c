@@ -143,16 +143,8 @@ struct settings *settings_add_group(
 		setting->given = true;
 		setting->place = place;
 	}
-	if (setting->count == setting->size) {
-		const size_t size = setting->size ? 2 * setting->size : 4;
-		const struct settings **groups =
-				arena_new_many(settings->arena, const struct settings *, size);
-
-		for (size_t i = 0; i < setting->count; i++)
-			groups[i] = setting->groups[i];
-		setting->groups = groups;
-		setting->size = size;
-	}
+	setting->groups = arena_with_room(settings->arena, setting->groups, setting->count,
+			&setting->size, sizeof(*setting->groups));
 	setting->groups[setting->count++] = group;
 	return group;
 }

@@ -1,10 +1,11 @@
 /*
- * What nobody can do without: the bare calls that a dropped certificate needs at least, each by itself.
+ * What nobody can do without: the bare calls that a dropped certificate
+ * needs at least, each by itself.
  *
  *         bench-floor DIRECTORY PORT ROUNDS
  *
- * Prints the median of each in microseconds: "wake N", "pair N", "commit N", "handshake N". The directory is to lie
- * on the file system that is measured; PORT serves TLS on the loopback.
+ * Prints the median of each in microseconds: "wake N", "pair N", "commit N", "handshake N". The
+ * directory is to lie on the file system that is measured; PORT serves TLS on the loopback.
  */
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /*
- * A TLS server that needs no reload: it loads the pair anew whenever the link to it has changed, so that what is
- * measured is certdrop, and not how long a server takes to reload.
+ * A TLS server that needs no reload: it loads the pair anew whenever the link to it has changed, so
+ * that what is measured is certdrop, and not how long a server takes to reload.
  *
  *         bench-server PORT LINK
  */

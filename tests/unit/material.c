@@ -28,9 +28,9 @@ EVP_PKEY *key_make(const char *kind)
 	memcpy(type, kind, size ? (size_t)(size - kind) : strlen(kind));
 	context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	assert(context && EVP_PKEY_keygen_init(context) == 1);
-	if (strncmp(type, "RSA", 3) == 0)
-		assert(EVP_PKEY_CTX_set_rsa_keygen_bits(context, atoi(size)) == 1);
-	if (strcmp(type, "EC") == 0)
+	if (strncmp(type, "RSA", 3) == 0 && size)
+		assert(EVP_PKEY_CTX_set_rsa_keygen_bits(context, (int)strtol(size, NULL, 10)) == 1);
+	if (strcmp(type, "EC") == 0 && size)
 		assert(EVP_PKEY_CTX_set_group_name(context, size + 1) == 1);
 	assert(EVP_PKEY_generate(context, &key) == 1);
 	EVP_PKEY_CTX_free(context);

@@ -57,7 +57,8 @@ static void assert_is_fallback(const struct settings *settings, const struct opt
 		assert_string_equal(duration_print(setting_number(settings, option->name)).text,
 				option->fallback);
 	if (option->kind == OPTION_NUMBER)
-		assert_int_equal(setting_number(settings, option->name), atoi(option->fallback));
+		assert_int_equal(setting_number(settings, option->name),
+				strtol(option->fallback, NULL, 10));
 	if (option->kind == OPTION_FLAG)
 		assert_int_equal(setting_flag(settings, option->name),
 				strcmp(option->fallback, "true") == 0);

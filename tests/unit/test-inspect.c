@@ -269,9 +269,9 @@ static unsigned duds_accepted(const struct identity *leaf, unsigned step, unsign
 		autodone(asking) struct asking asking = { 0 };
 		const char *digest;
 
-		key.bytes[bit / 8] ^= (char)(1 << bit % 8);
+		key.bytes[bit / 8] = (char)(key.bytes[bit / 8] ^ 1 << bit % 8);
 		digest = digest_made_of(&asking, &certificate, &key);
-		key.bytes[bit / 8] ^= (char)(1 << bit % 8);
+		key.bytes[bit / 8] = (char)(key.bytes[bit / 8] ^ 1 << bit % 8);
 		*refused += !digest;
 		duds += digest && strcmp(digest, expected) != 0;
 	}

@@ -254,7 +254,6 @@ static void an_undo_of_nothing_does_nothing(void **state)
 /* Each of the two waits until the other has begun: one after the other would not end. */
 static void steps_that_belong_together_run_at_the_same_time(void **state)
 {
-	autoarena struct arena *arena = arena_new();
 	autodone(conversation) struct conversation c;
 	autodone(buffer) struct buffer plan = { 0 };
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "tests/unit/worker.h"
 
 static struct pair pair;
@@ -106,7 +106,6 @@ static void no_descriptor_but_those_given_is_inherited(void **state)
 static void output_never_holds_the_key(void **state)
 {
 	autodone(conversation) struct conversation c, d;
-	autodone(buffer) struct buffer script = { 0 };
 	char line[65] = "";
 
 	(void)state;
@@ -137,7 +136,7 @@ static void the_deadline_ends_grandchildren_too(void **state)
 {
 	autodone(buffer) struct buffer path = { 0 }, script = { 0 };
 	autofree char *number = NULL;
-	const long long started = clock_ms();
+	const long long started = deadline_now();
 	pid_t grandchild;
 
 	(void)state;
@@ -145,13 +144,13 @@ static void the_deadline_ends_grandchildren_too(void **state)
 	buffer_printf(&script, "trap '' TERM; sleep 600 & echo $! > %s; wait; wait",
 			buffer_text(&path));
 	expect(buffer_text(&script), "\tdeadline 500\n", "failed", "was killed");
-	assert_true(clock_ms() - started < 5000);
+	assert_true(deadline_now() - started < 5000);
 	number = read_text(buffer_text(&path));
 	grandchild = (pid_t)strtol(number, NULL, 10);
 	assert_true(grandchild > 1);
 	/* It may be a zombie for a moment, until init has noticed. */
-	while (kill(grandchild, 0) == 0 && clock_ms() - started < 20000)
-		clock_pause(10, started + 20000);
+	while (kill(grandchild, 0) == 0 && deadline_now() - started < 20000)
+		deadline_pause(10, started + 20000);
 	assert_int_equal(kill(grandchild, 0), -1);
 	assert_int_equal(errno, ESRCH);
 }
@@ -160,13 +159,13 @@ static void a_daemon_that_keeps_the_output_does_not_hold_it_up(void **state)
 {
 	autodone(buffer) struct buffer path = { 0 }, script = { 0 };
 	autofree char *number = NULL;
-	const long long started = clock_ms();
+	const long long started = deadline_now();
 
 	(void)state;
 	buffer_printf(&path, "%s/daemon", directory);
 	buffer_printf(&script, "sleep 600 & echo $! > %s; echo started", buffer_text(&path));
 	expect(buffer_text(&script), "\texpect started\n", "applied", NULL);
-	assert_true(clock_ms() - started < 10000);
+	assert_true(deadline_now() - started < 10000);
 	number = read_text(buffer_text(&path));
 	assert_int_equal(kill((pid_t)strtol(number, NULL, 10), SIGKILL), 0);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "controller/apply/clock.h"
+#include "controller/apply/deadline.h"
 #include "tests/unit/server.h"
 #include "tests/unit/worker.h"
 
@@ -122,7 +122,7 @@ static void silence_ends_at_the_deadline(void **state)
 {
 	struct server server = { .first = &new, .is_silent = true };
 	autodone(conversation) struct conversation c;
-	const long long started = clock_ms();
+	const long long started = deadline_now();
 
 	(void)state;
 	server_start(&server);
@@ -130,7 +130,7 @@ static void silence_ends_at_the_deadline(void **state)
 	server_stop(&server);
 	assert_string_equal(c.end, "undone");
 	assert_non_null(strstr(failure_in(&c), "in time"));
-	assert_true(clock_ms() - started < 4000);
+	assert_true(deadline_now() - started < 4000);
 }
 
 static void postgresql_is_asked_for_tls_first(void **state)

@@ -1,19 +1,20 @@
 #pragma once
 
 /*
- * Time inside a worker: a deadline is a point of CLOCK_MONOTONIC in milliseconds. It is
+ * Deadlines inside a worker: a deadline is a point of CLOCK_MONOTONIC in milliseconds. It is
  * kept where the call that blocks is made (a poll timeout, a kill), and nowhere else.
  */
 
 #include "controller/model/step.h"
 
-long long clock_ms(void);
+/* What the clock shows now, to measure by or to add to. */
+long long deadline_now(void);
 
 /* The point at which this step has to be done: its own deadline, or that of its kind. */
-long long step_deadline(const struct step *step);
+long long deadline_of(const struct step *step);
 
 /* Milliseconds from now to `deadline` as poll(2) takes them, 0 when it has passed. */
-int clock_left(long long deadline);
+int deadline_left(long long deadline);
 
 /* Waits, for the pauses between the attempts of one step; ends early at the deadline. */
-void clock_pause(int milliseconds, long long deadline);
+void deadline_pause(int milliseconds, long long deadline);
