@@ -464,7 +464,9 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 		return;
 	last = sqlite3_column_int64(row, 0);
 	(void)sqlite3_reset(row);
-	change(journal, "DELETE FROM step WHERE pass IN (SELECT id FROM pass WHERE target = ? AND id <= ?)",
+	change(journal,
+			"DELETE FROM step WHERE pass IN (SELECT id FROM pass WHERE target = ? AND id <= ?"
+			" AND ended > 0)",
 			"tn", target, last);
 	change(journal, "DELETE FROM pass WHERE target = ? AND id <= ? AND ended > 0", "tn", target,
 			last);
