@@ -203,6 +203,9 @@ static void change(struct journal *journal, const char *sql, const char *types, 
 	if (!journal->dirty && !execute(journal->database, "BEGIN", &journal->failure))
 		journal->failed = true;
 	journal->dirty = true;
+	/* SQLite may have ended the transaction with the failure: this would be kept on its own. */
+	if (journal->failed)
+		return;
 
 	va_start(values, types);
 	statement = bind(journal, sql, types, values);
