@@ -17,9 +17,15 @@ void buffer_done(struct buffer *buffer)
 
 void buffer_clear(struct buffer *buffer)
 {
-	buffer->length = 0;
+	buffer_cut(buffer, 0);
+}
+
+void buffer_cut(struct buffer *buffer, size_t length)
+{
+	assert(length <= buffer->length);
+	buffer->length = length;
 	if (buffer->bytes)
-		buffer->bytes[0] = '\0';
+		buffer->bytes[length] = '\0';
 }
 
 static void make_room(struct buffer *buffer, size_t more)

@@ -24,6 +24,7 @@ struct buffer {
 
 void buffer_done(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); /* empty again, memory kept */
+void buffer_cut(struct buffer *buffer, size_t length); /* back to its first `length` bytes */
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_add(struct buffer *buffer, const char *text);

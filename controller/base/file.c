@@ -48,11 +48,14 @@ bool file_read(int directory, const char *path, size_t limit, struct buffer *tex
 		struct error *error)
 {
 	autoclose int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const size_t before = text->length;
 
 	if (fd < 0)
 		return fail(error, ERROR_CONFIG, "%s: %s", path, strerror(errno));
-	if (!append_all(fd, limit, text, error))
+	if (!append_all(fd, limit, text, error)) {
+		buffer_cut(text, before);
 		return fail_while(error, "%s", path);
+	}
 	return true;
 }
 
@@ -88,8 +91,11 @@ bool file_replace(int directory, const char *name, const void *bytes, size_t len
 		(void)unlinkat(directory, beside, 0);
 		return fail_while(error, "%s", name);
 	}
-	if (renameat(directory, beside, directory, name) < 0)
-		return fail(error, ERROR_RETRY, "%s: rename: %s", name, strerror(errno));
+	if (renameat(directory, beside, directory, name) < 0) {
+		(void)fail(error, ERROR_RETRY, "%s: rename: %s", name, strerror(errno));
+		(void)unlinkat(directory, beside, 0);
+		return false;
+	}
 	if (fsync(directory) < 0)
 		return fail(error, ERROR_RETRY, "%s: fsync of its directory: %s", name,
 				strerror(errno));

@@ -116,10 +116,13 @@ static void take_descriptors(struct msghdr *packet, struct message *message, int
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
-			if (message->fd_count < MESSAGE_FDS_MAX)
+			if (message->fd_count < MESSAGE_FDS_MAX) {
 				message->fds[message->fd_count++] = fd;
-			else
-				*body = fd;
+				continue;
+			}
+			/* Padding leaves room for one more than was meant. */
+			owned_close(body);
+			*body = fd;
 		}
 	}
 }

@@ -3,12 +3,15 @@
 uint64_t backoff_ms(unsigned attempts, uint64_t first, uint64_t cap, uint32_t random)
 {
 	uint64_t most = first;
+	uint64_t spread;
 
-	for (unsigned i = 1; i < attempts && most < cap; i++)
+	for (unsigned i = 0; i < attempts && most < cap && most > 0; i++)
 		most *= 2;
 	if (most > cap)
 		most = cap;
 	if (most <= first)
 		return most;
-	return first + (most - first) * random / UINT32_MAX;
+	/* In two parts, so that no product overflows. */
+	spread = most - first;
+	return first + spread / UINT32_MAX * random + spread % UINT32_MAX * random / UINT32_MAX;
 }

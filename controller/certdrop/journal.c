@@ -203,6 +203,9 @@ static void change(struct journal *journal, const char *sql, const char *types, 
 	if (!journal->dirty && !execute(journal->database, "BEGIN", &journal->failure))
 		journal->failed = true;
 	journal->dirty = true;
+	/* SQLite may have ended the transaction with the failure: this would be kept on its own. */
+	if (journal->failed)
+		return;
 
 	va_start(values, types);
 	statement = bind(journal, sql, types, values);
@@ -478,7 +481,9 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 		return;
 	last = sqlite3_column_int64(row, 0);
 	(void)sqlite3_reset(row);
-	change(journal, "DELETE FROM step WHERE pass IN (SELECT id FROM pass WHERE target = ? AND id <= ?)",
+	change(journal,
+			"DELETE FROM step WHERE pass IN (SELECT id FROM pass WHERE target = ? AND id <= ?"
+			" AND ended > 0)",
 			"tn", target, last);
 	change(journal, "DELETE FROM pass WHERE target = ? AND id <= ? AND ended > 0", "tn", target,
 			last);
