@@ -237,7 +237,7 @@ static void without_a_credential_the_worst_news_is_told(void **state)
 
 	(void)state;
 	assert_null(decide_text(arena, "file a ignored \"a text\"\n", ADMISSION_NOTHING));
-	assert_string_equal(decide_drop(arena, "file a ignored \"a text\"\n"), "a: a text");
+	assert_string_equal(decide_drop(arena, "file b ignored \"a text\"\n"), "b: a text");
 	assert_string_equal(decide_text(arena, "missing \"the key for CN=a\"\n", ADMISSION_WAIT),
 			"the key for CN=a");
 	assert_string_equal(
