@@ -2,15 +2,7 @@
 
 #include <string.h>
 
-#include "controller/certdrop/clock.h"
-
-static const char *written(struct arena *arena, long long seconds)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	clock_write(seconds, text);
-	return arena_copy(arena, text);
-}
+#include "controller/certdrop/date.h"
 
 /* ---- one candidate ---- */
 
@@ -30,8 +22,8 @@ static const char *downgrade(struct arena *arena, const struct credential *c,
 		return arena_printf(arena,
 				"%s ends on %s, earlier than the one in service (%s); set allow-downgrade "
 				"to accept that",
-				c->subject, written(arena, c->not_after),
-				written(arena, wanted->not_after));
+				c->subject, date_print(c->not_after).text,
+				date_print(wanted->not_after).text);
 	return NULL;
 }
 
@@ -44,16 +36,16 @@ static void judge_dates(
 		a->kind = ADMISSION_HOLD;
 		a->reason = arena_printf(arena,
 				"the clock says %s, which cannot be: %s waits until it is set",
-				written(arena, facts->now), c->subject);
+				date_print(facts->now).text, c->subject);
 	} else if (c->not_after <= facts->now) {
 		a->kind = ADMISSION_REFUSE;
 		a->reason = arena_printf(arena, "%s expired on %s; drop one that is valid",
-				c->subject, written(arena, c->not_after));
+				c->subject, date_print(c->not_after).text);
 	} else if (c->not_before > facts->now) {
 		a->kind = ADMISSION_HOLD;
 		a->until = c->not_before;
 		a->reason = arena_printf(arena, "%s is valid from %s", c->subject,
-				written(arena, c->not_before));
+				date_print(c->not_before).text);
 	}
 }
 

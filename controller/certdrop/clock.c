@@ -1,6 +1,5 @@
 #include "controller/certdrop/clock.h"
 
-#include <stdio.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -44,14 +43,4 @@ bool clock_trusted(void)
 	if (policy == CLOCK_TRUSTED)
 		return true;
 	return clock_now() >= earliest && (policy == CLOCK_FLOOR || is_synchronized());
-}
-
-void clock_write(long long seconds, char text[CLOCK_TEXT_SIZE])
-{
-	const time_t when = (time_t)seconds;
-	struct tm parts = { 0 };
-
-	(void)gmtime_r(&when, &parts);
-	if (strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-		(void)snprintf(text, CLOCK_TEXT_SIZE, "%lld", seconds);
 }

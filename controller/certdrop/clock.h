@@ -27,7 +27,3 @@ long long clock_monotonic_ms(void);
 void clock_raise_floor(long long seconds);
 
 bool clock_trusted(void);
-
-/* "2026-11-21T07:00:00Z" (RFC 3339); `text` has room for 21 bytes. */
-enum { CLOCK_TEXT_SIZE = 32 };
-void clock_write(long long seconds, char text[CLOCK_TEXT_SIZE]);

@@ -75,20 +75,17 @@ static void on_written(uv_write_t *write, int status)
 
 static void say(struct caller *caller, const json_t *json, bool last)
 {
+	static char line_end[] = "\n";
 	struct reply *reply = calloc(1, sizeof(*reply));
 	char *text = json_dumps(json, JSON_COMPACT);
-	size_t length;
-	uv_buf_t bytes;
+	uv_buf_t bytes[2];
 
 	assert(reply && text);
-	length = strlen(text);
-	text = realloc(text, length + 2);
-	assert(text);
-	memcpy(text + length, "\n", 2);
 	reply->text = text;
 	reply->write.data = last ? caller : NULL;
-	bytes = uv_buf_init(text, (unsigned)length + 1);
-	if (uv_write(&reply->write, (uv_stream_t *)&caller->pipe, &bytes, 1, on_written) == 0)
+	bytes[0] = uv_buf_init(text, (unsigned)strlen(text));
+	bytes[1] = uv_buf_init(line_end, 1);
+	if (uv_write(&reply->write, (uv_stream_t *)&caller->pipe, bytes, 2, on_written) == 0)
 		return;
 	free(reply->text);
 	free(reply);

@@ -1,9 +1,8 @@
 #include "controller/certdrop/document.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
+
+#include "controller/certdrop/date.h"
 
 static json_t *replace_bytes(const char *text)
 {
@@ -41,23 +40,9 @@ json_t *document_words(struct words words)
 	return list;
 }
 
-struct time_text time_print(long long seconds)
-{
-	const time_t time = (time_t)seconds;
-	struct time_text printed = { "" };
-	struct tm parts;
-
-	/* A year that does not fit into an int comes from a certificate: any word will do. */
-	if (!gmtime_r(&time, &parts) ||
-			strftime(printed.text, sizeof(printed.text), "%Y-%m-%dT%H:%M:%SZ",
-					&parts) == 0)
-		(void)snprintf(printed.text, sizeof(printed.text), "never");
-	return printed;
-}
-
 json_t *document_time(long long seconds)
 {
-	return seconds ? document_text(time_print(seconds).text) : json_null();
+	return seconds ? document_text(date_print(seconds).text) : json_null();
 }
 
 static void add(json_t *object, const char *name, json_t *value)
@@ -114,22 +99,4 @@ json_t *document_facts(const struct credential *credential)
 	add(facts, "client_fingerprint", document_text(credential->client_fingerprint));
 	add(facts, "warnings", sentences(credential->warnings));
 	return facts;
-}
-
-const char *expiry_warning(struct arena *arena, const char *subject, long long not_after,
-		long long now, long long warning_ms)
-{
-	const long long left = not_after - now;
-	const long long days = left / (24LL * 3600);
-
-	if (left <= 0)
-		return arena_printf(
-				arena, "%s has ended, on %s", subject, time_print(not_after).text);
-	if (left >= warning_ms / 1000)
-		return NULL;
-	if (days == 0)
-		return arena_printf(arena, "%s ends in less than a day, on %s", subject,
-				time_print(not_after).text);
-	return arena_printf(arena, "%s ends in %lld %s, on %s", subject, days,
-			days == 1 ? "day" : "days", time_print(not_after).text);
 }

@@ -31,13 +31,3 @@ json_t *document_brief(const struct credential *credential);
  *         client_fingerprint                                              string or null
  *         warnings                                                        list of sentences */
 json_t *document_facts(const struct credential *credential);
-
-struct time_text {
-	char text[32];
-};
-struct time_text time_print(long long seconds);
-
-/* "CN=web.example ends in 12 days, on 2026-12-03T00:00:00Z" when less than `warning_ms` of
- * life is left, "... has ended ..." when none; NULL otherwise. Times in seconds. */
-const char *expiry_warning(struct arena *arena, const char *subject, long long not_after,
-		long long now, long long warning_ms);

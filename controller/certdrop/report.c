@@ -60,7 +60,7 @@ static json_t *warnings(const struct subject *subject)
 {
 	autoarena struct arena *arena = arena_new();
 	const struct words sentences = views_warnings(arena, subject,
-			subject->controller->config->expiry_warning_ms / 1000, clock_now());
+			subject->controller->config->expiry_warning_ms, clock_now());
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sentences.count; i++)

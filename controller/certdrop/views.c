@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/certdrop/clock.h"
+#include "controller/certdrop/date.h"
 
-enum { DAY_SECONDS = 24 * 3600, SENTENCES_MAX = 64 };
+enum { SENTENCES_MAX = 64 };
 
 struct view_installed view_installed(const struct records *seen)
 {
@@ -54,7 +54,7 @@ struct sentences {
 	struct arena *arena;
 	struct words words;
 	const struct subject *subject;
-	long long soon, now;
+	long long warning_ms, now;
 };
 
 static void say(struct sentences *sentences, const char *sentence)
@@ -74,27 +74,23 @@ static struct sentences begin(struct arena *arena, const struct subject *subject
 static void warn_of_end(void *context, const struct view_served *served)
 {
 	struct sentences *sentences = context;
-	const long long left = served->not_after - sentences->now;
-	char text[CLOCK_TEXT_SIZE];
+	const char *what, *warning;
 
-	if (served->error || left > sentences->soon)
+	if (served->error)
 		return;
-	clock_write(served->not_after, text);
-	say(sentences,
-			left <= 0 ? arena_printf(sentences->arena,
-						    "the certificate served at %s expired on %s",
-						    served->address, text)
-				  : arena_printf(sentences->arena,
-						    "the certificate served at %s ends in %lld days, on %s",
-						    served->address, left / DAY_SECONDS, text));
+	what = arena_printf(sentences->arena, "the certificate served at %s", served->address);
+	warning = date_warning(sentences->arena, what, served->not_after, sentences->now,
+			sentences->warning_ms);
+	if (warning)
+		say(sentences, warning);
 }
 
 struct words views_warnings(struct arena *arena, const struct subject *subject,
-		long long soon_seconds, long long now)
+		long long warning_ms, long long now)
 {
 	struct sentences sentences = begin(arena, subject);
 
-	sentences.soon = soon_seconds;
+	sentences.warning_ms = warning_ms;
 	sentences.now = now;
 	views_served(&subject->seen, warn_of_end, &sentences);
 	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
@@ -151,7 +147,6 @@ static void compare_installed(struct sentences *sentences)
 struct words views_explain(struct arena *arena, const struct subject *subject)
 {
 	struct sentences sentences = begin(arena, subject);
-	char text[CLOCK_TEXT_SIZE];
 
 	if (subject->wanted)
 		say(&sentences,
@@ -169,8 +164,9 @@ struct words views_explain(struct arena *arena, const struct subject *subject)
 		say(&sentences, "the target was not looked at yet");
 		return sentences.words;
 	}
-	clock_write(subject->seen_at, text);
-	say(&sentences, arena_printf(arena, "the target was looked at on %s", text));
+	say(&sentences,
+			arena_printf(arena, "the target was looked at on %s",
+					date_print(subject->seen_at).text));
 	compare_installed(&sentences);
 	views_served(&subject->seen, compare_served, &sentences);
 	return sentences.words;

@@ -30,9 +30,9 @@ struct view_installed view_installed(const struct records *seen);
 typedef void view_served_fn(void *context, const struct view_served *served);
 void views_served(const struct records *seen, view_served_fn *told, void *context);
 
-/* Sentences about what ends soon, in the arena. */
+/* Sentences about what ends in less than `warning_ms`, in the arena. `now` in seconds. */
 struct words views_warnings(struct arena *arena, const struct subject *subject,
-		long long soon_seconds, long long now);
+		long long warning_ms, long long now);
 
 /* Sentences that tell why the views differ, or that they do not. */
 struct words views_explain(struct arena *arena, const struct subject *subject);

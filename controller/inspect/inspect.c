@@ -203,7 +203,7 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 static bool judge_candidate(struct inspection *inspection, const struct candidate *candidate,
 		struct error *error)
 {
-	struct verdicts verdicts;
+	struct verdicts verdicts = { 0 };
 
 	switch (judge(arena_of(inspection), &inspection->request.records, candidate, &verdicts)) {
 	case JUDGED_GOOD:

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controller/base/file.h"
+#include "controller/certdrop/date.h"
 #include "controller/certdrop/document.h"
 #include "controller/certdrop/receipt.h"
 
@@ -205,26 +206,26 @@ static void a_fifo_in_its_place_stops_nothing(void **state)
 static void an_end_that_is_near_is_warned_of(void **state)
 {
 	autoarena struct arena *arena = arena_new();
-	const long long end = 1801353600, day = 24 * 3600, warn_ms = 30 * day * 1000;
+	const long long end = 1801353600, day = 24LL * 3600, warn_ms = 30 * day * 1000;
 
 	(void)state;
-	assert_null(expiry_warning(arena, "CN=a", end, end - 30 * day, warn_ms));
-	assert_string_equal(expiry_warning(arena, "CN=a", end, end - 30 * day + 1, warn_ms),
+	assert_null(date_warning(arena, "CN=a", end, end - 30 * day, warn_ms));
+	assert_string_equal(date_warning(arena, "CN=a", end, end - 30 * day + 1, warn_ms),
 			"CN=a ends in 29 days, on 2027-01-31T00:00:00Z");
-	assert_string_equal(expiry_warning(arena, "CN=a", end, end - day, warn_ms),
+	assert_string_equal(date_warning(arena, "CN=a", end, end - day, warn_ms),
 			"CN=a ends in 1 day, on 2027-01-31T00:00:00Z");
-	assert_string_equal(expiry_warning(arena, "CN=a", end, end - 1, warn_ms),
+	assert_string_equal(date_warning(arena, "CN=a", end, end - 1, warn_ms),
 			"CN=a ends in less than a day, on 2027-01-31T00:00:00Z");
-	assert_string_equal(expiry_warning(arena, "CN=a", end, end, warn_ms),
+	assert_string_equal(date_warning(arena, "CN=a", end, end, warn_ms),
 			"CN=a has ended, on 2027-01-31T00:00:00Z");
 }
 
 static void times_of_any_size_are_printed(void **state)
 {
 	(void)state;
-	assert_string_equal(time_print(0).text, "1970-01-01T00:00:00Z");
-	assert_string_equal(time_print(253402300799).text, "9999-12-31T23:59:59Z");
-	assert_string_equal(time_print(0x7fffffffffffffff).text, "never");
+	assert_string_equal(date_print(0).text, "1970-01-01T00:00:00Z");
+	assert_string_equal(date_print(253402300799).text, "9999-12-31T23:59:59Z");
+	assert_string_equal(date_print(0x7fffffffffffffff).text, "never");
 }
 
 static void the_facts_of_a_credential_are_all_told(void **state)

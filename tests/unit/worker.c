@@ -55,6 +55,14 @@ static void send_job(int fd, const char *work, const char *plan, struct pair *co
 		fail_msg("%s", error.text);
 }
 
+static void let_go_on(struct conversation *c, int fd, const char *step)
+{
+	struct error error;
+
+	if (!message_send(fd, arena_printf(c->arena, "go %s\n", step), NULL, 0, &error))
+		fail_msg("%s", error.text);
+}
+
 /* False: nothing more to hear. */
 static bool hear(struct conversation *c, int fd, long left)
 {
@@ -74,12 +82,8 @@ static bool hear(struct conversation *c, int fd, long left)
 		records_append(c->arena, &c->said, records.items[i]);
 		if (strcmp(word, "end") == 0)
 			c->end = record_word(record, 1);
-		if (strcmp(word, "begin") == 0 && left != 0) {
-			const char *go = arena_printf(c->arena, "go %s\n", record_word(record, 1));
-
-			if (!message_send(fd, go, NULL, 0, &error))
-				fail_msg("%s", error.text);
-		}
+		if (strcmp(word, "begin") == 0 && left != 0)
+			let_go_on(c, fd, record_word(record, 1));
 	}
 	return !c->end && left != 0;
 }
