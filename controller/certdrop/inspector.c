@@ -312,6 +312,24 @@ static size_t files_left(const struct inspection *inspection)
 	return left;
 }
 
+/* A child may have ended while it was idle, and nobody has noticed yet: then the next one is asked. */
+static bool send_to_child(struct inspection *inspection, struct error *error)
+{
+	for (int i = 0; i <= POOL_IDLE_MAX; i++) {
+		inspection->child = pool_take(inspection->pool, &hooks, inspection, error);
+		if (!inspection->child)
+			return false;
+		pool_warm(inspection->pool);
+		if (send_request(inspection, error))
+			return true;
+		pool_discard(inspection->pool, inspection->child);
+		inspection->child = NULL;
+		if (error->kind != ERROR_RETRY)
+			return false;
+	}
+	return false;
+}
+
 static void try_next(struct inspection *inspection)
 {
 	struct error error;
@@ -320,15 +338,7 @@ static void try_next(struct inspection *inspection)
 		all_inspected(inspection);
 		return;
 	}
-	inspection->child = pool_take(inspection->pool, &hooks, inspection, &error);
-	if (!inspection->child) {
-		give_up(inspection, error.text);
-		return;
-	}
-	pool_warm(inspection->pool);
-	if (!send_request(inspection, &error)) {
-		pool_discard(inspection->pool, inspection->child);
-		inspection->child = NULL;
+	if (!send_to_child(inspection, &error)) {
 		give_up(inspection, error.text);
 		return;
 	}

@@ -113,9 +113,12 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 		return fail_while(error, "store credential %.16s", digest);
 	}
 	remember_unflushed(store, copy);
-	if (renameat(store->directory, beside, store->directory, digest) < 0)
-		return fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
+	if (renameat(store->directory, beside, store->directory, digest) < 0) {
+		(void)fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
 				strerror(errno));
+		(void)unlinkat(store->directory, beside, 0);
+		return false;
+	}
 	return true;
 }
 
