@@ -133,7 +133,7 @@ static uint64_t hold(struct subject *subject, const struct admission *a)
 static void tell_parked(
 		struct delivery *delivery, const struct admission *a, const struct harvest *harvest)
 {
-	if (delivery->subject->outcome.state == STATE_ROLLED_BACK)
+	if (delivery->subject->put_back)
 		subject_tell_intake(delivery->subject, STATE_IDLE, NULL);
 	else
 		complain(delivery, harvest, STATE_REFUSED, a->reason);

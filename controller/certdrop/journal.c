@@ -14,7 +14,7 @@ enum { STATEMENTS_MAX = 40 };
 
 static const char schema[] =
 		"CREATE TABLE IF NOT EXISTS target (name TEXT PRIMARY KEY, wanted TEXT, predecessor TEXT,"
-		" state TEXT, reason TEXT, inputs TEXT, since INTEGER, accepted INTEGER);"
+		" put_back TEXT, state TEXT, reason TEXT, inputs TEXT, since INTEGER, accepted INTEGER);"
 		"CREATE TABLE IF NOT EXISTS parked (target TEXT, digest TEXT, reason TEXT, at INTEGER,"
 		" PRIMARY KEY (target, digest));"
 		"CREATE TABLE IF NOT EXISTS pass (id INTEGER PRIMARY KEY, target TEXT, credential TEXT,"
@@ -257,7 +257,8 @@ bool journal_target(struct journal *journal, struct arena *arena, const char *ta
 		struct remembered *remembered)
 {
 	sqlite3_stmt *row = query(journal,
-			"SELECT wanted, predecessor, state, reason, inputs, since, accepted FROM target WHERE name = ?",
+			"SELECT wanted, predecessor, put_back, state, reason, inputs, since, accepted FROM target"
+			" WHERE name = ?",
 			"t", target);
 
 	if (!next_row(row))
@@ -265,11 +266,12 @@ bool journal_target(struct journal *journal, struct arena *arena, const char *ta
 	*remembered = (struct remembered){
 		.wanted = text_at(arena, row, 0),
 		.predecessor = text_at(arena, row, 1),
-		.state = text_at(arena, row, 2),
-		.reason = text_at(arena, row, 3),
-		.inputs = text_at(arena, row, 4),
-		.since = sqlite3_column_int64(row, 5),
-		.accepted_ns = sqlite3_column_int64(row, 6),
+		.put_back = text_at(arena, row, 2),
+		.state = text_at(arena, row, 3),
+		.reason = text_at(arena, row, 4),
+		.inputs = text_at(arena, row, 5),
+		.since = sqlite3_column_int64(row, 6),
+		.accepted_ns = sqlite3_column_int64(row, 7),
 	};
 	(void)sqlite3_reset(row);
 	return true;
@@ -279,11 +281,11 @@ void journal_remember(
 		struct journal *journal, const char *target, const struct remembered *remembered)
 {
 	change(journal,
-			"INSERT OR REPLACE INTO target (name, wanted, predecessor, state, reason, inputs, since,"
-			" accepted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			"ttttttnn", target, remembered->wanted, remembered->predecessor,
-			remembered->state, remembered->reason, remembered->inputs,
-			remembered->since, remembered->accepted_ns);
+			"INSERT OR REPLACE INTO target (name, wanted, predecessor, put_back, state, reason,"
+			" inputs, since, accepted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"tttttttnn", target, remembered->wanted, remembered->predecessor,
+			remembered->put_back, remembered->state, remembered->reason,
+			remembered->inputs, remembered->since, remembered->accepted_ns);
 }
 
 /* ---- parked ---- */

@@ -45,6 +45,7 @@ bool journal_commit(struct journal *journal, struct error *error) must_check;
 struct remembered {
 	const char *wanted; /* digest of what is to be in service; NULL: nothing yet */
 	const char *predecessor; /* digest of what was in service before it; NULL: nothing */
+	const char *put_back; /* see subject.h */
 	const char *state; /* the state and the reason that were last told */
 	const char *reason;
 	const char *inputs; /* records "input NAME SHA256": what the wanted credential came from */

@@ -111,10 +111,8 @@ static void nothing_to_do(struct pass *pass)
 
 	subject->attempts = 0;
 	subject->retry_at_ms = 0;
-	/* After putting back, the predecessor in place is what rolled-back means. */
-	if (subject->wanted && pass->purpose == PASS_RECONCILE &&
-			subject->outcome.state != STATE_ROLLED_BACK)
-		subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
+	if ((subject->wanted || subject->put_back) && pass->purpose == PASS_RECONCILE)
+		subject_tell_settled(subject);
 	look_again_later(subject);
 	if (pass->planned)
 		pass->planned(pass->context, subject, NULL, NULL);
@@ -131,7 +129,7 @@ static void park(struct pass *pass, const char *reason)
 	const char *told = arena_printf(pass->arena, "%s: %s", subject->facts.subject, reason);
 
 	journal_park(subject->controller->journal, subject->target->name, subject->wanted, reason);
-	subject_want_back(subject);
+	subject_want_back(subject, told);
 	subject_tell_outcome(subject, STATE_ROLLED_BACK, told);
 	log_error("target %s: put back: %s", subject->target->name, told);
 }
@@ -149,7 +147,7 @@ static void on_applied(struct pass *pass)
 	 * proof there is nothing to wait for. */
 	if (!subject_proven(subject, &pass->plan))
 		subject->again = true;
-	subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
+	subject_tell_settled(subject);
 	look_again_later(subject);
 	end(pass);
 }

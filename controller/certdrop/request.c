@@ -240,7 +240,7 @@ static void try_parked_again(struct subject *subject)
 	struct error ignored;
 
 	journal_unpark(journal, subject->target->name);
-	if (digest && subject->outcome.state == STATE_ROLLED_BACK && !subject->pass &&
+	if (digest && subject->put_back && !subject->pass &&
 			store_facts(subject->controller->store, digest, arena, &facts, &ignored))
 		subject_want(subject, &facts, subject->inputs, none);
 }
@@ -291,7 +291,7 @@ static bool begin_rollback(struct request *request, struct error *error)
 	if (subject->wanted)
 		journal_park(journal, subject->target->name, subject->wanted,
 				"rolled back by order");
-	subject_want_back(subject);
+	subject_want_back(subject, NULL);
 	subject_tell_intake(subject, STATE_IDLE, NULL);
 	subject_tell_outcome(subject, STATE_IDLE, "going back to the predecessor");
 	controller_due(request->controller, subject);

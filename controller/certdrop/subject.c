@@ -43,6 +43,7 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	struct error ignored;
 
 	subject->predecessor = remembered->predecessor;
+	subject->put_back = remembered->put_back;
 	subject->inputs = remembered->inputs;
 	subject->since = remembered->since;
 	subject->accepted_ns = remembered->accepted_ns;
@@ -54,7 +55,7 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 			store_facts(subject->controller->store, remembered->wanted,
 					subject->wanted_memory, &subject->facts, &ignored))
 		subject->wanted = subject->facts.digest;
-	else if (subject->outcome.state != STATE_ROLLED_BACK)
+	else if (!subject->put_back)
 		subject->outcome = (struct story){ .state = STATE_IDLE };
 }
 
@@ -108,6 +109,7 @@ static void remember(struct subject *subject)
 	const struct remembered remembered = {
 		.wanted = subject->wanted,
 		.predecessor = subject->predecessor,
+		.put_back = subject->put_back,
 		.state = state_name(subject->outcome.state),
 		.reason = subject->outcome.reason,
 		.inputs = subject->inputs,
@@ -168,6 +170,14 @@ void subject_tell_outcome(struct subject *subject, enum state state, const char 
 	remember(subject);
 }
 
+void subject_tell_settled(struct subject *subject)
+{
+	if (subject->put_back)
+		subject_tell_outcome(subject, STATE_ROLLED_BACK, subject->put_back);
+	else
+		subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
+}
+
 void subject_tell_applying(struct subject *subject, bool applying)
 {
 	const enum state before = subject_state(subject);
@@ -181,7 +191,8 @@ void subject_tell_applying(struct subject *subject, bool applying)
 /* ---- wanting ---- */
 
 static void set_wanted(struct subject *subject, const struct credential *facts,
-		const char *predecessor, const char *inputs, struct words others)
+		const char *predecessor, const char *put_back, const char *inputs,
+		struct words others)
 {
 	struct arena *memory = arena_new();
 	struct error error;
@@ -194,6 +205,7 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 		assert(copied);
 	}
 	predecessor = arena_copy(memory, predecessor);
+	put_back = arena_copy(memory, put_back);
 	inputs = arena_copy(memory, inputs);
 	others = words_copy(memory, others);
 	arena_free(subject->wanted_memory);
@@ -201,6 +213,7 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->facts = copy;
 	subject->wanted = copy.digest;
 	subject->predecessor = predecessor;
+	subject->put_back = put_back;
 	subject->inputs = inputs;
 	subject->others = others;
 	remember(subject);
@@ -218,10 +231,11 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 	const bool proven = subject->wanted && words_contain(proven_before, subject->wanted);
 
 	set_stories(subject, subject->intake, taken_in);
-	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, inputs, others);
+	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,
+			others);
 }
 
-void subject_want_back(struct subject *subject)
+void subject_want_back(struct subject *subject, const char *put_back)
 {
 	autoarena struct arena *arena = arena_new();
 	const struct words none = { 0 };
@@ -231,9 +245,9 @@ void subject_want_back(struct subject *subject)
 	if (subject->predecessor &&
 			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
 					&ignored))
-		set_wanted(subject, &facts, NULL, subject->inputs, none);
+		set_wanted(subject, &facts, put_back, subject->inputs, none);
 	else
-		set_wanted(subject, NULL, NULL, subject->inputs, none);
+		set_wanted(subject, NULL, put_back, subject->inputs, none);
 }
 
 void subject_accepted(struct subject *subject, long long until_ns)

@@ -52,6 +52,7 @@ struct subject {
 	const char *wanted; /* digest, NULL: nothing is wanted yet */
 	struct credential facts;
 	const char *predecessor; /* digest, NULL: there is none */
+	const char *put_back; /* why what was dropped last is put back; NULL: it is not */
 	const char *inputs; /* records "input NAME SHA256": what was dropped last */
 	struct words others;
 	long long accepted_ns; /* when the newest of its files came that were there then */
@@ -95,6 +96,11 @@ void subject_tell_intake(struct subject *subject, enum state state, const char *
 void subject_tell_outcome(struct subject *subject, enum state state, const char *reason);
 void subject_tell_applying(struct subject *subject, bool applying);
 
+/* What is wanted is in service. It is told as rolled-back for as long as
+ * that is so because something else was put back, whatever failed in
+ * between: whoever dropped that must read it. */
+void subject_tell_settled(struct subject *subject);
+
 /* Another credential is wanted: the one in the store under `facts`. What was wanted becomes the
  * predecessor if it was in service. `inputs` and `others` are copied. */
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
@@ -104,8 +110,10 @@ void subject_want(struct subject *subject, const struct credential *facts, const
  * dealt with: it is told no more. */
 void subject_accepted(struct subject *subject, long long until_ns);
 
-/* The predecessor is wanted again: after putting back. NULL facts: nothing is. */
-void subject_want_back(struct subject *subject);
+/* The predecessor is wanted again, if there is one. `put_back` is the
+ * reason when the product did not take what is wanted, NULL when it was an
+ * order. */
+void subject_want_back(struct subject *subject, const char *put_back);
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 

@@ -84,6 +84,28 @@ def test_what_was_put_back_is_tried_again_by_order(serving, authority):
     done = certdrop.run("apply", "web")
     assert done.returncode == 0, done.stdout + done.stderr
     assert nginx.served() == second.fingerprint
+def test_rolled_back_stays_what_is_told_when_something_else_fails(certdrop, nginx, authority):
+    """A worker dies when it looks whether all is well again: that fails, and says nothing about the drop."""
+    dying, worker = certdrop.scratch / "dying", certdrop.scratch / "worker"
+    worker.write_text(f"#!/bin/sh\n[ ! -e {dying} ] || kill -9 $$\n"
+                      f'exec {certdrop.programs}/apply/certdrop-apply "$@"\n')
+    worker.chmod(0o755)
+    certdrop.configure([nginx.target(**{"probe-deadline": "1s"})], **{"apply-program": worker})
+    first, second = authority.issue("first.example.com"), authority.issue("second.example.com")
+    certdrop.drop("web", {"all.pem": first.fullchain + first.key})
+    assert certdrop.run("apply").returncode == 0
+    nginx.order("refuse-reload")
+    certdrop.drop("web", {"all.pem": second.fullchain + second.key})
+    certdrop.run("apply")
+    told = certdrop.receipt("web")
+    assert told["state"] == "rolled-back" and told["reason"], told
+    dying.touch()
+    certdrop.run("apply")
+    assert certdrop.receipt("web")["state"] == "failed"
+    dying.unlink()
+    certdrop.run("apply")
+    again = certdrop.receipt("web")
+    assert (again["state"], again["reason"]) == (told["state"], told["reason"])
 
 
 def test_rollback_by_order(serving, authority):
