@@ -245,9 +245,9 @@ void subject_want_back(struct subject *subject, const char *put_back)
 	if (subject->predecessor &&
 			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
 					&ignored))
-		set_wanted(subject, &facts, put_back, subject->inputs, none);
+		set_wanted(subject, &facts, NULL, put_back, subject->inputs, none);
 	else
-		set_wanted(subject, NULL, put_back, subject->inputs, none);
+		set_wanted(subject, NULL, NULL, put_back, subject->inputs, none);
 }
 
 void subject_accepted(struct subject *subject, long long until_ns)
