@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,7 +57,7 @@ static void select_latest(void *context, const struct sighting *sighting)
 			(selection->count - at) * sizeof(*selection->items));
 	selection->items[at] = candidate;
 	selection->count++;
-	strcpy(candidate->name, sighting->name);
+	(void)snprintf(candidate->name, sizeof(candidate->name), "%s", sighting->name);
 	candidate->arrived_ns = arrived;
 	candidate->link = sighting->link;
 	candidate->dangling = sighting->dangling;
