@@ -149,31 +149,43 @@ static void measure(struct job *job, const struct step *step)
 	}
 }
 
+static const char *told_as(const struct step_entry *entry)
+{
+	if (entry->undo)
+		return entry->reason ? "putting back failed" : "put back";
+	return entry->reason ? "failed" : "done";
+}
+
+static void keep_first_failure(
+		struct job *job, const char *kind_name, const struct step_entry *entry)
+{
+	enum error_kind kind = ERROR_RETRY;
+
+	if (job->result.error.text[0])
+		return;
+	(void)error_kind_read(kind_name, &kind);
+	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
+}
+
 /* done N MS [undo], failed N MS KIND WHY [undo] */
 static void on_step_over(struct job *job, const struct record *record, long number, bool failed)
 {
 	const struct step *step = &job->plan.steps[number];
-	const size_t words = failed ? 5 : 3;
-	const bool undo = record->words.count > words;
-	const long milliseconds = strtol(record_word(record, 2), NULL, 10);
-	const char *reason = failed ? record_word(record, 4) : NULL;
+	const struct step_entry entry = {
+		.number = number,
+		.undo = record->words.count > (failed ? 5 : 3),
+		.text = step->text,
+		.reason = failed ? record_word(record, 4) : NULL,
+		.milliseconds = strtol(record_word(record, 2), NULL, 10),
+	};
 
-	if (job->pass)
-		journal_step_end(job->subject->controller->journal, job->pass, number, undo,
-				step->text, milliseconds, reason);
-	if (job->pass)
-		keep_for_receipt(job, step,
-				undo ? failed ? "putting back failed" : "put back"
-						: failed ? "failed"
-							 : "done",
-				milliseconds);
-	if (failed && !job->result.error.text[0]) {
-		enum error_kind kind = ERROR_RETRY;
-
-		(void)error_kind_read(record_word(record, 3), &kind);
-		(void)fail(&job->result.error, kind, "%s: %s", step->text, reason);
+	if (job->pass) {
+		journal_step_end(job->subject->controller->journal, job->pass, &entry);
+		keep_for_receipt(job, step, told_as(&entry), entry.milliseconds);
 	}
-	if (!failed && !undo)
+	if (failed)
+		keep_first_failure(job, record_word(record, 3), &entry);
+	else if (!entry.undo)
 		measure(job, step);
 }
 

@@ -363,14 +363,14 @@ void journal_step_begin(
 			"nnnt", (long long)pass, (long long)number, (long long)undo, text);
 }
 
-void journal_step_end(struct journal *journal, int64_t pass, long number, bool undo,
-		const char *text, long milliseconds, const char *reason)
+void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry)
 {
 	change(journal,
 			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, milliseconds, reason)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?)",
-			"nnnttnt", (long long)pass, (long long)number, (long long)undo, text,
-			reason ? "failed" : "done", (long long)milliseconds, reason);
+			"nnnttnt", (long long)pass, (long long)entry->number,
+			(long long)entry->undo, entry->text, entry->reason ? "failed" : "done",
+			(long long)entry->milliseconds, entry->reason);
 }
 
 static struct pass_entry pass_at(struct arena *arena, sqlite3_stmt *row)

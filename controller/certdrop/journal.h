@@ -91,11 +91,18 @@ int64_t journal_pass_begin(struct journal *journal, const struct pass_entry *ent
 void journal_pass_end(struct journal *journal, int64_t pass, const char *outcome,
 		const char *reason, long gap_ms);
 
+struct step_entry {
+	long number;
+	bool undo;
+	const char *text, *result,
+			*reason; /* result: done | failed | begun; reason: why it failed */
+	long milliseconds;
+};
+
 /* Steps of a pass. `undo`: the putting back of it. */
 void journal_step_begin(
 		struct journal *journal, int64_t pass, long number, bool undo, const char *text);
-void journal_step_end(struct journal *journal, int64_t pass, long number, bool undo,
-		const char *text, long milliseconds, const char *reason);
+void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry);
 
 /* The open pass of the target, NULL when there is none; the steps
  * that were begun and not put back. */
@@ -108,12 +115,6 @@ typedef void journal_pass_fn(void *context, const struct pass_entry *entry);
 void journal_passes(struct journal *journal, const char *target, int limit, journal_pass_fn *told,
 		void *context);
 
-struct step_entry {
-	long number;
-	bool undo;
-	const char *text, *result, *reason; /* result: done | failed | begun */
-	long milliseconds;
-};
 typedef void journal_step_fn(void *context, const struct step_entry *entry);
 void journal_steps(struct journal *journal, int64_t pass, journal_step_fn *told, void *context);
 

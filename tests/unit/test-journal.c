@@ -174,12 +174,24 @@ static int64_t begin_pass(const char *target, const char *credential)
 	return journal_pass_begin(journal, &entry);
 }
 
+static void end_step(int64_t pass, long number, bool undo, const char *text, long milliseconds,
+		const char *reason)
+{
+	const struct step_entry entry = { .number = number,
+		.undo = undo,
+		.text = text,
+		.reason = reason,
+		.milliseconds = milliseconds };
+
+	journal_step_end(journal, pass, &entry);
+}
+
 static int64_t whole_pass(const char *target, const char *credential, const char *outcome)
 {
 	const int64_t pass = begin_pass(target, credential);
 
 	journal_step_begin(journal, pass, 0, false, "publish");
-	journal_step_end(journal, pass, 0, false, "publish", 1, NULL);
+	end_step(pass, 0, false, "publish", 1, NULL);
 	journal_pass_end(journal, pass, outcome, NULL, -1);
 	return pass;
 }
@@ -223,9 +235,9 @@ static void the_steps_begun_are_those_that_recovery_puts_back(void **state)
 	journal_step_begin(journal, other, 7, false, "not ours");
 	journal_step_begin(journal, pass, 10, false, "reload");
 	journal_step_begin(journal, pass, 2, false, "publish");
-	journal_step_end(journal, pass, 2, false, "publish", 5, NULL);
+	end_step(pass, 2, false, "publish", 5, NULL);
 	journal_step_begin(journal, pass, 3, false, "copy");
-	journal_step_end(journal, pass, 3, false, "copy", 5, "no space");
+	end_step(pass, 3, false, "copy", 5, "no space");
 	journal_step_begin(journal, pass, 11, true, "putting back what never began");
 	commit();
 	open_again();
@@ -258,11 +270,11 @@ static void steps_are_told_in_their_order_and_then_back(void **state)
 
 	(void)state;
 	journal_step_begin(journal, pass, 1, false, "one");
-	journal_step_end(journal, pass, 1, false, "one", 11, NULL);
+	end_step(pass, 1, false, "one", 11, NULL);
 	journal_step_begin(journal, pass, 2, false, "two");
-	journal_step_end(journal, pass, 2, false, "two", 22, "no");
+	end_step(pass, 2, false, "two", 22, "no");
 	journal_step_begin(journal, pass, 2, true, "two");
-	journal_step_end(journal, pass, 2, true, "two", 3, NULL);
+	end_step(pass, 2, true, "two", 3, NULL);
 	journal_step_begin(journal, pass, 1, true, "one");
 	journal_steps(journal, pass, tell_step, &told);
 	assert_string_equal(told.text,
