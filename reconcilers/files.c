@@ -97,6 +97,56 @@ static bool wants_content(const struct settings *settings, const char *content)
 	return false;
 }
 
+/* "host:port", the port from 1 to 65535. */
+static bool is_address(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	long port = 0;
+
+	if (!colon || colon == address || strlen(colon + 1) > 5)
+		return false;
+	for (const char *digit = colon + 1; *digit; digit++) {
+		if (*digit < '0' || *digit > '9')
+			return false;
+		port = 10 * port + (*digit - '0');
+	}
+	return port >= 1 && port <= 65535;
+}
+
+static bool check_words(const struct settings *settings, struct error *error)
+{
+	static const char *const commands[] = { "test", "reload" };
+	const struct words addresses = setting_words(settings, "probe");
+
+	for (size_t i = 0; i < addresses.count; i++)
+		if (!is_address(addresses.items[i]))
+			return fail(error, ERROR_CONFIG, "probe \"%s\" is not host:port",
+					addresses.items[i]);
+	for (size_t i = 0; i < 2; i++) {
+		const struct words argv = setting_words(settings, commands[i]);
+
+		if (argv.count == 1 && strchr(argv.items[0], ' '))
+			return fail(error, ERROR_CONFIG,
+					"%s is one word with blanks; write [ \"program\", \"argument\" ], no shell "
+					"reads it",
+					commands[i]);
+	}
+	return true;
+}
+
+static bool check_names(const struct settings *settings, struct error *error)
+{
+	for (size_t i = 0; i < setting_count(settings, "files"); i++) {
+		const char *name = setting_text(setting_item(settings, "files", i), "name");
+
+		if (!*name || *name == '.' || strchr(name, '/'))
+			return fail(error, ERROR_CONFIG,
+					"\"%s\" is no name for a file: it must not begin with a dot or hold a slash",
+					name);
+	}
+	return true;
+}
+
 static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
@@ -105,7 +155,7 @@ static bool check(const struct target *target, struct error *error)
 		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
 	if (wants_content(settings, "pkcs12") && !setting_text(settings, "password-file"))
 		return fail(error, ERROR_CONFIG, "content \"pkcs12\" needs a password-file");
-	return true;
+	return check_names(settings, error) && check_words(settings, error);
 }
 
 /* ---- what must be known ---- */

@@ -29,6 +29,8 @@ static enum client_outcome dial(const char *path, int *fd, struct error *error)
 	}
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		outcome = CLIENT_NO_SERVICE;
+	else if (errno == EACCES)
+		outcome = CLIENT_REFUSED;
 	(void)fail(error, ERROR_RETRY, "control socket %s: %s", path, strerror(errno));
 	return outcome;
 }

@@ -12,6 +12,8 @@
 #include "controller/certdrop/present.h"
 #include "controller/certdrop/request.h"
 
+enum { TRIES = 10, PAUSE_US = 300000 };
+
 struct asked {
 	json_t *document;
 	int exit;
@@ -63,7 +65,7 @@ static void on_done(void *context, json_t *document, int exit, const char *error
 
 static const struct request_hooks hooks = { .progress = on_progress, .done = on_done };
 
-static void do_alone(const struct invocation *invocation, struct config *config,
+static bool do_alone(const struct invocation *invocation, struct config *config,
 		const json_t *request, struct asked *asked)
 {
 	const bool changes = strcmp(invocation->command, "apply") == 0 ||
@@ -85,28 +87,43 @@ static void do_alone(const struct invocation *invocation, struct config *config,
 		asked->exit = 1;
 	}
 	(void)uv_loop_close(&loop);
+	return controller != NULL;
 }
 
 /* ---- both ways ---- */
 
-static void ask(const struct invocation *invocation, struct config *config, struct asked *asked)
+/* false: neither the service nor the state can be had just now. */
+static bool ask(const struct invocation *invocation, struct config *config, const json_t *request,
+		struct asked *asked)
 {
-	json_t *request = write_request(invocation);
 	struct error error;
 
 	switch (client_ask(config->socket, request, show_event, &asked->document, &asked->exit,
 			&error)) {
 	case CLIENT_ANSWERED:
-		break;
+		return true;
 	case CLIENT_REFUSED:
+		(void)snprintf(asked->error, sizeof(asked->error), "%s", error.text);
+		asked->exit = 1;
+		return true;
 	case CLIENT_FAILED:
 		(void)snprintf(asked->error, sizeof(asked->error), "%s", error.text);
 		asked->exit = 1;
-		break;
+		return false;
 	case CLIENT_NO_SERVICE:
-		do_alone(invocation, config, request, asked);
 		break;
 	}
+	return do_alone(invocation, config, request, asked);
+}
+
+/* A service that reloads its configuration cannot be asked for a moment, but has the state. */
+static void ask_patiently(
+		const struct invocation *invocation, struct config *config, struct asked *asked)
+{
+	json_t *request = write_request(invocation);
+
+	for (int i = 0; i < TRIES && !ask(invocation, config, request, asked); i++)
+		(void)usleep(PAUSE_US);
 	json_decref(request);
 }
 
@@ -144,7 +161,7 @@ int command_ask(const struct invocation *invocation)
 		return 1;
 	/* The document tells what happened; a log would say it twice. */
 	log_limit(config->log_level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
-	ask(invocation, config, &asked);
+	ask_patiently(invocation, config, &asked);
 	if (asked.document)
 		print(invocation, asked.document);
 	else

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "controller/base/log.h"
@@ -11,7 +13,7 @@
 
 /* How long a change that is under way may take to come to an end
  * when the service is told to stop. */
-enum { DRAIN_MS = 8000 };
+enum { DRAIN_MS = 8000, AGAIN_SECONDS = 5 };
 
 struct service {
 	uv_loop_t loop;
@@ -88,6 +90,16 @@ static void on_stop(uv_signal_t *handle, int number)
 	drain(service);
 }
 
+static void log_lines(const char *text)
+{
+	while (*text) {
+		const size_t length = strcspn(text, "\n");
+
+		log_error("%.*s", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
 static void on_reload(uv_signal_t *handle, int number)
 {
 	struct service *service = handle->data;
@@ -98,8 +110,8 @@ static void on_reload(uv_signal_t *handle, int number)
 	if (service->draining)
 		return;
 	if (!config_load(command_config_path(service->invocation), &config, &mistakes)) {
-		log_error("the new configuration is wrong, keeping the old one: %s",
-				buffer_text(&mistakes));
+		log_error("the new configuration is wrong, keeping the old one");
+		log_lines(buffer_text(&mistakes));
 		return;
 	}
 	notify_send("RELOADING=1");
@@ -157,7 +169,8 @@ static bool serve(struct service *service, struct error *error)
 		stop_now(service);
 	} else {
 		controller_start(service->controller);
-		log_info("watching for %zu targets", service->config->target_count);
+		log_info("watching for %zu target%s", service->config->target_count,
+				service->config->target_count == 1 ? "" : "s");
 		notify_send("READY=1");
 	}
 	(void)uv_run(&service->loop, UV_RUN_DEFAULT);
@@ -176,6 +189,13 @@ int command_run(const struct invocation *invocation)
 	(void)uv_loop_init(&service.loop);
 	while (service.config && served) {
 		served = serve(&service, &error);
+		/* A full disk is no reason to give up: somebody will make room. */
+		if (!served && error.kind == ERROR_RETRY) {
+			log_error("%s, trying again in %d s", error.text, AGAIN_SECONDS);
+			(void)sleep(AGAIN_SECONDS);
+			served = true;
+			continue;
+		}
 		config_free(service.config);
 		service.config = service.next_config;
 		service.next_config = NULL;

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "controller/base/buffer.h"
@@ -186,6 +188,17 @@ static void on_socket_closed(uv_handle_t *handle)
 	free(control);
 }
 
+static bool is_answered(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return false;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
 struct control *control_open(struct controller *controller, const char *path, struct error *error)
 {
 	struct control *control;
@@ -201,7 +214,12 @@ struct control *control_open(struct controller *controller, const char *path, st
 	(void)uv_pipe_init(controller->loop, &control->socket, 0);
 	control->socket.data = control;
 
-	/* The state is ours alone already, so whoever made this one is gone. */
+	if (is_answered(path)) {
+		(void)fail(error, ERROR_CONFIG, "control socket %s: another service answers there",
+				path);
+		uv_close((uv_handle_t *)&control->socket, on_socket_closed);
+		return NULL;
+	}
 	(void)unlink(path);
 	failed = bind_privately(control);
 	if (!failed)

@@ -86,7 +86,7 @@ static bool open_database(const char *path, sqlite3 **database, bool *damaged, s
 
 	code = sqlite3_errcode(*database);
 	*damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_OK;
-	(void)fail(error, ERROR_CONFIG, "journal %s: %s", path,
+	(void)fail(error, code == SQLITE_FULL ? ERROR_RETRY : ERROR_CONFIG, "journal %s: %s", path,
 			code == SQLITE_BUSY ? "another process has it" : sqlite3_errmsg(*database));
 	(void)sqlite3_close(*database);
 	*database = NULL;

@@ -28,7 +28,7 @@
 
 struct journal;
 
-/* ERROR_CONFIG: the directory cannot be used, or another process has the state. `notice`, when not
+/* ERROR_RETRY: the disk is full. ERROR_CONFIG: the directory cannot be used, or another process has it. `notice`, when not
  * empty afterwards, tells that a damaged database was moved aside. */
 struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error);

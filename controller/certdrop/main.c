@@ -125,8 +125,8 @@ static int run_command(const struct invocation *invocation)
 		if (invocation->count >= commands[i].fewest &&
 				invocation->count <= commands[i].most)
 			return commands[i].run(invocation);
-		(void)fprintf(stderr, "usage: certdrop %s %s\n", commands[i].name,
-				commands[i].arguments);
+		(void)fprintf(stderr, "usage: certdrop %s%s%s\n", commands[i].name,
+				*commands[i].arguments ? " " : "", commands[i].arguments);
 		return 1;
 	}
 	(void)fprintf(stderr, "certdrop: there is no command \"%s\"; certdrop --help lists them\n",

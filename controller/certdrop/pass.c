@@ -109,13 +109,25 @@ static void nothing_to_do(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
 
-	subject->attempts = 0;
-	subject->retry_at_ms = 0;
-	if ((subject->wanted || subject->put_back) && pass->purpose == PASS_RECONCILE)
-		subject_tell_settled(subject);
-	look_again_later(subject);
+	if (pass->purpose == PASS_RECONCILE) {
+		subject->attempts = 0;
+		subject->retry_at_ms = 0;
+		if (subject->wanted || subject->put_back)
+			subject_tell_settled(subject);
+		look_again_later(subject);
+	}
 	if (pass->planned)
 		pass->planned(pass->context, subject, NULL, NULL);
+	end(pass);
+}
+
+static void tell_plan(struct pass *pass)
+{
+	struct subject *subject = pass->subject;
+
+	/* What was in service and is not any more has been noticed now: why wait for the next look? */
+	subject->again = subject->again || subject->outcome.state == STATE_IN_SERVICE;
+	pass->planned(pass->context, subject, &pass->plan, NULL);
 	end(pass);
 }
 
@@ -351,8 +363,7 @@ static void plan_next(struct pass *pass)
 	} else if (pass->plan.steps[0].phase == PHASE_ASK) {
 		ask(pass, &pass->plan);
 	} else if (pass->purpose == PASS_PLAN) {
-		pass->planned(pass->context, subject, &pass->plan, NULL);
-		end(pass);
+		tell_plan(pass);
 	} else if (setting_flag(subject->target->settings, "hold")) {
 		subject_tell_outcome(subject, STATE_HELD,
 				"hold is set; certdrop plan shows what would be done");
@@ -377,7 +388,9 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 	pass->arena = arena_new();
 	pass->seen.arena = pass->arena;
 	subject->pass = pass;
-	(void)uv_timer_stop(&subject->timer);
+	/* Whoever only looks changes nothing, not even when it is tried again. */
+	if (purpose == PASS_RECONCILE)
+		(void)uv_timer_stop(&subject->timer);
 
 	pass->open = journal_open_pass(
 			subject->controller->journal, pass->arena, subject->target->name);

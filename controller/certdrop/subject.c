@@ -235,6 +235,27 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 			others);
 }
 
+/* Before this one: the latest that was in service, is still there, and was not put back itself. */
+static const char *predecessor_of(
+		const struct subject *subject, struct arena *arena, const char *digest)
+{
+	struct journal *journal = subject->controller->journal;
+	const char *target = subject->target->name;
+	const struct words before = journal_served_before(journal, arena, target);
+
+	for (size_t i = 0; i < before.count; i++) {
+		struct credential facts;
+		struct error ignored;
+
+		if (strcmp(before.items[i], digest) != 0 &&
+				!journal_parked(journal, arena, target, before.items[i]) &&
+				store_facts(subject->controller->store, before.items[i], arena,
+						&facts, &ignored))
+			return before.items[i];
+	}
+	return NULL;
+}
+
 void subject_want_back(struct subject *subject, const char *put_back)
 {
 	autoarena struct arena *arena = arena_new();
@@ -245,7 +266,8 @@ void subject_want_back(struct subject *subject, const char *put_back)
 	if (subject->predecessor &&
 			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
 					&ignored))
-		set_wanted(subject, &facts, NULL, put_back, subject->inputs, none);
+		set_wanted(subject, &facts, predecessor_of(subject, arena, facts.digest), put_back,
+				subject->inputs, none);
 	else
 		set_wanted(subject, NULL, NULL, put_back, subject->inputs, none);
 }
