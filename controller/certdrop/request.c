@@ -37,7 +37,7 @@ struct request {
 
 	struct observer observer;
 	uv_timer_t timer;
-	bool timed_out, ending;
+	bool timed_out, moving, ending;
 	size_t at; /* the subject that is looked at, for plan and status */
 	bool looking;
 	json_t *plans;
@@ -74,8 +74,15 @@ static void move_on(struct request *request)
 {
 	json_t *document;
 	int exit = 0;
+	bool over;
 
-	if (request->ending || !(request->timed_out || request->command->over(request)))
+	/* What over() begins may end at once, and be told to us before it returns. */
+	if (request->ending || request->moving)
+		return;
+	request->moving = true;
+	over = request->timed_out || request->command->over(request);
+	request->moving = false;
+	if (!over)
 		return;
 	document = request->command->report(request, &exit);
 	end(request, document, exit);
