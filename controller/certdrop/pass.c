@@ -351,7 +351,8 @@ static void plan_next(struct pass *pass)
 	} else if (pass->plan.steps[0].phase == PHASE_ASK) {
 		ask(pass, &pass->plan);
 	} else if (pass->purpose == PASS_PLAN) {
-		pass->planned(pass->context, subject, &pass->plan, NULL);
+		if (pass->planned)
+			pass->planned(pass->context, subject, &pass->plan, NULL);
 		end(pass);
 	} else if (setting_flag(subject->target->settings, "hold")) {
 		subject_tell_outcome(subject, STATE_HELD,
@@ -384,6 +385,11 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 	plan_init(&questions, pass->arena, subject->target->name);
 	subject->target->reconciler->ask(subject->target, &questions);
 	ask(pass, &questions);
+}
+
+void pass_forget(struct pass *pass)
+{
+	pass->planned = NULL;
 }
 
 void pass_abandon(struct pass *pass)

@@ -63,6 +63,8 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void end(struct request *request, json_t *document, int exit)
 {
+	if (request->looking && request->subjects[request->at]->pass)
+		pass_forget(request->subjects[request->at]->pass);
 	request->ending = true;
 	request->document = document;
 	request->exit = exit;
