@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/certdrop/clock.h"
+#include "controller/certdrop/document.h"
 #include "controller/certdrop/feed.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
@@ -113,10 +114,9 @@ static void on_changed(struct observer *observer, struct subject *subject)
 			(struct request *)((char *)observer - offsetof(struct request, observer));
 
 	if (subject && is_mine(request, subject) && request->hooks.progress) {
-		const char *reason = subject_reason(subject);
 		json_t *event = json_pack("{s:s, s:s, s:o}", "target", subject->target->name,
 				"state", state_name(subject_state(subject)), "reason",
-				reason ? json_string(reason) : json_null());
+				document_text(subject_reason(subject)));
 
 		request->hooks.progress(request->context, event);
 		json_decref(event);
