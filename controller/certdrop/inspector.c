@@ -17,6 +17,7 @@ struct file {
 
 enum trial {
 	TRIAL_ALL, /* the files that are not known to kill, together */
+	TRIAL_NONE, /* no file at all: is it the program that is broken? */
 	TRIAL_EACH, /* one by one, to learn which one kills */
 };
 
@@ -139,10 +140,11 @@ static bool fill_request(
 	for (size_t i = 0; i < inspection->rules.count; i++)
 		records_append(inspection->arena, &request->records, inspection->rules.items[i]);
 	for (size_t i = 0; i < inspection->file_count; i++) {
-		const bool mine = inspection->trial == TRIAL_ALL ? !inspection->files[i].killed
-								 : i == inspection->at;
+		const bool alone = inspection->trial == TRIAL_EACH && i == inspection->at;
+		const bool together =
+				inspection->trial == TRIAL_ALL && !inspection->files[i].killed;
 
-		if (mine)
+		if (alone || together)
 			add_file(inspection, &inspection->files[i], request);
 	}
 	return add_side_file(inspection, "passphrases", inspection->passphrases,
@@ -219,19 +221,28 @@ static void all_inspected(struct inspection *inspection)
 
 /* ---- one trial after the other ---- */
 
-static void start_each(struct inspection *inspection)
+static void after_trial(struct inspection *inspection)
 {
-	inspection->trial = TRIAL_EACH;
-	inspection->at = 0;
-	inspection->tried_each = true;
+	switch (inspection->trial) {
+	case TRIAL_ALL:
+		all_inspected(inspection);
+		return;
+	case TRIAL_NONE:
+		inspection->trial = TRIAL_EACH;
+		inspection->at = 0;
+		break;
+	case TRIAL_EACH:
+		if (++inspection->at == inspection->file_count)
+			inspection->trial = TRIAL_ALL;
+		break;
+	}
 	try_next(inspection);
 }
 
-static void after_each(struct inspection *inspection)
+static void start_each(struct inspection *inspection)
 {
-	inspection->at++;
-	if (inspection->at == inspection->file_count)
-		inspection->trial = TRIAL_ALL;
+	inspection->trial = TRIAL_NONE;
+	inspection->tried_each = true;
 	try_next(inspection);
 }
 
@@ -243,7 +254,13 @@ static void on_death(struct inspection *inspection, const char *how)
 
 	if (inspection->trial == TRIAL_EACH) {
 		inspection->files[inspection->at].killed = arena_copy(inspection->arena, how);
-		after_each(inspection);
+		after_trial(inspection);
+		return;
+	}
+	if (inspection->trial == TRIAL_NONE) {
+		give_up(inspection,
+				arena_printf(inspection->arena,
+						"the program that inspects files %s", how));
 		return;
 	}
 	/* Even a single file is tried once more: the child may have been ended by somebody else. */
@@ -286,7 +303,7 @@ static void on_message(struct child *child, void *context, struct message *messa
 
 	(void)child;
 	(void)uv_timer_stop(&inspection->deadline);
-	if (inspection->trial == TRIAL_ALL && !keep_reply(inspection, message)) {
+	if (!keep_reply(inspection, message)) {
 		on_death(inspection, "gave an answer that is none");
 		return;
 	}
@@ -295,10 +312,8 @@ static void on_message(struct child *child, void *context, struct message *messa
 	failed = records_find(&inspection->records, "failed", NULL);
 	if (failed)
 		give_up(inspection, record_word(failed, 2));
-	else if (inspection->trial == TRIAL_EACH)
-		after_each(inspection);
 	else
-		all_inspected(inspection);
+		after_trial(inspection);
 }
 
 static const struct child_hooks hooks = { .message = on_message, .ended = on_ended };
@@ -334,6 +349,7 @@ static void try_next(struct inspection *inspection)
 {
 	struct error error;
 
+	inspection->records = (struct records){ 0 };
 	if (files_left(inspection) == 0) {
 		all_inspected(inspection);
 		return;

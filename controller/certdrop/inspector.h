@@ -9,9 +9,10 @@
  *         inspection_start(inspection, pool, done, context);
  *         ... done(context, inspection) once; then inspection_free(inspection)
  *
- * A child that dies, or takes longer than INSPECTION_DEADLINE_MS, does not lose the
- * rest: the files are then tried one by one, the one that killed it is refused, and the
- * others are inspected without it.
+ * A child that dies, answers nonsense, or takes longer than INSPECTION_DEADLINE_MS does
+ * not lose the rest: the files are then tried one by one, the one that killed it is
+ * refused, and the others are inspected without it. If the program cannot even answer
+ * when it is given no file, no file is to blame, and nothing is learned.
  */
 
 #include "controller/base/arena.h"

@@ -88,6 +88,9 @@ static void on_watchdog(uv_timer_t *timer)
 void job_abandon(struct job *job)
 {
 	job->done = NULL;
+	/* It has ended already, and only done() was still to come. */
+	if (!job->worker)
+		return;
 	pool_discard(job->pool, job->worker);
 	job->worker = NULL;
 	finish(job, JOB_LOST);

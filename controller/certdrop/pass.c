@@ -127,7 +127,8 @@ static void tell_plan(struct pass *pass)
 
 	/* What was in service and is not any more has been noticed now: why wait for the next look? */
 	subject->again = subject->again || subject->outcome.state == STATE_IN_SERVICE;
-	pass->planned(pass->context, subject, &pass->plan, NULL);
+	if (pass->planned)
+		pass->planned(pass->context, subject, &pass->plan, NULL);
 	end(pass);
 }
 
@@ -397,6 +398,11 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 	plan_init(&questions, pass->arena, subject->target->name);
 	subject->target->reconciler->ask(subject->target, &questions);
 	ask(pass, &questions);
+}
+
+void pass_forget(struct pass *pass)
+{
+	pass->planned = NULL;
 }
 
 void pass_abandon(struct pass *pass)

@@ -28,5 +28,8 @@ typedef void pass_planned_fn(void *context, struct subject *subject, const struc
 void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned_fn *planned,
 		void *context);
 
+/* Whoever asked is gone: planned() is not called any more. */
+void pass_forget(struct pass *pass);
+
 /* The controller stops and cannot wait; see job_abandon(). */
 void pass_abandon(struct pass *pass);

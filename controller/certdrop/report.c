@@ -145,9 +145,10 @@ json_t *report_plan(
 		const struct step *step = &plan->steps[i];
 
 		json_array_append_new(steps,
-				json_pack("{s:s, s:s, s:o}", "phase", phase_name(step->phase),
+				json_pack("{s:s, s:s, s:o, s:s}", "phase", phase_name(step->phase),
 						"kind", step_kind_name(step->kind), "text",
-						document_text(step->text)));
+						document_text(step->text), "disruption",
+						disruption_name(step->disruption)));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "target", subject->target->name, "state",
 			state_name(subject_state(subject)), "text",

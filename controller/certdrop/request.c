@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/certdrop/clock.h"
+#include "controller/certdrop/document.h"
 #include "controller/certdrop/feed.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
@@ -37,7 +38,7 @@ struct request {
 
 	struct observer observer;
 	uv_timer_t timer;
-	bool timed_out, ending;
+	bool timed_out, moving, ending;
 	size_t at; /* the subject that is looked at, for plan and status */
 	bool looking;
 	json_t *plans;
@@ -63,6 +64,8 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void end(struct request *request, json_t *document, int exit)
 {
+	if (request->looking && request->subjects[request->at]->pass)
+		pass_forget(request->subjects[request->at]->pass);
 	request->ending = true;
 	request->document = document;
 	request->exit = exit;
@@ -74,8 +77,15 @@ static void move_on(struct request *request)
 {
 	json_t *document;
 	int exit = 0;
+	bool over;
 
-	if (request->ending || !(request->timed_out || request->command->over(request)))
+	/* What over() begins may end at once, and be told to us before it returns. */
+	if (request->ending || request->moving)
+		return;
+	request->moving = true;
+	over = request->timed_out || request->command->over(request);
+	request->moving = false;
+	if (!over)
 		return;
 	document = request->command->report(request, &exit);
 	end(request, document, exit);
@@ -104,10 +114,9 @@ static void on_changed(struct observer *observer, struct subject *subject)
 			(struct request *)((char *)observer - offsetof(struct request, observer));
 
 	if (subject && is_mine(request, subject) && request->hooks.progress) {
-		const char *reason = subject_reason(subject);
 		json_t *event = json_pack("{s:s, s:s, s:o}", "target", subject->target->name,
 				"state", state_name(subject_state(subject)), "reason",
-				reason ? json_string(reason) : json_null());
+				document_text(subject_reason(subject)));
 
 		request->hooks.progress(request->context, event);
 		json_decref(event);

@@ -1,0 +1,66 @@
+#pragma once
+
+/*
+ * What the tests of the controller share: a directory, an event loop, a controller with one target ("web")
+ * of a product of their own, and programs that stand in for its children (stand-in.c).
+ *
+ *         controlling_begin(), controlling_end()     setup and teardown of each test
+ *         part("worker.apply", "say end applied\\n\n")
+ *         start_controller(MODE_SERVICE)
+ *         run_until(&done)                           the loop, until it is true; fails at a deadline
+ */
+
+#include <uv.h>
+
+#include "controller/base/arena.h"
+#include "controller/base/buffer.h"
+#include "controller/certdrop/controller.h"
+#include "controller/certdrop/journal.h"
+#include "controller/certdrop/pool.h"
+#include "controller/certdrop/store.h"
+#include "reconcilers/reconciler.h"
+
+struct controlling {
+	char directory[64];
+	struct arena *arena;
+	uv_loop_t loop;
+	struct config *config;
+	struct controller *controller;
+	struct subject *subject; /* of "web" */
+	size_t open_before; /* descriptors of this process */
+};
+
+extern struct controlling here;
+
+int controlling_begin(void **state);
+
+/* The loop must run dry, and no descriptor may be left. */
+int controlling_end(void **state);
+
+/* A path in the directory; it lives as long as the test. */
+const char *in_directory(const char *name);
+
+/* What a stand-in does; see stand-in.c. Its link is made with its first part. */
+void part(const char *name, const char *deeds);
+bool was_marked(const char *name);
+
+void run_until(const bool *condition);
+void run_while(bool (*condition)(void));
+
+/* Until nothing is left to wait for. */
+void run_dry(void);
+
+void start_controller(enum controller_mode mode);
+void stop_controller(void);
+
+/* A credential file; the facts live as long as the test, the descriptor is the caller's. */
+int credential_file(const char *name, const struct credential **facts);
+
+/* The same, in the controller's store. */
+const struct credential *make_credential(const char *name);
+
+/* Descriptors of this process. */
+size_t open_descriptors(void);
+
+/* As on a full disk: no file may grow beyond so many bytes; 0: as before. */
+void limit_files(size_t bytes);

@@ -1,0 +1,387 @@
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controller/certdrop/client.h"
+#include "controller/certdrop/control.h"
+#include "controller/certdrop/report.h"
+#include "controller/certdrop/request.h"
+#include "tests/unit/controlling.h"
+
+struct told {
+	bool done;
+	json_t *document;
+	int exit;
+	char error[256];
+	int events;
+	char reason[256];
+};
+
+static struct told told;
+static struct control *control;
+
+static int begin(void **state)
+{
+	told = (struct told){ 0 };
+	if (controlling_begin(state) != 0)
+		return -1;
+	part("inspector.start", "");
+	return 0;
+}
+
+static int end(void **state)
+{
+	json_decref(told.document);
+	return controlling_end(state);
+}
+
+static void on_progress(void *context, json_t *event)
+{
+	struct told *to = context;
+	const char *reason = json_string_value(json_object_get(event, "reason"));
+
+	to->events++;
+	assert_string_equal(json_string_value(json_object_get(event, "target")), "web");
+	(void)snprintf(to->reason, sizeof(to->reason), "%s", reason ? reason : "");
+}
+
+static void on_done(void *context, json_t *document, int exit, const char *error)
+{
+	struct told *to = context;
+
+	assert_false(to->done);
+	assert_true((document == NULL) == (error != NULL));
+	to->done = true;
+	to->document = document;
+	to->exit = exit;
+	(void)snprintf(to->error, sizeof(to->error), "%s", error ? error : "");
+}
+
+static const struct request_hooks hooks = { .progress = on_progress, .done = on_done };
+
+static struct request *ask(const char *text)
+{
+	json_t *json = json_loads(text, 0, NULL);
+	struct request *request;
+
+	assert_non_null(json);
+	request = request_start(here.controller, json, &hooks, &told);
+	json_decref(json);
+	return request;
+}
+
+static const json_t *field(const char *list, const char *name)
+{
+	return json_object_get(json_array_get(json_object_get(told.document, list), 0), name);
+}
+
+static void want(const char *name)
+{
+	const struct words none = { 0 };
+
+	subject_want(here.subject, make_credential(name), NULL, none);
+}
+
+/* The worker's answer to "what is installed". */
+static void install(const char *fingerprint)
+{
+	part("worker.ask",
+			arena_printf(here.arena,
+					"say answer installed\\n\\tleaf %s 4000000000\\nend asked\\n",
+					fingerprint));
+}
+
+/* ---- what is no request ---- */
+
+static void assert_refused(const char *text, const char *why)
+{
+	told = (struct told){ 0 };
+	assert_null(ask(text));
+	assert_true(told.done);
+	assert_int_equal(told.exit, 1);
+	assert_string_equal(told.error, why);
+}
+
+static void what_is_unknown_is_refused_at_once(void **state)
+{
+	(void)state;
+	start_controller(MODE_ONCE);
+	assert_refused("{\"command\": \"dance\"}", "unknown command");
+	assert_refused("{}", "unknown command");
+	assert_refused("[]", "unknown command");
+	assert_refused("{\"command\": \"status\", \"targets\": [\"web\", \"moon\"]}",
+			"there is no target \"moon\"");
+	assert_refused("{\"command\": \"status\", \"targets\": [5]}", "there is no target \"\"");
+	assert_refused("{\"command\": \"rollback\", \"targets\": [\"web\"]}",
+			"web has no predecessor to go back to");
+	assert_refused("{\"command\": \"rollback\"}", "name one target to roll back");
+}
+
+/* ---- plan ---- */
+
+static void a_plan_exits_with_2_when_something_would_be_done(void **state)
+{
+	const json_t *step;
+
+	(void)state;
+	install("other");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	assert_non_null(ask("{\"command\": \"plan\", \"targets\": [\"web\"]}"));
+	assert_false(told.done);
+	run_until(&told.done);
+	assert_int_equal(told.exit, 2);
+	assert_string_equal(json_string_value(field("plans", "target")), "web");
+	assert_non_null(strstr(json_string_value(field("plans", "text")), "make it so"));
+	step = json_array_get(field("plans", "steps"), 1);
+	assert_string_equal(json_string_value(json_object_get(step, "phase")), "finish");
+	assert_string_equal(json_string_value(json_object_get(step, "kind")), "command");
+	assert_string_equal(json_string_value(json_object_get(step, "text")), "tell the others");
+	assert_string_equal(json_string_value(json_object_get(step, "disruption")), "remote");
+}
+
+static void a_plan_exits_with_0_when_nothing_would_be_done(void **state)
+{
+	(void)state;
+	install("other");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"plan\"}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 0);
+	assert_int_equal(json_array_size(json_object_get(told.document, "plans")), 2);
+	assert_true(json_is_null(field("plans", "text")));
+}
+
+static void a_plan_exits_with_1_when_the_worker_cannot_be_started(void **state)
+{
+	(void)state;
+	start_controller(MODE_ONCE);
+	want("wanted");
+	(void)ask("{\"command\": \"plan\"}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 1);
+	assert_non_null(strstr(
+			json_string_value(field("plans", "reason")), "/worker: no such file"));
+}
+
+static void a_plan_exits_with_1_when_the_worker_dies(void **state)
+{
+	(void)state;
+	part("worker.ask", "kill");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	(void)ask("{\"command\": \"plan\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 1);
+}
+
+/* ---- status ---- */
+
+static void status_has_all_that_is_promised(void **state)
+{
+	static const char *const fields[] = { "target", "product", "state", "reason", "next",
+		"retry_at", "wanted", "installed", "previous", "served", "warnings", "updated" };
+
+	(void)state;
+	install("aa11");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	(void)ask("{\"command\": \"status\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 1);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		assert_non_null(field("targets", fields[i]));
+	assert_string_equal(json_string_value(field("targets", "product")), "fake");
+	assert_string_equal(json_string_value(json_object_get(
+					    field("targets", "installed"), "fingerprint")),
+			"aa11");
+	assert_string_equal(
+			json_string_value(json_object_get(field("targets", "wanted"), "subject")),
+			"CN=wanted");
+	assert_true(json_is_array(json_object_get(told.document, "degraded")));
+	assert_true(json_is_string(json_object_get(told.document, "version")));
+}
+
+static void status_exits_with_0_when_all_is_in_service(void **state)
+{
+	(void)state;
+	install("aa11");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	(void)ask("{\"command\": \"status\", \"targets\": [\"web\"], \"wait_ms\": 20000}");
+	while (here.subject->seen_at == 0 || here.subject->pass)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	assert_false(told.done);
+	subject_tell_outcome(here.subject, STATE_IN_SERVICE, NULL);
+	run_until(&told.done);
+	assert_int_equal(told.exit, 0);
+	assert_int_equal(told.events, 1);
+}
+
+static void a_wait_ends_when_its_time_is_over(void **state)
+{
+	(void)state;
+	part("worker.ask", "hang");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"status\", \"targets\": [\"web\"], \"wait_ms\": 1}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 1);
+	assert_non_null(here.subject->pass);
+}
+
+/* File names are bytes, and reasons name files. */
+static void a_reason_that_is_no_utf_8_is_told_all_the_same(void **state)
+{
+	struct request *request;
+
+	(void)state;
+	part("worker.ask", "hang");
+	start_controller(MODE_ONCE);
+	request = ask("{\"command\": \"status\", \"targets\": [\"web\"], \"wait_ms\": 20000}");
+	subject_tell_intake(here.subject, STATE_REFUSED, "k\xFFy.pem is refused");
+	assert_int_equal(told.events, 1);
+	assert_string_equal(told.reason, "k\xEF\xBF\xBDy.pem is refused");
+	request_abandon(request);
+}
+
+static void whoever_hangs_up_is_not_told(void **state)
+{
+	struct request *request;
+
+	(void)state;
+	install("other");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	request = ask("{\"command\": \"plan\", \"targets\": [\"web\"]}");
+	while (!here.subject->pass)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	request_abandon(request);
+	while (here.subject->pass)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	assert_false(told.done);
+}
+
+/* ---- history, explain ---- */
+
+static void explain_and_history_have_what_is_promised(void **state)
+{
+	(void)state;
+	install("aa11");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"explain\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 0);
+	assert_string_equal(json_string_value(json_object_get(told.document, "target")), "web");
+	assert_string_equal(json_string_value(json_object_get(told.document, "state")), "idle");
+	assert_true(json_array_size(json_object_get(told.document, "sentences")) >= 3);
+	json_decref(told.document);
+
+	told = (struct told){ 0 };
+	(void)journal_pass_begin(here.controller->journal,
+			&(struct pass_entry){
+					.target = "web", .plan = "unreadable", .started = 1 });
+	(void)ask("{\"command\": \"history\"}");
+	run_until(&told.done);
+	assert_string_equal(json_string_value(field("passes", "outcome")), "open");
+	assert_string_equal(json_string_value(field("passes", "started")), "1970-01-01T00:00:01Z");
+	assert_true(json_is_null(field("passes", "gap_ms")));
+	assert_true(json_is_array(field("passes", "steps")));
+}
+
+/* ---- over the socket ---- */
+
+struct call {
+	const char *text, *path;
+	enum client_outcome outcome;
+	json_t *document;
+	int exit;
+	struct error error;
+	uv_async_t over;
+	bool is_over;
+};
+
+static void on_over(uv_async_t *async)
+{
+	((struct call *)async->data)->is_over = true;
+	uv_close((uv_handle_t *)async, NULL);
+}
+
+/* The client blocks, so it calls from a thread of its own. */
+static void *call_in_thread(void *context)
+{
+	struct call *call = context;
+	json_t *request = json_loads(call->text, 0, NULL);
+
+	call->outcome = client_ask(
+			call->path, request, NULL, &call->document, &call->exit, &call->error);
+	json_decref(request);
+	(void)uv_async_send(&call->over);
+	return NULL;
+}
+
+static struct call call_service(const char *text)
+{
+	static struct call call;
+	pthread_t thread;
+
+	call = (struct call){ .text = text, .path = in_directory("run/control.sock") };
+	(void)uv_async_init(&here.loop, &call.over, on_over);
+	call.over.data = &call;
+	assert_int_equal(pthread_create(&thread, NULL, call_in_thread, &call), 0);
+	run_until(&call.is_over);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	return call;
+}
+
+static void the_service_answers_over_its_socket(void **state)
+{
+	struct error error;
+	struct stat facts;
+	struct call call;
+
+	(void)state;
+	install("aa11");
+	start_controller(MODE_ONCE);
+	control = control_open(here.controller, in_directory("run/control.sock"), &error);
+	assert_non_null(control);
+	assert_int_equal(stat(in_directory("run/control.sock"), &facts), 0);
+	assert_int_equal(facts.st_mode & 07777, 0600);
+
+	call = call_service("{\"command\": \"status\"}");
+	assert_int_equal(call.outcome, CLIENT_ANSWERED);
+	assert_int_equal(call.exit, 1);
+	assert_int_equal(json_array_size(json_object_get(call.document, "targets")), 2);
+	json_decref(call.document);
+	call = call_service("{\"command\": \"dance\"}");
+	assert_int_equal(call.outcome, CLIENT_REFUSED);
+	assert_string_equal(call.error.text, "unknown command");
+	control_close(control);
+	assert_int_equal(access(in_directory("run/control.sock"), F_OK), -1);
+	call = call_service("{\"command\": \"status\"}");
+	assert_int_equal(call.outcome, CLIENT_NO_SERVICE);
+}
+
+int main(void)
+{
+#define claim(test) cmocka_unit_test_setup_teardown(test, begin, end)
+	const struct CMUnitTest tests[] = {
+		claim(what_is_unknown_is_refused_at_once),
+		claim(a_plan_exits_with_2_when_something_would_be_done),
+		claim(a_plan_exits_with_0_when_nothing_would_be_done),
+		claim(a_plan_exits_with_1_when_the_worker_cannot_be_started),
+		claim(a_plan_exits_with_1_when_the_worker_dies),
+		claim(status_has_all_that_is_promised),
+		claim(status_exits_with_0_when_all_is_in_service),
+		claim(a_wait_ends_when_its_time_is_over),
+		claim(a_reason_that_is_no_utf_8_is_told_all_the_same),
+		claim(whoever_hangs_up_is_not_told),
+		claim(explain_and_history_have_what_is_promised),
+		claim(the_service_answers_over_its_socket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
