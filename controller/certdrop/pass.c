@@ -181,8 +181,8 @@ static void on_job_applied(void *context, struct job_result *result)
 	struct journal *journal = pass->subject->controller->journal;
 	const char *reason = result->outcome == JOB_APPLIED ? NULL : result->error.text;
 
+	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
-	subject_tell_applying(pass->subject, false);
 	/* A pass that is stuck or was cut short stays open: it is dealt with first, next time. */
 	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST)
 		journal_pass_end(journal, pass->entry, job_outcome_name(result->outcome), reason,
@@ -286,7 +286,6 @@ static void on_put_back(void *context, struct job_result *result)
 		recovered(pass, JOB_UNDONE, "a change that was cut short is put back");
 		return;
 	}
-	subject_tell_applying(pass->subject, false);
 	on_stuck(pass, result);
 }
 
