@@ -184,9 +184,11 @@ static void on_job_applied(void *context, struct job_result *result)
 	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
 	/* A pass that is stuck or was cut short stays open: it is dealt with first, next time. */
-	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST)
+	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST) {
 		journal_pass_end(journal, pass->entry, job_outcome_name(result->outcome), reason,
 				result->gap_ms);
+		journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
+	}
 
 	switch (result->outcome) {
 	case JOB_APPLIED:
@@ -220,7 +222,6 @@ static void carry_out(struct pass *pass)
 	plan_print(&pass->plan, &text);
 	entry.plan = buffer_text(&text);
 	pass->entry = journal_pass_begin(subject->controller->journal, &entry);
-	journal_prune(subject->controller->journal, entry.target, HISTORY_KEPT);
 	subject_tell_applying(subject, true);
 
 	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_applied, pass, &error);
