@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "controller/apply/generation.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,8 +138,9 @@ static bool give(int fd, const struct manifest_file *file, struct error *error)
 	return true;
 }
 
+/* The disk is told to begin, so that several files take little longer than one. */
 static bool write_new(int directory, const char *name, const struct manifest_file *file,
-		const struct content *content, struct error *error)
+		const struct content *content, int *written, struct error *error)
 {
 	autoclose int fd = openat(directory, name,
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -148,21 +150,52 @@ static bool write_new(int directory, const char *name, const struct manifest_fil
 				"create: %s", strerror(errno));
 	if (!file_write(fd, content->bytes, content->length, error) || !give(fd, file, error))
 		return false;
-	if (fsync(fd) < 0)
-		return fail(error, ERROR_RETRY, "fsync: %s", strerror(errno));
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	*written = hand_over_fd(&fd);
 	return true;
+}
+
+static bool flush(int fd, struct error *error)
+{
+	return fsync(fd) == 0 || fail(error, ERROR_RETRY, "fsync: %s", strerror(errno));
 }
 
 bool generation_write_file(int directory, const char *name, const struct manifest_file *file,
 		const struct content *content, struct error *error)
 {
-	if (write_new(directory, name, file, content, error))
+	autoclose int fd = -1;
+
+	if (write_new(directory, name, file, content, &fd, error) && flush(fd, error))
 		return true;
 	(void)unlinkat(directory, name, 0);
 	return fail_while(error, "write %s", file->name);
 }
 
-static bool write_manifest(int directory, const struct manifest *manifest, struct error *error)
+/* Files that are written, but maybe not yet on disk. */
+struct unflushed {
+	int *fds;
+	size_t count;
+};
+
+static void unflushed_done(struct unflushed *unflushed)
+{
+	for (size_t i = 0; i < unflushed->count; i++)
+		owned_close(&unflushed->fds[i]);
+	free(unflushed->fds);
+}
+
+static bool add_file(int directory, const struct manifest_file *file, const struct content *content,
+		struct unflushed *unflushed, struct error *error)
+{
+	if (!write_new(directory, file->name, file, content, &unflushed->fds[unflushed->count],
+			    error))
+		return fail_while(error, "write %s", file->name);
+	unflushed->count++;
+	return true;
+}
+
+static bool add_manifest(int directory, const struct manifest *manifest,
+		struct unflushed *unflushed, struct error *error)
 {
 	const struct manifest_file file = {
 		.name = manifest_name,
@@ -175,14 +208,19 @@ static bool write_manifest(int directory, const struct manifest *manifest, struc
 
 	manifest_print(manifest, &text);
 	content = (struct content){ .bytes = text.bytes, .length = text.length };
-	return generation_write_file(directory, manifest_name, &file, &content, error);
+	return add_file(directory, &file, &content, unflushed, error);
 }
 
+/* All files first, and only then the disk is waited for. */
 static bool fill(int directory, const struct place *place, const struct file_step *step,
 		struct contents *contents, const struct manifest *manifest, struct error *error)
 {
+	autodone(unflushed) struct unflushed files = {
+		.fds = calloc(manifest->count + 1, sizeof(int)),
+	};
 	mode_t mode = 0755;
 
+	assert(files.fds);
 	if (step->directory_mode && !read_mode(step->directory_mode, &mode, error))
 		return false;
 	for (size_t i = 0; place->method != METHOD_FIXED && i < manifest->count; i++) {
@@ -190,12 +228,14 @@ static bool fill(int directory, const struct place *place, const struct file_ste
 		struct content content;
 
 		if (!contents_get(contents, step->files.items[i].items[1], &content, error) ||
-				!generation_write_file(
-						directory, file->name, file, &content, error))
+				!add_file(directory, file, &content, &files, error))
 			return false;
 	}
-	if (!write_manifest(directory, manifest, error))
+	if (!add_manifest(directory, manifest, &files, error))
 		return false;
+	for (size_t i = 0; i < files.count; i++)
+		if (!flush(files.fds[i], error))
+			return false;
 	if (fchmod(directory, mode) < 0 || fsync(directory) < 0)
 		return fail(error, ERROR_RETRY, "directory: %s", strerror(errno));
 	return true;

@@ -59,47 +59,74 @@ bool file_read(int directory, const char *path, size_t limit, struct buffer *tex
 	return true;
 }
 
-static bool write_beside(int directory, const char *name, const void *bytes, size_t length,
-		mode_t mode, struct error *error)
+struct replacement {
+	const char *name;
+	const void *bytes;
+	size_t length;
+	mode_t mode;
+	bool durable;
+};
+
+static bool write_beside(
+		int directory, const char *beside, const struct replacement *r, struct error *error)
 {
-	autoclose int fd = openat(directory, name,
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	autoclose int fd = openat(directory, beside,
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, r->mode);
 
 	if (fd < 0)
 		return fail(error, ERROR_RETRY, "create: %s", strerror(errno));
-	if (!file_write(fd, bytes, length, error))
+	if (!file_write(fd, r->bytes, r->length, error))
 		return false;
-	if (fchmod(fd, mode) < 0)
+	if (fchmod(fd, r->mode) < 0)
 		return fail(error, ERROR_RETRY, "chmod: %s", strerror(errno));
-	if (fsync(fd) < 0)
+	if (r->durable && fsync(fd) < 0)
 		return fail(error, ERROR_RETRY, "fsync: %s", strerror(errno));
+	return true;
+}
+
+static bool replace(int directory, const struct replacement *r, struct error *error)
+{
+	char beside[256];
+	const int size = snprintf(beside, sizeof(beside), ".%s.new", r->name);
+
+	if (size < 0 || (size_t)size >= sizeof(beside))
+		return fail(error, ERROR_CONFIG, "%s: the name is too long", r->name);
+
+	/* A left-over of a crash: nobody else uses this name. */
+	(void)unlinkat(directory, beside, 0);
+	if (!write_beside(directory, beside, r, error)) {
+		(void)unlinkat(directory, beside, 0);
+		return fail_while(error, "%s", r->name);
+	}
+	if (renameat(directory, beside, directory, r->name) < 0) {
+		(void)fail(error, ERROR_RETRY, "%s: rename: %s", r->name, strerror(errno));
+		(void)unlinkat(directory, beside, 0);
+		return false;
+	}
+	if (r->durable && fsync(directory) < 0)
+		return fail(error, ERROR_RETRY, "%s: fsync of its directory: %s", r->name,
+				strerror(errno));
 	return true;
 }
 
 bool file_replace(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
 		struct error *error)
 {
-	char beside[256];
-	const int size = snprintf(beside, sizeof(beside), ".%s.new", name);
+	const struct replacement r = {
+		.name = name, .bytes = bytes, .length = length, .mode = mode, .durable = true
+	};
 
-	if (size < 0 || (size_t)size >= sizeof(beside))
-		return fail(error, ERROR_CONFIG, "%s: the name is too long", name);
+	return replace(directory, &r, error);
+}
 
-	/* A left-over of a crash: nobody else uses this name. */
-	(void)unlinkat(directory, beside, 0);
-	if (!write_beside(directory, beside, bytes, length, mode, error)) {
-		(void)unlinkat(directory, beside, 0);
-		return fail_while(error, "%s", name);
-	}
-	if (renameat(directory, beside, directory, name) < 0) {
-		(void)fail(error, ERROR_RETRY, "%s: rename: %s", name, strerror(errno));
-		(void)unlinkat(directory, beside, 0);
-		return false;
-	}
-	if (fsync(directory) < 0)
-		return fail(error, ERROR_RETRY, "%s: fsync of its directory: %s", name,
-				strerror(errno));
-	return true;
+bool file_replace_briefly(int directory, const char *name, const void *bytes, size_t length,
+		mode_t mode, struct error *error)
+{
+	const struct replacement r = {
+		.name = name, .bytes = bytes, .length = length, .mode = mode
+	};
+
+	return replace(directory, &r, error);
 }
 
 /* The directories that the first `length` bytes of the path name. */

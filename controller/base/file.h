@@ -26,6 +26,11 @@ bool file_read(int directory, const char *path, size_t limit, struct buffer *tex
 bool file_replace(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
 		struct error *error) must_check;
 
+/* The same for what is true for a moment only: readers see the old or the new file, but a
+ * power cut may leave neither. */
+bool file_replace_briefly(int directory, const char *name, const void *bytes, size_t length,
+		mode_t mode, struct error *error) must_check;
+
 /* Creates a directory and those above it that are missing, with `mode`; or only those above.
  * ERROR_CONFIG: one of them cannot be created. */
 bool directory_make(const char *path, mode_t mode, struct error *error) must_check;

@@ -57,7 +57,8 @@ static void tell_waiting(struct controller *controller, bool committed)
 static void end_turn(struct controller *controller)
 {
 	/* Being told may write again (a receipt, the next pass). */
-	for (int i = 0; i < 8 && (controller->waiting || journal_dirty(controller->journal)); i++)
+	for (int i = 0; i < 8 && (controller->waiting || journal_pressing(controller->journal));
+			i++)
 		tell_waiting(controller, commit(controller));
 }
 

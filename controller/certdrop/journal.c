@@ -28,7 +28,9 @@ static const char schema[] =
 
 struct journal {
 	sqlite3 *database;
-	bool dirty, failed;
+	bool dirty; /* a transaction is open */
+	bool pressing; /* and is to be committed before anything is waited for */
+	bool failed;
 	struct error failure;
 	struct {
 		const char *sql;
@@ -202,7 +204,7 @@ static void change(struct journal *journal, const char *sql, const char *types, 
 
 	if (!journal->dirty && !execute(journal->database, "BEGIN", &journal->failure))
 		journal->failed = true;
-	journal->dirty = true;
+	journal->dirty = journal->pressing = true;
 	/* SQLite may have ended the transaction with the failure: this would be kept on its own. */
 	if (journal->failed)
 		return;
@@ -232,16 +234,16 @@ static const char *text_at(struct arena *arena, sqlite3_stmt *statement, int col
 	return arena_copy(arena, (const char *)sqlite3_column_text(statement, column));
 }
 
-bool journal_dirty(const struct journal *journal)
+bool journal_pressing(const struct journal *journal)
 {
-	return journal->dirty;
+	return journal->pressing;
 }
 
 bool journal_commit(struct journal *journal, struct error *error)
 {
 	if (!journal->dirty)
 		return true;
-	journal->dirty = false;
+	journal->dirty = journal->pressing = false;
 	if (!journal->failed && execute(journal->database, "COMMIT", &journal->failure))
 		return true;
 
@@ -341,8 +343,11 @@ void journal_unpark(struct journal *journal, const char *target)
 
 int64_t journal_pass_begin(struct journal *journal, const struct pass_entry *entry)
 {
+	const bool pressing = journal->pressing;
+
 	change(journal, "INSERT INTO pass (target, credential, plan, started) VALUES (?, ?, ?, ?)",
 			"tttn", entry->target, entry->credential, entry->plan, entry->started);
+	journal->pressing = pressing;
 	return sqlite3_last_insert_rowid(journal->database);
 }
 

@@ -34,8 +34,8 @@ struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error);
 void journal_close(struct journal *journal);
 
-/* Is there anything to commit? */
-bool journal_dirty(const struct journal *journal);
+/* Is there anything that must be committed before the loop waits? */
+bool journal_pressing(const struct journal *journal);
 
 /* ERROR_RETRY: the disk is full or broken; everything since the last commit is undone. */
 bool journal_commit(struct journal *journal, struct error *error) must_check;
@@ -86,7 +86,8 @@ struct pass_entry {
 	long gap_ms; /* -1: no second step */
 };
 
-/* Begins one; its number. */
+/* Begins one; its number. By itself it does not press: as long as no step has begun there is nothing to
+ * recover, so it is committed with the first that does, or with the end. */
 int64_t journal_pass_begin(struct journal *journal, const struct pass_entry *entry);
 void journal_pass_end(struct journal *journal, int64_t pass, const char *outcome,
 		const char *reason, long gap_ms);

@@ -194,12 +194,14 @@ static void on_job_applied(void *context, struct job_result *result)
 	struct journal *journal = pass->subject->controller->journal;
 	const char *reason = result->outcome == JOB_APPLIED ? NULL : result->error.text;
 
+	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
-	subject_tell_applying(pass->subject, false);
 	/* A pass that is stuck or was cut short stays open: it is dealt with first, next time. */
-	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST)
+	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST) {
 		journal_pass_end(journal, pass->entry, job_outcome_name(result->outcome), reason,
 				result->gap_ms);
+		journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
+	}
 
 	switch (result->outcome) {
 	case JOB_APPLIED:
@@ -233,7 +235,6 @@ static void carry_out(struct pass *pass)
 	plan_print(&pass->plan, &text);
 	entry.plan = buffer_text(&text);
 	pass->entry = journal_pass_begin(subject->controller->journal, &entry);
-	journal_prune(subject->controller->journal, entry.target, HISTORY_KEPT);
 	subject_tell_applying(subject, true);
 
 	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_applied, pass, &error);
@@ -299,7 +300,6 @@ static void on_put_back(void *context, struct job_result *result)
 		recovered(pass, JOB_UNDONE, "a change that was cut short is put back");
 		return;
 	}
-	subject_tell_applying(pass->subject, false);
 	on_stuck(pass, result);
 }
 

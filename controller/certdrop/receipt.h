@@ -38,6 +38,7 @@ struct receipt_step {
 
 struct receipt {
 	const char *target, *state, *reason;
+	bool passing; /* another state follows at once: no disk is waited for */
 	const char *fingerprint, *subject;
 	long long not_after; /* seconds; 0: unknown */
 	const struct receipt_input *inputs;

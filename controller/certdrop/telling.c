@@ -54,6 +54,7 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		.target = subject->target->name,
 		.state = state_name(subject_state(subject)),
 		.reason = subject_reason(subject),
+		.passing = subject->applying,
 		.warnings = views_warnings(arena, subject, soon, clock_now()),
 		.others = subject->others,
 		.updated = clock_now(),

@@ -39,7 +39,7 @@ static void commit(void)
 
 	if (!journal_commit(journal, &error))
 		fail_msg("%s", error.text);
-	assert_false(journal_dirty(journal));
+	assert_false(journal_pressing(journal));
 }
 
 static int begin(void **state)
@@ -116,10 +116,10 @@ static void what_was_not_committed_is_gone(void **state)
 	commit();
 	journal_remember(journal, "web", &newer);
 	journal_park(journal, "web", "dd44", "no");
-	assert_true(journal_dirty(journal));
+	assert_true(journal_pressing(journal));
 	open_again();
 
-	assert_false(journal_dirty(journal));
+	assert_false(journal_pressing(journal));
 	assert_true(journal_target(journal, arena, "web", &found));
 	assert_string_equal(found.wanted, "aa11");
 	assert_null(journal_parked(journal, arena, "web", "dd44"));
@@ -134,7 +134,7 @@ static void reading_leaves_nothing_to_commit(void **state)
 	(void)journal_parked(journal, arena, "web", "aa");
 	journal_unpark(journal, "web");
 	journal_prune(journal, "web", 3);
-	assert_false(journal_dirty(journal));
+	assert_false(journal_pressing(journal));
 	commit();
 }
 
@@ -222,6 +222,25 @@ static void a_pass_is_open_until_it_is_ended(void **state)
 
 	journal_pass_end(journal, pass, "undone", "exit code 1", 42);
 	assert_null(journal_open_pass(journal, arena, "web"));
+}
+
+static void that_a_pass_begins_is_committed_with_its_first_step(void **state)
+{
+	const struct pass_entry *open;
+	int64_t pass;
+
+	(void)state;
+	pass = begin_pass("web", "aa11");
+	assert_false(journal_pressing(journal));
+
+	journal_step_begin(journal, pass, 2, false, "publish the files");
+	assert_true(journal_pressing(journal));
+	commit();
+	assert_false(journal_pressing(journal));
+	open_again();
+	open = journal_open_pass(journal, arena, "web");
+	assert_non_null(open);
+	assert_int_equal(open->id, pass);
 }
 
 static void the_steps_begun_are_those_that_recovery_puts_back(void **state)
@@ -488,7 +507,7 @@ static void expect_failed_commit(void)
 	assert_false(journal_commit(journal, &error));
 	assert_int_equal(error.kind, ERROR_RETRY);
 	assert_string_not_equal(error.text, "");
-	assert_false(journal_dirty(journal));
+	assert_false(journal_pressing(journal));
 }
 
 static void expect_old_state(void)
@@ -563,6 +582,7 @@ int main(void)
 		claim(reading_leaves_nothing_to_commit),
 		claim(what_is_parked_is_parked_for_its_target_alone),
 		claim(a_pass_is_open_until_it_is_ended),
+		claim(that_a_pass_begins_is_committed_with_its_first_step),
 		claim(the_steps_begun_are_those_that_recovery_puts_back),
 		claim(steps_are_told_in_their_order_and_then_back),
 		claim(the_latest_passes_come_first),
