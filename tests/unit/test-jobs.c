@@ -247,13 +247,8 @@ static void a_job_may_be_abandoned_when_it_is_as_good_as_done(void **state)
 
 static enum recovery decide(const char *leaf, bool was_begun)
 {
-	const struct credential *wanted = make_credential("wanted");
 	struct answers seen = { .arena = here.arena };
 	struct record *installed = record_new(here.arena, "answer", "installed", NULL);
-	const struct pass_entry *open;
-	enum recovery recovery;
-	struct words steps;
-	struct error error;
 	struct plan plan;
 	int64_t pass;
 
@@ -262,15 +257,9 @@ static enum recovery decide(const char *leaf, bool was_begun)
 	pass = begin_pass(&plan);
 	if (was_begun)
 		journal_step_begin(here.controller->journal, pass, 0, false, "make it so");
-	open = journal_open_pass(here.controller->journal, here.arena, "web");
 	record_add_text(here.arena, installed, "leaf", leaf);
 	records_append(here.arena, &seen.records, installed);
-	if (!recovery_decide(here.subject, open, &seen, here.arena, &recovery, &plan, &steps,
-			    &error))
-		fail_msg("%s", error.text);
-	assert_int_equal(steps.count, was_begun);
-	assert_string_equal(plan.credential, wanted->digest);
-	return recovery;
+	return recovery_decide(here.subject, &plan, pass, &seen);
 }
 
 static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
@@ -284,21 +273,6 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 	assert_int_equal(decide(before, true), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decide("something else", false), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decide("something else", true), RECOVERY_PUT_BACK);
-}
-
-static void a_plan_that_cannot_be_read_is_told(void **state)
-{
-	const struct pass_entry open = { .id = 1, .plan = "no plan", .target = "web" };
-	struct answers seen = { .arena = here.arena };
-	enum recovery recovery;
-	struct words steps;
-	struct error error;
-	struct plan plan;
-
-	(void)state;
-	assert_false(recovery_decide(
-			here.subject, &open, &seen, here.arena, &recovery, &plan, &steps, &error));
-	assert_int_equal(error.kind, ERROR_INTERNAL);
 }
 
 int main(void)
@@ -315,7 +289,6 @@ int main(void)
 		claim(a_job_may_be_abandoned_at_any_time),
 		claim(a_job_may_be_abandoned_when_it_is_as_good_as_done),
 		claim(what_is_seen_decides_what_becomes_of_an_open_pass),
-		claim(a_plan_that_cannot_be_read_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
