@@ -1,10 +1,12 @@
 /*
- * What nobody can do without: the bare calls that a dropped certificate needs at least, each by itself.
+ * What nobody can do without: the bare calls that a dropped certificate needs at least, each by
+ * itself.
  *
  *         bench-floor DIRECTORY PORT
  *
- * For each line of its input it takes one round, and prints the microseconds of "WAKE PAIR COMMIT HANDSHAKE". The
- * directory is to lie on the file system that is measured; PORT serves TLS on the loopback.
+ * For each line of its input it takes one round, and prints the microseconds of
+ * "WAKE PAIR COMMIT HANDSHAKE". The directory is to lie on the file system that is measured; PORT
+ * serves TLS on the loopback.
  */
 
 #include <arpa/inet.h>

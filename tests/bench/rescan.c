@@ -1,5 +1,6 @@
 /*
- * Rescans of many files that did not change: a bare loop of readdir() and statx(), and certdrop's, in turn.
+ * Rescans of many files that did not change: a bare loop of readdir() and statx(), and certdrop's,
+ * in turn.
  *
  *         bench-rescan DIRECTORY
  *

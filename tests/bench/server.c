@@ -4,8 +4,8 @@
  *
  *         bench-server PORT LINK
  *
- * Prints the time (CLOCK_MONOTONIC, in nanoseconds) when it is ready, and whenever a handshake with a new pair has
- * been completed for the first time.
+ * Prints the time (CLOCK_MONOTONIC, in nanoseconds) when it is ready, and whenever a handshake with
+ * a new pair has been completed for the first time.
  */
 
 #include <arpa/inet.h>
