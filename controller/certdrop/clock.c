@@ -17,6 +17,14 @@ long long clock_now(void)
 	return (long long)time(NULL);
 }
 
+long long clock_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 long long clock_monotonic_ms(void)
 {
 	struct timespec now;

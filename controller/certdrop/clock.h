@@ -20,6 +20,9 @@ void clock_set_policy(enum clock_policy policy);
 /* Seconds since 1970-01-01 UTC. */
 long long clock_now(void);
 
+/* The same in milliseconds. */
+long long clock_now_ms(void);
+
 /* Milliseconds on a clock that never jumps, and goes on during suspend. */
 long long clock_monotonic_ms(void);
 

@@ -11,7 +11,7 @@
 
 /* How long until something that failed here is tried again, and how often the clock is looked
  * at while something waits for it. */
-enum { AGAIN_MS = 5000, CLOCK_MS = 60000 };
+enum { AGAIN_MS = 5000, CLOCK_MS = 60000, CHAIN_MS = 500 };
 
 /* When a file got its name or its last byte, whichever came later: nobody can set that back. */
 static long long arrived_ns(const struct harvest *harvest, const char *name)
@@ -75,6 +75,17 @@ static void want(struct delivery *delivery, const struct admission *a,
 	subject_accepted(subject, newest_ns(harvest));
 	subject->attempts = 0;
 	controller_due(subject->controller, subject);
+}
+
+/* A leaf whose issuers are nowhere may have a chain that is still on its way, file by file: it is given a
+ * moment. One that stands for itself, or whose chain is there, waits for nothing. In ms; 0: no wait. */
+static uint64_t wait_for_chain(const struct admission *a, const struct harvest *harvest)
+{
+	const long long age_ms = clock_now_ms() - newest_ns(harvest) / 1000000;
+
+	if (a->kind != ADMISSION_TAKE || a->credential.self_signed || a->credential.chain.count > 0)
+		return 0;
+	return age_ms >= 0 && age_ms < CHAIN_MS ? (uint64_t)(CHAIN_MS - age_ms) : 0;
 }
 
 static uint64_t admit(struct delivery *delivery, const struct admission *a,
@@ -198,6 +209,7 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 	const char *failure = inspection_failure(delivery->inspection);
 	struct subject *subject = delivery->subject;
 	struct admission a;
+	uint64_t wait;
 
 	delivery->accepted = false;
 	if (failure) {
@@ -205,6 +217,9 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 		return AGAIN_MS;
 	}
 	a = decide(delivery, harvest, from_drop, arena);
+	wait = from_drop ? wait_for_chain(&a, harvest) : 0;
+	if (wait > 0)
+		return wait;
 	switch (a.kind) {
 	case ADMISSION_TAKE:
 	case ADMISSION_SAME:

@@ -125,8 +125,6 @@ static void tell_plan(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
 
-	/* What was in service and is not any more has been noticed now: why wait for the next look? */
-	subject->again = subject->again || subject->outcome.state == STATE_IN_SERVICE;
 	if (pass->planned)
 		pass->planned(pass->context, subject, &pass->plan, NULL);
 	end(pass);
@@ -167,10 +165,12 @@ static void on_applied(struct pass *pass)
 
 /* Back to what was: was it the credential's fault, or the world's? A product that
  * was given it and then failed will fail again; a step that could not even begin
- * says nothing about the credential. */
+ * says nothing about the credential, and one that was in service before
+ * has shown that it will do. */
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
-	if (result->changed && result->error.kind != ERROR_CONFIG) {
+	if (result->changed && result->error.kind != ERROR_CONFIG &&
+			!subject_was_in_service(pass->subject)) {
 		park(pass, result->error.text);
 		pass->subject->attempts = 0;
 		pass->subject->again = true;

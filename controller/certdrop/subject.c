@@ -219,16 +219,23 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	remember(subject);
 }
 
+bool subject_was_in_service(const struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+
+	return subject->wanted &&
+			words_contain(journal_served_before(subject->controller->journal, arena,
+						      subject->target->name),
+					subject->wanted);
+}
+
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
 		struct words others)
 {
-	autoarena struct arena *arena = arena_new();
-	const struct words proven_before = journal_served_before(
-			subject->controller->journal, arena, subject->target->name);
 	const struct story taken_in = { .state = STATE_IDLE,
 		.reason = "taken in, not yet in service" };
 	/* What was never proven is no predecessor: the one before it still is. */
-	const bool proven = subject->wanted && words_contain(proven_before, subject->wanted);
+	const bool proven = subject_was_in_service(subject);
 
 	set_stories(subject, subject->intake, taken_in);
 	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,

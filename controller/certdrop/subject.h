@@ -117,6 +117,9 @@ void subject_want_back(struct subject *subject, const char *put_back);
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 
+/* Was what is wanted in service at any time? */
+bool subject_was_in_service(const struct subject *subject);
+
 /* The plan was carried out: what its prove steps expected is what is
  * served now. false: it had none. */
 bool subject_proven(struct subject *subject, const struct plan *plan);

@@ -88,8 +88,10 @@ def sweep(lanes, points, seconds):
 
 
 def once_more(lanes, results):
-    """What took long is tried again with nothing beside it: was it certdrop, or the other lanes?"""
-    slow = [point for point, result in results if result.killed and not result.wrong and result.seconds > 1]
+    """What took long, or did not settle, is tried again with nothing beside it: was it certdrop, or the load?
+
+    What went wrong in any other way, a torn pair above all, stays wrong."""
+    slow = [point for point, result in results if result.killed and (result.stuck or result.seconds > 1) and not result.torn]
     again = {point: result for point, result in sweep(lanes[:1], slow, float("inf")) if result.killed}
     for point in again:
         print(":".join(map(str, point)) + f": {dict(results)[point].seconds:.2f} s, by itself {again[point].seconds:.2f} s")
