@@ -217,7 +217,8 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 		return AGAIN_MS;
 	}
 	a = decide(delivery, harvest, from_drop, arena);
-	wait = from_drop ? wait_for_chain(&a, harvest) : 0;
+	wait = from_drop && subject->controller->mode == MODE_SERVICE ? wait_for_chain(&a, harvest)
+								      : 0;
 	if (wait > 0)
 		return wait;
 	switch (a.kind) {
