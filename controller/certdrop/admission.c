@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "controller/certdrop/date.h"
+#include "controller/certdrop/present/date.h"
 
 /* ---- one candidate ---- */
 

@@ -7,7 +7,7 @@
 #include "controller/base/log.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed.h"
-#include "controller/certdrop/intake.h"
+#include "controller/certdrop/intake/intake.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
 #include "controller/certdrop/retention.h"

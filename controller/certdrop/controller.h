@@ -19,7 +19,7 @@
 #include <uv.h>
 
 #include "controller/base/error.h"
-#include "controller/certdrop/config.h"
+#include "controller/certdrop/config/config.h"
 #include "controller/certdrop/pool.h"
 #include "controller/certdrop/subject.h"
 

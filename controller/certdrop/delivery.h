@@ -7,7 +7,7 @@
  */
 
 #include "controller/certdrop/inspector.h"
-#include "controller/certdrop/intake.h"
+#include "controller/certdrop/intake/intake.h"
 #include "controller/certdrop/subject.h"
 
 struct delivery {

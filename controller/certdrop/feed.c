@@ -9,7 +9,7 @@
 #include "controller/base/log.h"
 #include "controller/certdrop/delivery.h"
 #include "controller/certdrop/inspector.h"
-#include "controller/certdrop/intake.h"
+#include "controller/certdrop/intake/intake.h"
 
 /* How long until an inspection that could not be made is tried again, and how often the clock is
  * looked at again while something waits for it. */

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "controller/certdrop/command.h"
+#include "controller/certdrop/commands/command.h"
 
 enum { ANY = 1000 };
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/document.h"
 #include "controller/certdrop/feed.h"
 #include "controller/certdrop/journal.h"
+#include "controller/certdrop/present/document.h"
 #include "controller/certdrop/store.h"
 #include "controller/certdrop/views.h"
 #include "reconcilers/reconciler.h"

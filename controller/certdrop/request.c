@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/document.h"
 #include "controller/certdrop/feed.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
+#include "controller/certdrop/present/document.h"
 #include "controller/certdrop/report.h"
 #include "controller/certdrop/store.h"
 

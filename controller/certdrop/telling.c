@@ -10,7 +10,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed.h"
-#include "controller/certdrop/receipt.h"
+#include "controller/certdrop/present/receipt.h"
 #include "controller/certdrop/views.h"
 
 /* Records "input NAME SHA256". */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/certdrop/date.h"
+#include "controller/certdrop/present/date.h"
 
 enum { SENTENCES_MAX = 64 };
 

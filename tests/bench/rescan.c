@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/certdrop/intake.h"
+#include "controller/certdrop/intake/intake.h"
 
 enum { FILES = 10000, ROUNDS = 41 };
 

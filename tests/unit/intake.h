@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/certdrop/intake.h"
+#include "controller/certdrop/intake/intake.h"
 
 enum { DEADLINE_MS = 10000 };
 

@@ -2,7 +2,7 @@
 
 #include "controller/certdrop/backoff.h"
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/date.h"
+#include "controller/certdrop/present/date.h"
 
 /* ---- the clock ---- */
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "controller/certdrop/config.h"
+#include "controller/certdrop/config/config.h"
 #include "reconcilers/reconciler.h"
 
 #define CONF SOURCE_ROOT "/conf"

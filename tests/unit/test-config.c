@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/config.h"
+#include "controller/certdrop/config/config.h"
 #include "reconcilers/reconciler.h"
 
 /* ---- a product of our own ---- */

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/config.h"
+#include "controller/certdrop/config/config.h"
 #include "controller/model/plan.h"
 #include "reconcilers/reconciler.h"
 

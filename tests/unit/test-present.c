@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/present-line.h"
-#include "controller/certdrop/present.h"
+#include "controller/certdrop/present/present-line.h"
+#include "controller/certdrop/present/present.h"
 
 /* Documents, and what they look like: tests/unit/present/NAME.json, NAME.pipe (plain lines)
  * and NAME.terminal (in colour, 72 columns). With PRESENT_WRITE in the environment the

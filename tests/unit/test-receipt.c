@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/date.h"
-#include "controller/certdrop/document.h"
-#include "controller/certdrop/receipt.h"
+#include "controller/certdrop/present/date.h"
+#include "controller/certdrop/present/document.h"
+#include "controller/certdrop/present/receipt.h"
 
 static char path[64];
 static int directory = -1;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "controller/certdrop/client.h"
+#include "controller/certdrop/commands/client.h"
 #include "controller/certdrop/control.h"
 #include "controller/certdrop/report.h"
 #include "controller/certdrop/request.h"

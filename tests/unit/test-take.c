@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "controller/certdrop/beneath.h"
+#include "controller/certdrop/intake/beneath.h"
 #include "tests/unit/intake.h"
 
 /* Hostile directories: one test for each attack. */

@@ -1,0 +1,208 @@
+#include "controller/certdrop/commands/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "controller/base/digest.h"
+#include "controller/base/log.h"
+#include "controller/base/secret.h"
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/config/config.h"
+#include "controller/certdrop/inspector.h"
+#include "controller/certdrop/present/document.h"
+#include "controller/certdrop/present/present.h"
+#include "controller/inspect/protocol.h"
+
+enum { DERIVATIONS_MAX = 2000000 };
+
+struct question {
+	struct pool *pool;
+	json_t *document;
+	char failure[ERROR_TEXT_SIZE];
+};
+
+/* ---- the document ---- */
+
+static json_t *inputs_of(const struct record *record)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < record->field_count; i++)
+		if (strcmp(record->fields[i].name, "input") == 0 &&
+				record->fields[i].values.count > 0)
+			json_array_append_new(
+					names, document_text(record->fields[i].values.items[0]));
+	return names;
+}
+
+static void add_credential(json_t *credentials, json_t *refused, const struct record *record)
+{
+	autoarena struct arena *arena = arena_new();
+	struct credential facts;
+	struct error ignored;
+	json_t *document;
+
+	if (!credential_read(arena, record, &facts, &ignored))
+		return;
+	document = document_facts(&facts);
+	json_object_set_new(document, "inputs", inputs_of(record));
+	json_array_append_new(credentials, document);
+	if (facts.not_after <= clock_now() && clock_trusted())
+		json_array_append_new(refused, json_sprintf("%s has expired", facts.subject));
+}
+
+static json_t *write_document(const struct records *records)
+{
+	json_t *files = json_array(), *credentials = json_array();
+	json_t *missing = json_array(), *refused = json_array();
+
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *record = records->items[i];
+		const char *word = record_word(record, 0);
+
+		if (strcmp(word, "file") == 0)
+			json_array_append_new(files,
+					json_pack("{s:o, s:o, s:o}", "name",
+							document_text(record_word(record, 1)),
+							"state",
+							document_text(record_word(record, 2)),
+							"sentence",
+							document_text(record_word(record, 3))));
+		else if (strcmp(word, "credential") == 0)
+			add_credential(credentials, refused, record);
+		else if (strcmp(word, "missing") == 0)
+			json_array_append_new(missing, document_text(record_word(record, 1)));
+		else if (strcmp(word, "refused") == 0)
+			json_array_append_new(refused, document_text(record_word(record, 1)));
+	}
+	return json_pack("{s:o, s:b, s:o, s:o, s:o}", "files", files, "accepted",
+			json_array_size(credentials) > 0 && json_array_size(refused) == 0,
+			"credentials", credentials, "missing", missing, "refused", refused);
+}
+
+/* ---- the question ---- */
+
+static void on_inspected(void *context, struct inspection *inspection)
+{
+	struct question *question = context;
+	const char *failure = inspection_failure(inspection);
+
+	if (failure)
+		(void)snprintf(question->failure, sizeof(question->failure), "%s", failure);
+	else
+		question->document = write_document(inspection_records(inspection));
+	inspection_free(inspection);
+	pool_free(question->pool);
+}
+
+/* The file's bytes in memory: from now on only the copy counts. */
+static bool copy_file(const char *path, int *copy, struct digest *digest, struct error *error)
+{
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	autodone(secret) struct secret bytes = { 0 };
+	struct stat facts;
+
+	if (fd < 0 || fstat(fd, &facts) < 0)
+		return fail(error, ERROR_INPUT, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(facts.st_mode))
+		return fail(error, ERROR_INPUT, "%s: not a regular file", path);
+	if (!secret_read(&bytes, fd, INSPECT_FILE_SIZE_MAX, error))
+		return fail_while(error, "%s", path);
+	*digest = digest_of(bytes.bytes ? bytes.bytes : (const unsigned char *)"", bytes.length);
+	return memfd_of("input", bytes.bytes, bytes.length, copy, error);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void add_files(const struct invocation *invocation, struct inspection *inspection)
+{
+	for (size_t i = 0; i < invocation->count; i++) {
+		const char *name = base_name(invocation->arguments[i]);
+		struct digest digest;
+		struct error error;
+		int copy;
+
+		if (i >= INSPECT_FILES_MAX)
+			inspection_add_verdict(
+					inspection, name, "refused", "too many files at once");
+		else if (copy_file(invocation->arguments[i], &copy, &digest, &error))
+			inspection_add_file(inspection, name, digest.hex, copy, (long long)i);
+		else
+			inspection_add_verdict(inspection, name, "refused", error.text);
+	}
+}
+
+static void inspect(const struct invocation *invocation, const char *program,
+		const struct target *target, struct question *question)
+{
+	const struct settings *settings = target ? target->settings : NULL;
+	struct inspection *inspection = inspection_new(target, DERIVATIONS_MAX,
+			settings ? setting_text(settings, "passphrases") : NULL,
+			settings ? setting_text(settings, "authorities") : NULL);
+	uv_loop_t loop;
+
+	(void)uv_loop_init(&loop);
+	question->pool = pool_new(&loop, program);
+	add_files(invocation, inspection);
+	inspection_start(inspection, question->pool, on_inspected, question);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&loop);
+}
+
+static int print(const struct invocation *invocation, const json_t *document)
+{
+	const struct style style = style_of(STDOUT_FILENO);
+	autodone(buffer) struct buffer text = { 0 };
+
+	if (invocation->json)
+		present_json(document, &text);
+	else
+		present_inspect(document, &style, &text);
+	(void)fputs(buffer_text(&text), stdout);
+	return json_is_true(json_object_get(document, "accepted")) ? 0 : 1;
+}
+
+/* To look at a file needs no configuration, unless it is to be judged for a target. */
+static bool may_do_without(const struct invocation *invocation)
+{
+	return !invocation->config_path && !invocation->for_target &&
+			access(command_config_path(invocation), F_OK) < 0;
+}
+
+int command_inspect(const struct invocation *invocation)
+{
+	const bool plain = may_do_without(invocation);
+	autoconfig struct config *config = plain ? NULL : command_config(invocation);
+	const char *program = option_find(config_options, "inspect-program")->fallback;
+	const struct target *target = NULL;
+	struct question question = { 0 };
+	int exit = 1;
+
+	if (!config && !plain)
+		return 1;
+	if (invocation->for_target)
+		target = config_find(config, invocation->for_target);
+	if (invocation->for_target && !target) {
+		(void)fprintf(stderr, "certdrop: there is no target \"%s\"\n",
+				invocation->for_target);
+		return 1;
+	}
+	inspect(invocation, config ? config->inspect_program : program, target, &question);
+	if (question.document)
+		exit = print(invocation, question.document);
+	else
+		(void)fprintf(stderr, "certdrop: %s\n", question.failure);
+	json_decref(question.document);
+	return exit;
+}

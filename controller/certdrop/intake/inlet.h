@@ -1,0 +1,89 @@
+#pragma once
+
+/*
+ * The inside of an inlet, for the files behind intake.h only: inlet.c opens and holds the
+ * directory, generation.c looks at it or at what its `..data` names, scan.c takes files,
+ * consume.c removes them, intake.c keeps them all.
+ */
+
+#include <sys/stat.h>
+
+#include "controller/certdrop/intake/intake.h"
+#include "controller/certdrop/intake/look.h"
+#include "controller/certdrop/intake/watch.h"
+
+struct inlet {
+	struct intake *intake;
+	bool drop;
+	char *path;
+	void *context;
+	struct inlet_policy policy; /* with all defaults; owns `owners` and the texts */
+	size_t index; /* in the intake's list */
+
+	bool dirty;
+	struct inlet *next_dirty, *before_dirty;
+
+	int held; /* the directory, open for reading; -1: not there */
+	int root; /* what links must stay beneath; -1: `held` itself */
+	char *prefix; /* of `held`, from `root`; "" */
+	struct listener *listeners; /* of the path and the directory */
+	struct listener *targets; /* of the directories that links lead into */
+
+	bool watched; /* all watches that we want are there */
+	bool remote; /* a file system that does not tell everything */
+	bool rewalk; /* a name on the path changed: it may lead over other links now */
+	bool suspect; /* a change came without an event, which may still be on its way */
+	bool unreliable; /* one did */
+
+	bool scanned; /* `seen` and `taken` are of a scan that succeeded */
+	bool unsettled; /* but it proves nothing: see struct look */
+	struct mark seen;
+	struct mark taken; /* what came out of it */
+	long retry_ms; /* of files that grow */
+
+	char *trouble; /* why it is not open or could not be scanned; NULL */
+	char *watch_trouble; /* NULL: all is watched */
+};
+
+struct inlet *inlet_new(struct intake *intake, const char *path, bool drop,
+		const struct inlet_policy *policy, void *context);
+void inlet_free(struct inlet *inlet);
+
+/* Is it still what the path leads to? Opens and watches it anew when it is not. `opened`
+ * tells that it did. False: it cannot be used now. */
+bool inlet_refresh(struct inlet *inlet, bool *opened, struct error *error) must_check;
+
+/* Tries again to watch what could not be watched. */
+void inlet_watch_again(struct inlet *inlet);
+
+/* Listens also to the directories at `paths`, from the root: links lead into them. No
+ * longer to those of the last call. */
+void inlet_watch_targets(struct inlet *inlet, const char *const *paths, size_t count);
+
+/* An event. True: it makes the inlet dirty. */
+bool inlet_hear(struct inlet *inlet, uint32_t mask, const char *name, bool named) must_check;
+
+bool inlet_wants_polling(const struct inlet *inlet);
+void inlet_set_trouble(struct inlet *inlet, const char *text); /* NULL: none */
+
+/* One look at the directory, or at the generation that it points to, which is then left
+ * open in `generation` with its name in `generation_name` (malloc). */
+struct view {
+	struct look look;
+	int generation; /* -1: none */
+	char *generation_name;
+};
+/* What links must stay beneath: the root, or the directory itself. */
+int inlet_root(const struct inlet *inlet);
+
+void view_done(struct view *view);
+bool inlet_view(struct inlet *inlet, struct view *view, struct error *error) must_check;
+
+/* Does `..data` still name what was looked at? */
+bool view_is_current(const struct inlet *inlet, const struct view *view);
+
+/* ---- of the intake ---- */
+
+struct watches *intake_watches(struct intake *intake);
+const struct intake_calls *intake_get_calls(const struct intake *intake);
+long intake_poll_ms(const struct intake *intake);

@@ -1,0 +1,125 @@
+#include "controller/certdrop/present/receipt.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "controller/base/arena.h"
+#include "controller/base/file.h"
+#include "controller/base/owned.h"
+#include "controller/certdrop/present/document.h"
+
+/* Must come last in the file: see is_there(). */
+static const char updated_mark[] = "\n  \"updated\": ";
+
+static void add(json_t *object, const char *name, json_t *value)
+{
+	const int failed = json_object_set_new(object, name, value);
+
+	assert(!failed);
+}
+
+static json_t *inputs_json(const struct receipt *receipt)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < receipt->input_count; i++) {
+		json_t *input = json_object();
+
+		add(input, "name", document_text(receipt->inputs[i].name));
+		add(input, "sha256", document_text(receipt->inputs[i].sha256));
+		(void)json_array_append_new(list, input);
+	}
+	return list;
+}
+
+static json_t *steps_json(const struct receipt *receipt)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < receipt->step_count; i++) {
+		json_t *step = json_object();
+
+		add(step, "text", document_text(receipt->steps[i].text));
+		add(step, "result", document_text(receipt->steps[i].result));
+		add(step, "milliseconds", json_integer(receipt->steps[i].milliseconds));
+		(void)json_array_append_new(list, step);
+	}
+	return list;
+}
+
+json_t *receipt_json(const struct receipt *receipt)
+{
+	json_t *json = json_object();
+
+	add(json, "target", document_text(receipt->target));
+	add(json, "state", document_text(receipt->state));
+	add(json, "reason", document_text(receipt->reason));
+	add(json, "fingerprint", document_text(receipt->fingerprint));
+	add(json, "subject", document_text(receipt->subject));
+	add(json, "not_after", document_time(receipt->not_after));
+	add(json, "inputs", inputs_json(receipt));
+	add(json, "steps", steps_json(receipt));
+	add(json, "warnings", document_words(receipt->warnings));
+	add(json, "others", document_words(receipt->others));
+	add(json, "updated", document_time(receipt->updated));
+	return json;
+}
+
+/* Reads at most `size` bytes of what has the receipt's name. Whoever drops files may have
+ * put anything there: a link is not followed, a FIFO not waited for. */
+static size_t read_old(int directory, const char *name, char *bytes, size_t size)
+{
+	autoclose int fd = openat(
+			directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	size_t length = 0;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+			(status.st_mode & 07777) != 0644)
+		return 0;
+	while (length < size) {
+		const ssize_t got = read(fd, bytes + length, size - length);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+	}
+	return length;
+}
+
+/* Is the same receipt there, but for its time? The bytes are compared, so that no parser
+ * ever sees what a stranger may have written; the time is all that follows the mark, and
+ * always of one length. */
+static bool is_there(int directory, const char *name, const char *text)
+{
+	autoarena struct arena *arena = arena_new();
+	const char *mark = strstr(text, updated_mark);
+	const size_t length = strlen(text);
+	char *old = arena_alloc(arena, length + 1);
+
+	assert(mark);
+	return read_old(directory, name, old, length + 1) == length &&
+			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
+}
+
+bool receipt_write(
+		int directory, const char *name, const struct receipt *receipt, struct error *error)
+{
+	json_t *json = receipt_json(receipt);
+	autofree char *text = json_dumps(json, JSON_INDENT(2));
+	autodone(buffer) struct buffer file = { 0 };
+
+	json_decref(json);
+	assert(text);
+	buffer_printf(&file, "%s\n", text);
+	if (is_there(directory, name, file.bytes))
+		return true;
+	if (receipt->passing)
+		return file_replace_briefly(directory, name, file.bytes, file.length, 0644, error);
+	return file_replace(directory, name, file.bytes, file.length, 0644, error);
+}
