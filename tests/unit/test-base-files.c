@@ -248,7 +248,7 @@ static void only_64_lower_case_digits_are_a_digest(void **state)
 	assert_false(digest_is_valid(""));
 	assert_false(digest_is_valid("../../etc/shadow"));
 	assert_false(digest_is_valid(OF_ABC "0"));
-	assert_false(digest_is_valid(OF_ABC + 1));
+	assert_false(digest_is_valid(&OF_ABC[1]));
 	assert_false(digest_is_valid(
 			"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"));
 }
