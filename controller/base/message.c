@@ -104,6 +104,17 @@ bool message_send(int fd, const char *text, const int *fds, size_t fd_count, str
 	return send_packet(fd, TEXT_IN_MEMFD, nothing, all, fd_count + 1, error);
 }
 
+static void take_descriptor(int fd, struct message *message, int *body)
+{
+	if (message->fd_count < MESSAGE_FDS_MAX) {
+		message->fds[message->fd_count++] = fd;
+		return;
+	}
+	/* Padding leaves room for one more than was meant. */
+	owned_close(body);
+	*body = fd;
+}
+
 /* All descriptors that came along; whatever does not fit into the message is closed. */
 static void take_descriptors(struct msghdr *packet, struct message *message, int *body)
 {
@@ -116,13 +127,7 @@ static void take_descriptors(struct msghdr *packet, struct message *message, int
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
-			if (message->fd_count < MESSAGE_FDS_MAX) {
-				message->fds[message->fd_count++] = fd;
-				continue;
-			}
-			/* Padding leaves room for one more than was meant. */
-			owned_close(body);
-			*body = fd;
+			take_descriptor(fd, message, body);
 		}
 	}
 }

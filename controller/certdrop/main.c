@@ -48,15 +48,18 @@ static void usage(FILE *out)
 			"JSON.\n");
 }
 
-/* "2", "0.5": seconds. -1: not a duration. */
-static long long read_seconds(const char *text)
+/* "2", "0.5": seconds. */
+static bool read_wait(const char *text, struct invocation *invocation)
 {
 	char *end;
 	const double seconds = strtod(text, &end);
 
-	if (end == text || *end != '\0' || !(seconds > 0 && seconds < 1e6))
-		return -1;
-	return (long long)(seconds * 1000);
+	if (end == text || *end != '\0' || !(seconds > 0 && seconds < 1e6)) {
+		(void)fprintf(stderr, "certdrop: --wait takes seconds, not \"%s\"\n", text);
+		return false;
+	}
+	invocation->wait_ms = (long long)(seconds * 1000);
+	return true;
 }
 
 static bool read_options(int argc, char **argv, struct invocation *invocation)
@@ -81,13 +84,8 @@ static bool read_options(int argc, char **argv, struct invocation *invocation)
 			invocation->for_target = optarg;
 			break;
 		case 'w':
-			invocation->wait_ms = read_seconds(optarg);
-			if (invocation->wait_ms < 0) {
-				(void)fprintf(stderr,
-						"certdrop: --wait takes seconds, not \"%s\"\n",
-						optarg);
+			if (!read_wait(optarg, invocation))
 				return false;
-			}
 			break;
 		case 'j':
 			invocation->json = true;

@@ -54,7 +54,7 @@ void start_controller(enum controller_mode mode);
 void stop_controller(void);
 
 /* A credential file; the facts live as long as the test, the descriptor is the caller's. */
-int credential_file(const char *name, const struct credential **facts);
+int credential_file(const char *name, const struct credential **made);
 
 /* The same, in the controller's store. */
 const struct credential *make_credential(const char *name);

@@ -143,7 +143,7 @@ static void end_by(const char *line)
 	const char *rest;
 
 	if ((rest = rest_of(line, "exit")))
-		_exit(atoi(rest));
+		_exit((int)strtol(rest, NULL, 10));
 	if (rest_of(line, "kill"))
 		(void)raise(SIGKILL);
 	while (rest_of(line, "hang"))

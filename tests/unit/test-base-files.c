@@ -219,14 +219,13 @@ static void directories_are_made_down_to_the_last(void **state)
 /* The values are those of FIPS 180-2, appendix B. */
 static void digests_are_those_of_sha_256(void **state)
 {
-	autofree char *million = malloc(1000001);
+	static char million[1000001];
 	struct error error;
 	struct digest digest;
 	autoclose int fd = -1;
 
 	(void)state;
 	memset(million, 'a', 1000000);
-	million[1000000] = '\0';
 	assert_string_equal(digest_of("", 0).hex, OF_NOTHING);
 	assert_string_equal(digest_of("abc", 3).hex, OF_ABC);
 	assert_string_equal(digest_of(million, 1000000).hex, OF_A_MILLION_A);
@@ -264,11 +263,14 @@ static bool has_flag(const void *address, const char *flag)
 
 	assert_non_null(maps);
 	while (!found && fgets(line, sizeof(line), maps)) {
-		unsigned long from, to;
+		char *rest;
+		const unsigned long from = strtoul(line, &rest, 16);
 
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+		/* "FROM-TO ..." begins the lines of a mapping. */
+		if (*rest == '-')
 			here = (unsigned long)(uintptr_t)address >= from &&
-					(unsigned long)(uintptr_t)address < to;
+					(unsigned long)(uintptr_t)address <
+							strtoul(rest + 1, NULL, 16);
 		(void)snprintf(start, sizeof(start), " %s ", flag);
 		found = here && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, start);
 	}

@@ -256,23 +256,35 @@ static void a_death_by_chance_is_nobodys_fault(void **state)
 }
 
 /* Children of ours that have ended and that nobody has asked for yet; see proc(5). */
+static bool is_dead(long child)
+{
+	char path[64], facts[512] = "";
+	const char *state;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", child);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	(void)!fgets(facts, sizeof(facts), file);
+	(void)fclose(file);
+	state = strrchr(facts, ')');
+	return state && strncmp(state, ") Z", 3) == 0;
+}
+
 static int dead_children(void)
 {
-	char path[64], state;
 	FILE *children = fopen("/proc/thread-self/children", "re");
-	int dead = 0, child;
+	char list[4096] = "";
+	char *rest = list;
+	int dead = 0;
+	long child;
 
 	assert_non_null(children);
-	while (fscanf(children, "%d", &child) == 1) {
-		FILE *facts;
-
-		(void)snprintf(path, sizeof(path), "/proc/%d/stat", child);
-		facts = fopen(path, "re");
-		dead += facts && fscanf(facts, "%*d (%*[^)]) %c", &state) == 1 && state == 'Z';
-		if (facts)
-			(void)fclose(facts);
-	}
+	(void)!fgets(list, sizeof(list), children);
 	(void)fclose(children);
+	while ((child = strtol(rest, &rest, 10)) > 0)
+		dead += is_dead(child);
 	return dead;
 }
 
