@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/base/names.h"
+
 static const char *const kind_names[] = {
 	[ERROR_RETRY] = "retry",
 	[ERROR_INPUT] = "input",
@@ -61,11 +63,10 @@ const char *error_kind_name(enum error_kind kind)
 
 bool error_kind_read(const char *name, enum error_kind *kind)
 {
-	for (size_t i = 0; i < sizeof(kind_names) / sizeof(*kind_names); i++) {
-		if (strcmp(kind_names[i], name) == 0) {
-			*kind = (enum error_kind)i;
-			return true;
-		}
-	}
-	return false;
+	size_t index;
+
+	if (!NAME_FIND(kind_names, name, &index))
+		return false;
+	*kind = (enum error_kind)index;
+	return true;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/base/log.h"
+#include "controller/base/names.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
@@ -207,14 +208,12 @@ static void on_answer(struct job *job, const struct record *record)
 
 static void on_job_end(struct job *job, const char *word)
 {
-	enum job_outcome outcome = JOB_FAILED;
+	size_t outcome = JOB_FAILED;
 
-	for (size_t i = 0; i < sizeof(outcome_names) / sizeof(*outcome_names); i++)
-		if (strcmp(outcome_names[i], word) == 0)
-			outcome = (enum job_outcome)i;
+	(void)NAME_FIND(outcome_names, word, &outcome);
 	pool_give_back(job->pool, job->worker);
 	job->worker = NULL;
-	finish(job, outcome);
+	finish(job, (enum job_outcome)outcome);
 }
 
 static void on_record(struct job *job, const struct record *record)

@@ -335,8 +335,7 @@ static void finish_plan(struct pass *pass)
 
 	pass->plan.text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
 	pass->plan.credential = subject->wanted;
-	if (subject->predecessor)
-		pass->plan.predecessor = subject->predecessor;
+	pass->plan.predecessor = subject->predecessor;
 }
 
 static void plan_next(struct pass *pass)

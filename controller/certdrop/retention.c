@@ -15,10 +15,9 @@ static bool is_kept_for(
 	if ((subject->wanted && strcmp(subject->wanted, digest) == 0) ||
 			(subject->predecessor && strcmp(subject->predecessor, digest) == 0))
 		return true;
-	for (size_t i = 0; i < before.count && i < keep; i++)
-		if (strcmp(before.items[i], digest) == 0)
-			return true;
-	return false;
+	if (before.count > keep)
+		before.count = keep;
+	return words_contain(before, digest);
 }
 
 static bool is_kept(

@@ -2,8 +2,8 @@
 
 /*
  * Retention: which credentials stay in the store. Those that are wanted, the predecessors, and of
- * those that were in service the latest `keep` for each target; everything else a month after it
- * came, so that what was dropped beside a better one can still be found.
+ * those that were in service the latest `keep` for each target; everything else goes a month
+ * after it came.
  */
 
 #include "controller/certdrop/controller.h"

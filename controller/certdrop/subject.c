@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/base/names.h"
+
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
@@ -27,13 +29,12 @@ const char *state_name(enum state state)
 
 bool state_read(const char *name, enum state *state)
 {
-	for (size_t i = 0; i < sizeof(state_names) / sizeof(*state_names); i++) {
-		if (strcmp(state_names[i], name) == 0) {
-			*state = (enum state)i;
-			return true;
-		}
-	}
-	return false;
+	size_t index;
+
+	if (!NAME_FIND(state_names, name, &index))
+		return false;
+	*state = (enum state)index;
+	return true;
 }
 
 /* ---- life ---- */

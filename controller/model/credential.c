@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/base/digest.h"
+#include "controller/base/names.h"
 
 static const char *const part_names[] = {
 	[PART_LEAF] = "leaf",
@@ -25,18 +26,12 @@ const char *part_name(enum part part)
 
 bool part_read(const char *name, enum part *part)
 {
-	for (size_t i = 0; i < PART_COUNT; i++) {
-		if (strcmp(part_names[i], name) == 0) {
-			*part = (enum part)i;
-			return true;
-		}
-	}
-	return false;
-}
+	size_t index;
 
-bool part_is_secret(enum part part)
-{
-	return part == PART_KEY || part == PART_CLIENT_KEY;
+	if (!NAME_FIND(part_names, name, &index))
+		return false;
+	*part = (enum part)index;
+	return true;
 }
 
 /* ---- the record ---- */

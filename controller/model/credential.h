@@ -46,7 +46,6 @@ enum part {
 
 const char *part_name(enum part part); /* "leaf", "client-key", ... */
 bool part_read(const char *name, enum part *part);
-bool part_is_secret(enum part part);
 
 /* The facts, as certdrop-inspect found them. Everything lives in the arena it was read
  * into. Names and subjects are printable UTF-8 (RFC 2253 order, control characters

@@ -1,6 +1,6 @@
 #include "controller/model/rule.h"
 
-#include <string.h>
+#include "controller/base/names.h"
 
 static const char *const kind_names[] = {
 	[RULE_KEY_TYPES] = "key-types",
@@ -23,13 +23,12 @@ const char *rule_kind_name(enum rule_kind kind)
 
 bool rule_kind_read(const char *name, enum rule_kind *kind)
 {
-	for (size_t i = 0; i < sizeof(kind_names) / sizeof(*kind_names); i++) {
-		if (strcmp(kind_names[i], name) == 0) {
-			*kind = (enum rule_kind)i;
-			return true;
-		}
-	}
-	return false;
+	size_t index;
+
+	if (!NAME_FIND(kind_names, name, &index))
+		return false;
+	*kind = (enum rule_kind)index;
+	return true;
 }
 
 bool rule_kind_has_limits(enum rule_kind kind)

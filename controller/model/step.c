@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/base/names.h"
+
 /* ---- names ---- */
 
 static const char *const kind_names[] = {
@@ -30,19 +32,6 @@ static const char *const disruption_names[] = {
 	[DISRUPTION_REMOTE] = "remote",
 };
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-static bool find_name(const char *const *names, size_t count, const char *name, size_t *found)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0) {
-			*found = i;
-			return true;
-		}
-	}
-	return false;
-}
-
 const char *step_kind_name(enum step_kind kind)
 {
 	return kind_names[kind];
@@ -60,31 +49,31 @@ const char *disruption_name(enum disruption disruption)
 
 bool step_kind_read(const char *name, enum step_kind *kind)
 {
-	size_t found;
+	size_t index;
 
-	if (!find_name(kind_names, COUNT(kind_names), name, &found))
+	if (!NAME_FIND(kind_names, name, &index))
 		return false;
-	*kind = (enum step_kind)found;
+	*kind = (enum step_kind)index;
 	return true;
 }
 
 bool phase_read(const char *name, enum phase *phase)
 {
-	size_t found;
+	size_t index;
 
-	if (!find_name(phase_names, COUNT(phase_names), name, &found))
+	if (!NAME_FIND(phase_names, name, &index))
 		return false;
-	*phase = (enum phase)found;
+	*phase = (enum phase)index;
 	return true;
 }
 
 bool disruption_read(const char *name, enum disruption *disruption)
 {
-	size_t found;
+	size_t index;
 
-	if (!find_name(disruption_names, COUNT(disruption_names), name, &found))
+	if (!NAME_FIND(disruption_names, name, &index))
 		return false;
-	*disruption = (enum disruption)found;
+	*disruption = (enum disruption)index;
 	return true;
 }
 

@@ -288,16 +288,6 @@ void *inlet_context(const struct inlet *inlet)
 	return inlet->context;
 }
 
-const char *inlet_path(const struct inlet *inlet)
-{
-	return inlet->path;
-}
-
-bool inlet_is_drop(const struct inlet *inlet)
-{
-	return inlet->drop;
-}
-
 int inlet_directory(const struct inlet *inlet)
 {
 	return inlet->drop ? inlet->held : -1;

@@ -120,8 +120,6 @@ struct intake_counters intake_counters(const struct intake *intake);
 /* ---- one of them ---- */
 
 void *inlet_context(const struct inlet *inlet);
-const char *inlet_path(const struct inlet *inlet);
-bool inlet_is_drop(const struct inlet *inlet);
 
 /* Marks it dirty, and has the next scan read all files anew. */
 void inlet_mark(struct inlet *inlet);
