@@ -48,6 +48,16 @@ static void scan_in(struct feed *feed, uint64_t milliseconds)
 
 /* ---- taking away ---- */
 
+/* For what came while the feed was busy with what was there before. */
+static void scan_if_changed(struct feed *feed)
+{
+	const bool changed = feed->again;
+
+	feed->again = false;
+	if (changed)
+		feed_scan(feed);
+}
+
 static void take_away(struct after_commit *waiting, bool committed)
 {
 	struct feed *feed = (struct feed *)((char *)waiting - offsetof(struct feed, commit));
@@ -67,6 +77,7 @@ static void take_away(struct after_commit *waiting, bool committed)
 	feed->consumed = NULL;
 	feed->consumed_count = 0;
 	harvest_done(&feed->harvest);
+	scan_if_changed(feed);
 }
 
 static void add_consumed(struct feed *feed, struct words input)
@@ -123,10 +134,7 @@ static void all_inspected(struct feed *feed)
 	}
 	if (!feed->commit.queued)
 		harvest_done(&feed->harvest);
-	if (feed->again) {
-		feed->again = false;
-		feed_scan(feed);
-	}
+	scan_if_changed(feed);
 	controller_ended(feed->controller);
 }
 
