@@ -27,8 +27,7 @@
 struct reconciler {
 	const char *product; /* the word that selects it in the configuration */
 	const char *summary; /* one sentence for the manual */
-	const struct option *options; /* the settings it understands, without those of
-					 every target */
+	const struct option *options; /* its settings, without those of every target */
 	const struct rule *rules; /* what it accepts; ends with an entry without `says` */
 
 	/* Are the settings sound together? What one option alone can tell is checked

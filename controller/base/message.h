@@ -24,8 +24,7 @@ enum { MESSAGE_TEXT_MAX = 4 << 20, MESSAGE_FDS_MAX = 200 };
 struct message {
 	char *text; /* NUL-terminated; never NULL after a successful receive */
 	size_t length;
-	int fds[MESSAGE_FDS_MAX]; /* take one with hand_over_fd(), or it is closed with
-				     the message */
+	int fds[MESSAGE_FDS_MAX]; /* take one with hand_over_fd(), or it is closed with the message */
 	size_t fd_count;
 };
 

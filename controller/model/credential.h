@@ -33,11 +33,9 @@ enum { CREDENTIAL_FILE_MAX = 1 << 20 };
 
 enum part {
 	PART_LEAF, /* the certificate, one block */
-	PART_CHAIN, /* its issuers, without the root unless the target's rules ask for it
-		     */
+	PART_CHAIN, /* its issuers, without the root unless the target's rules ask for it */
 	PART_KEY, /* its private key */
-	PART_CLIENT_LEAF, /* a second pair, for products whose clients or peers need one
-			   */
+	PART_CLIENT_LEAF, /* a second pair, for products whose clients or peers need one */
 	PART_CLIENT_CHAIN,
 	PART_CLIENT_KEY,
 	PART_CA, /* certificates to be trusted */

@@ -27,15 +27,14 @@
 
 enum option_kind {
 	OPTION_TEXT, /* "anything" */
-	OPTION_PATH, /* an absolute path; relative to the configuration file when it
-			starts with ./ */
+	OPTION_PATH, /* an absolute path; relative to the configuration file when it starts with ./ */
 	OPTION_CHOICE, /* one of .choices */
 	OPTION_NUMBER, /* a whole number within .min and .max */
 	OPTION_FLAG, /* true or false */
-	OPTION_DURATION, /* "500ms", "30s", "10m", "2h", "7d": kept in milliseconds,
-			    within .min and .max */
-	OPTION_MODE, /* "0640", at most "0777": a string, because libconfig prints integers
-			in decimal */
+	OPTION_DURATION, /* "500ms", "30s", "10m", "2h", "7d": kept in milliseconds, within .min and
+			  * .max */
+	OPTION_MODE, /* "0640", at most "0777": a string, because libconfig prints integers in
+		      * decimal */
 	OPTION_WORDS, /* one string or a list of strings; a fallback is one word */
 	OPTION_GROUP, /* { ... } of .members */
 	OPTION_GROUPS, /* ( { ... }, { ... } ) of .members */

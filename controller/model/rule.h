@@ -16,20 +16,14 @@
 #include "controller/model/record.h"
 
 enum rule_kind {
-	RULE_KEY_TYPES, /* words: "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS" that are
-			   allowed */
+	RULE_KEY_TYPES, /* words: "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS" that are allowed */
 	RULE_RSA_BITS, /* min to max bits of an RSA modulus */
 	RULE_EC_CURVES, /* words: "P-256", "P-384", ... that are allowed */
-	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5"
-			  */
-	RULE_USAGES, /* words: extended key usages that the leaf must allow: "serverAuth"
-		      */
-	RULE_NAMES, /* words: names that the leaf must cover: "db1.example",
-		       "*.cluster.example" */
-	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca",
-		       "client-leaf" */
-	RULE_CHAIN, /* one word: "any", "complete" (up to a known authority), "root" (root
-		       included) */
+	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5" */
+	RULE_USAGES, /* words: extended key usages that the leaf must allow: "serverAuth" */
+	RULE_NAMES, /* words: names that the leaf must cover: "db1.example", "*.cluster.example" */
+	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca", "client-leaf" */
+	RULE_CHAIN, /* one word: "any", "complete" (up to a known authority), "root" (root included) */
 	RULE_VALIDITY, /* min days of life left; a warning, not a refusal */
 	RULE_VERSION_3, /* X.509 version 3 only */
 	RULE_NOT_SELF_SIGNED,
@@ -41,8 +35,7 @@ struct rule {
 	long min, max;
 	const char *min_option, *max_option; /* settings that replace min and max */
 	const char *words_option; /* a setting of words that replaces `words` */
-	const char *says; /* whose rule it is: "PingDirectory inter-server certificates"
-			   */
+	const char *says; /* whose rule it is: "PingDirectory inter-server certificates" */
 };
 
 struct target;

@@ -25,12 +25,10 @@ enum step_kind { STEP_LOOK, STEP_MAKE, STEP_FILE, STEP_COMMAND, STEP_HTTP, STEP_
 enum phase {
 	PHASE_ASK, /* a question: changes nothing, brings back an answer */
 	PHASE_PREPARE, /* a failure here has changed nothing */
-	PHASE_CHANGE, /* what the product will notice; a failure here or later puts back
-		       */
+	PHASE_CHANGE, /* what the product will notice; a failure here or later puts back */
 	PHASE_PROVE, /* handshakes on all endpoints */
 	PHASE_FINISH, /* what follows once it is proven: other sites, tidying */
-	PHASE_UNDO, /* only taken when what comes after it is put back, in reverse order
-		     */
+	PHASE_UNDO, /* only taken when what comes after it is put back, in reverse order */
 };
 
 enum disruption { DISRUPTION_NONE, DISRUPTION_RELOAD, DISRUPTION_RESTART, DISRUPTION_REMOTE };
@@ -40,8 +38,7 @@ struct step {
 	enum step_kind kind;
 	const char *text; /* in the operator's words: "make nginx load it" */
 	const char *name; /* of the answer that a question gives; NULL elsewhere */
-	long together; /* steps in a row with the same number, not 0, run at the same time
-			*/
+	long together; /* steps in a row with the same number, not 0, run at the same time */
 	enum disruption disruption;
 	long deadline_ms; /* 0: the kind's own (30 s; probe: 10 s) */
 	const struct record *record; /* the rest, see below */
@@ -89,17 +86,16 @@ struct look_step {
 struct file_step {
 	const char *publish;
 	const char *method;
-	const char *generation; /* a name for it: the start of the credential's digest and
-				   of the layout's */
-	const char *layout; /* says which settings it was made with: compared, not
-			       interpreted */
+	const char *generation; /* a name for it: the start of the credential's digest and of the
+				 * layout's */
+	const char *layout; /* says which settings it was made with: compared, not interpreted */
 	const char *replaces;
 	const char *directory_mode; /* "0755" */
-	struct rows files; /* name, content, mode, owner, group; "-" for owner or group:
-			      as the file of that name that it replaces; the worker's own
-			      if there is none, or when it is not root */
-	long keep; /* generations to keep, the one in service not counted; pruned in
-		    * finish by a file step with no files */
+	struct rows files; /* name, content, mode, owner, group; "-" for owner or group: as the file
+			    * of that name that it replaces; the worker's own if there is none, or
+			    * when it is not root */
+	long keep; /* generations to keep, the one in service not counted; pruned in finish by a
+		    * file step with no files */
 };
 
 /* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC
@@ -122,8 +118,7 @@ struct command_step {
 	struct words argv;
 	const char *user; /* NULL: as the worker */
 	const char *directory; /* NULL: / */
-	struct words expect; /* texts of which one must be in the output; empty: any
-				output */
+	struct words expect; /* texts of which one must be in the output; empty: any output */
 	struct words refuse; /* texts of which none may be in the output */
 	struct words exit; /* exit codes that are success; empty: 0 */
 	struct rows environment; /* name, value */
@@ -140,26 +135,21 @@ struct http_step {
 	const char *method; /* "GET" */
 	const char *url;
 	struct rows headers; /* name, value */
-	const char *body; /* a JSON text in which a string "{content:NAME}" stands for
-			     that content */
+	const char *body; /* a JSON text in which a string "{content:NAME}" stands for that content */
 	const char *ca_file; /* trusts these authorities; NULL: the system's */
-	const char *pin; /* trusts just the server whose certificate has this fingerprint
-			  */
-	const char *server_name; /* the name to verify and to ask for instead of the URL's
-				  */
+	const char *pin; /* trusts just the server whose certificate has this fingerprint */
+	const char *server_name; /* the name to verify and to ask for instead of the URL's */
 	const char *user, *password_file; /* Basic */
 	const char *bearer_file;
 	const char *client_certificate, *client_key; /* files */
 	struct words success; /* status codes; empty: 200 to 299 */
-	struct words retry; /* status codes that mean ERROR_RETRY; others are ERROR_CONFIG.
-			       While polling they are waited for */
-	struct words hosts; /* hosts to which a redirect may lead with the credentials
-			       kept */
-	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an
-			   * array), and "text", "number" or "certificate" (its
-			   * fingerprint): the answer's fields */
-	struct words until; /* pick name and the values that end the polling, until the
-			       deadline */
+	struct words retry; /* status codes that mean ERROR_RETRY; others are ERROR_CONFIG. While
+			     * polling they are waited for */
+	struct words hosts; /* hosts to which a redirect may lead with the credentials kept */
+	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an array), and
+			   * "text", "number" or "certificate" (its fingerprint): the answer's
+			   * fields */
+	struct words until; /* pick name and the values that end the polling, until the deadline */
 	struct words stop; /* pick name and the values that end it as a failure */
 	long poll_ms; /* 0: 500 */
 };

@@ -32,8 +32,8 @@ struct recipe {
 	const char *key; /* "EC P-256" (the default), "RSA 2048", "RSA-PSS 2048", "Ed25519", ... */
 	EVP_PKEY *with_key; /* this key instead of a new one; stays the caller's */
 	const struct identity *issuer; /* NULL: self-signed */
-	const char *names; /* subject alternative names as in openssl.cnf: "DNS:a,IP:::1";
-			      NULL: DNS and the name, unless it is an authority; "": none */
+	const char *names; /* subject alternative names as in openssl.cnf: "DNS:a,IP:::1"; NULL: DNS
+			    * and the name, unless it is an authority; "": none */
 	const char *usages; /* "serverAuth,clientAuth"; NULL: none stated */
 	const char *digest; /* of the signature; NULL: SHA256 (none for Ed25519, Ed448) */
 	bool authority;

@@ -65,15 +65,15 @@ struct inlet_policy {
 	size_t bytes; /* 16 MiB: of all that is taken in one scan */
 	size_t entries; /* 20,000: at most so many are looked at */
 	mode_t mode; /* 0700: of a drop that is created */
-	bool allow_insecure; /* a drop others may write to without the sticky bit, or that
-				somebody else owns */
+	bool allow_insecure; /* a drop others may write to without the sticky bit, or that somebody
+			      * else owns */
 	bool any_owner; /* files of whomever */
 	const uid_t *owners; /* owners besides root, ourselves and the directory's */
 	size_t owner_count;
 	const char *root; /* source: links must stay beneath it; the directory itself */
 	const char *root_setting; /* "root": what the operator calls it, for refusals */
-	long link_grace_ms; /* 1,000: a file with a second name counts as growing for so
-			       long, because an SFTP server links and then unlinks. -1: 0 */
+	long link_grace_ms; /* 1,000: a file with a second name counts as growing for so long,
+			     * because an SFTP server links and then unlinks. -1: 0 */
 };
 
 /* ---- all of them ---- */
@@ -159,8 +159,8 @@ struct taken {
 	struct entry entry;
 	const char *shown; /* the name, printable UTF-8 */
 	enum taken_state state;
-	bool open_for_writing; /* somebody still has it open for writing: there may come
-				  more. Only known for our own files or as root */
+	bool open_for_writing; /* somebody still has it open for writing: there may come more. Only
+			        * known for our own files or as root */
 	bool open_to_others; /* the mode lets everybody read it */
 	long long arrived_ns; /* the later of mtime and ctime */
 	int fd; /* sealed memfd, offset 0, -1 without; hand_over_fd() takes it */
@@ -176,8 +176,8 @@ struct harvest {
 	size_t left_out; /* files that were not even looked into: over the limits */
 	const char *left_out_reason; /* one sentence; NULL without */
 	const char *generation; /* where `..data` pointed during all of the scan; or NULL */
-	long retry_ms; /* something is growing: scan again so much later (50 ms to 2 s,
-			  doubling); 0: nothing is */
+	long retry_ms; /* something is growing: scan again so much later (50 ms to 2 s, doubling);
+		        * 0: nothing is */
 };
 
 void harvest_done(struct harvest *harvest);

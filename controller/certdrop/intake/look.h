@@ -37,8 +37,8 @@ struct look {
 	/* filled in */
 	struct mark mark;
 	bool cut_short; /* there were more entries than the limit */
-	bool unsettled; /* something changed so recently that another change might bear the
-			 same time: this mark proves nothing later */
+	bool unsettled; /* something changed so recently that another change might bear the same
+			 * time: this mark proves nothing later */
 };
 
 /* ERROR_RETRY: the directory cannot be read. */
