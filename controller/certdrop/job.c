@@ -276,9 +276,27 @@ static bool send_work(struct job *job, struct record *head, const int *fds, size
 	return child_send(job->worker, buffer_text(&text), fds, fd_count, error);
 }
 
+/* An idle worker may have been ended from outside a moment ago, and nobody has noticed yet: that
+ * is no reason to give up, the next one is as good. Those that are left run out, and then a new
+ * one is started. */
+static bool find_worker(struct job *job, struct record *head, const int *fds, size_t fd_count,
+		struct error *error)
+{
+	for (int i = 0; i <= POOL_IDLE_MAX; i++) {
+		job->worker = pool_take(job->pool, &hooks, job, error);
+		if (!job->worker)
+			return false;
+		if (send_work(job, head, fds, fd_count, error))
+			return true;
+		pool_discard(job->pool, job->worker);
+		job->worker = NULL;
+	}
+	return false;
+}
+
 /* The credential files that the plan speaks of go along as descriptors: the worker need
  * not be allowed to read the store. */
-static bool send_with_credentials(struct job *job, struct record *head, struct error *error)
+static bool hand_to_worker(struct job *job, struct record *head, struct error *error)
 {
 	const char *const digests[] = { job->plan.credential, job->plan.predecessor };
 	int fds[2] = { -1, -1 };
@@ -295,7 +313,7 @@ static bool send_with_credentials(struct job *job, struct record *head, struct e
 		record_add_text(job->arena, head, "with", digests[i]);
 		count++;
 	}
-	sent = send_work(job, head, fds, count, error);
+	sent = find_worker(job, head, fds, count, error);
 	owned_close(&fds[0]);
 	owned_close(&fds[1]);
 	return sent;
@@ -327,12 +345,7 @@ static struct job *job_new(
 
 static struct job *start(struct job *job, struct record *head, struct error *error)
 {
-	job->worker = pool_take(job->pool, &hooks, job, error);
-	if (job->worker && !send_with_credentials(job, head, error)) {
-		pool_discard(job->pool, job->worker);
-		job->worker = NULL;
-	}
-	if (!job->worker) {
+	if (!hand_to_worker(job, head, error)) {
 		arena_free(job->arena);
 		free(job);
 		return NULL;

@@ -1,6 +1,9 @@
 #include "tests/unit/unit.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "controller/certdrop/job.h"
 #include "controller/certdrop/recovery.h"
@@ -129,6 +132,32 @@ static void a_worker_that_dies_is_lost(void **state)
 	assert_int_equal(ended.result.error.kind, ERROR_RETRY);
 	assert_string_equal(ended.result.error.text, "the worker was ended by signal 9");
 	assert_int_equal(begun().count, 1);
+}
+
+/* They are zombies then, which the loop has not looked at. */
+static void kill_all_children(void)
+{
+	FILE *list = fopen("/proc/thread-self/children", "re");
+	siginfo_t info;
+	int pid, count = 0;
+
+	assert_non_null(list);
+	while (fscanf(list, "%d", &pid) == 1) {
+		count++;
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	}
+	(void)fclose(list);
+	assert_true(count > 0);
+}
+
+static void idle_workers_that_died_unnoticed_are_passed_over(void **state)
+{
+	(void)state;
+	part("worker.apply", "say end applied\\n\n");
+	assert_int_equal(apply().result.outcome, JOB_APPLIED);
+	kill_all_children();
+	assert_int_equal(apply().result.outcome, JOB_APPLIED);
 }
 
 static void a_worker_that_talks_nonsense_is_lost(void **state)
@@ -283,6 +312,7 @@ int main(void)
 		claim(a_step_is_taken_once_it_is_on_disk),
 		claim(no_go_ahead_without_a_commit),
 		claim(a_worker_that_dies_is_lost),
+		claim(idle_workers_that_died_unnoticed_are_passed_over),
 		claim(a_worker_that_talks_nonsense_is_lost),
 		claim(steps_that_are_not_in_the_plan_are_survived),
 		claim(what_was_put_back_is_told_with_the_first_failure),
