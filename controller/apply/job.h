@@ -37,7 +37,7 @@ bool file_put_back(struct arena *arena, const struct step *step, struct error *e
 bool make_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;
 bool command_take(struct job *job, struct arena *arena, const struct step *step,
-		struct error *error) must_check;
+		struct record *answer, struct error *error) must_check;
 bool http_take(struct job *job, struct arena *arena, const struct step *step, struct record *answer,
 		struct error *error) must_check;
 bool probe_take(struct arena *arena, const struct step *step, struct record *answer,

@@ -11,6 +11,7 @@
 
 #include "controller/apply/deadline.h"
 #include "controller/apply/job.h"
+#include "controller/apply/pick-line.h"
 #include "controller/apply/process.h"
 
 enum { LOOKUP_SIZE = 16 * 1024, GROUPS_MAX = 256, QUOTED_MAX = 240 };
@@ -21,6 +22,7 @@ struct command {
 	struct arena *arena;
 	struct contents *contents;
 	const struct command_step *step;
+	struct record *answer; /* NULL unless it is a question */
 	struct process process;
 	const char *home;
 	int *fds; /* of the contents that it is given */
@@ -168,7 +170,7 @@ static const char *quoted(struct command *c, const struct process_end *end)
 static bool is_good_exit(const struct command *c, int code)
 {
 	if (c->step->exit.count == 0)
-		return code == 0;
+		return code == 0 || c->answer;
 	return words_contain(c->step->exit, arena_printf(c->arena, "%d", code));
 }
 
@@ -203,19 +205,56 @@ static bool judge(struct command *c, const struct process_end *end, struct error
 	return true;
 }
 
-static bool run(struct command *c, long long deadline, struct error *error)
+/* ---- what it says ---- */
+
+static bool tell(struct command *c, const struct process_end *end, struct error *error)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	if (!c->answer)
+		return true;
+	buffer_append(&text, end->output, strnlen(end->output, end->length));
+	contents_hide(c->contents, &text);
+	record_add_number(c->arena, c->answer, "exit", WEXITSTATUS(end->status));
+	for (size_t i = 0; i < c->step->pick.count; i++) {
+		const struct words row = c->step->pick.items[i];
+		struct words values;
+
+		if (!pick_line_values(c->arena, buffer_text(&text), row, &values, error))
+			return false;
+		if (values.count > 0)
+			record_add(c->arena, c->answer, row.items[0], values);
+	}
+	return true;
+}
+
+static bool run_once(struct command *c, long long deadline, struct error *error)
 {
 	autodone(process_end) struct process_end end = { 0 };
 
-	return process_run(&c->process, deadline, &end, error) && judge(c, &end, error);
+	return process_run(&c->process, deadline, &end, error) && judge(c, &end, error) &&
+			tell(c, &end, error);
 }
 
-bool command_take(
-		struct job *job, struct arena *arena, const struct step *step, struct error *error)
+static bool run(struct command *c, long long deadline, struct error *error)
+{
+	while (!run_once(c, deadline, error)) {
+		if (c->step->poll_ms == 0 || error->kind != ERROR_RETRY ||
+				deadline_left(deadline) <= c->step->poll_ms)
+			return false;
+		deadline_pause((int)c->step->poll_ms, deadline);
+	}
+	return true;
+}
+
+bool command_take(struct job *job, struct arena *arena, const struct step *step,
+		struct record *answer, struct error *error)
 {
 	const long long deadline = deadline_of(step);
 	struct command_step read;
-	struct command c = { .arena = arena, .contents = job->contents, .step = &read };
+	struct command c = {
+		.arena = arena, .contents = job->contents, .step = &read, .answer = answer
+	};
 	bool good;
 
 	command_step_read(arena, step, &read);

@@ -26,7 +26,7 @@ static bool take_once(struct taking *t)
 	case STEP_FILE:
 		return file_take(t->job, t->arena, step, &t->error);
 	case STEP_COMMAND:
-		return command_take(t->job, t->arena, step, &t->error);
+		return command_take(t->job, t->arena, step, t->answer, &t->error);
 	case STEP_HTTP:
 		return http_take(t->job, t->arena, step, t->answer, &t->error);
 	case STEP_PROBE:

@@ -62,22 +62,29 @@ struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
 	return add(plan, phase, STEP_PROBE, text, probe_step_record(plan->arena, probe));
 }
 
+/* A question is any step with a name for its answer. */
+static struct step *named(struct plan *plan, struct step *step, const char *name)
+{
+	step->name = arena_copy(plan->arena, name);
+	return step;
+}
+
+struct step *plan_ask_command(struct plan *plan, const char *name, const char *text,
+		const struct command_step *command)
+{
+	return named(plan, plan_command(plan, PHASE_ASK, text, command), name);
+}
+
 struct step *plan_ask_http(
 		struct plan *plan, const char *name, const char *text, const struct http_step *http)
 {
-	struct step *step = plan_http(plan, PHASE_ASK, text, http);
-
-	step->name = arena_copy(plan->arena, name);
-	return step;
+	return named(plan, plan_http(plan, PHASE_ASK, text, http), name);
 }
 
 struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,
 		const struct probe_step *probe)
 {
-	struct step *step = plan_probe(plan, PHASE_ASK, text, probe);
-
-	step->name = arena_copy(plan->arena, name);
-	return step;
+	return named(plan, plan_probe(plan, PHASE_ASK, text, probe), name);
 }
 
 /* ---- the text ---- */

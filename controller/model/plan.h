@@ -58,7 +58,9 @@ struct step *plan_http(struct plan *plan, enum phase phase, const char *text,
 struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
 		const struct probe_step *probe);
 
-/* Questions by HTTP or handshake: the answer is known by `name`. */
+/* Questions by tool, HTTP or handshake: the answer is known by `name`. */
+struct step *plan_ask_command(struct plan *plan, const char *name, const char *text,
+		const struct command_step *command);
 struct step *plan_ask_http(struct plan *plan, const char *name, const char *text,
 		const struct http_step *http);
 struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,

@@ -140,6 +140,8 @@ static const struct member command_members[] = {
 	WORDS(command_step, refuse, "refuse"),
 	WORDS(command_step, exit, "exit"),
 	ROWS(command_step, environment, "environment"),
+	ROWS(command_step, pick, "pick"),
+	NUMBER(command_step, poll_ms, "poll"),
 	{ 0 },
 };
 

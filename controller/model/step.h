@@ -113,7 +113,13 @@ struct make_step {
  * (PATH, LANG=C, HOME of the user), no terminal, standard input from /dev/null, its
  * output capped (the last 64 KiB count) and scrubbed. Killed with its group at the
  * deadline. An argument "{fd:CONTENT}" is replaced by the path of a descriptor with it. It
- * is over when the tool has ended, even if a daemon that it started lives on. */
+ * is over when the tool has ended, even if a daemon that it started lives on.
+ *
+ * With `poll_ms` it is run again, after such a pause, until it succeeds, for tools that
+ * tell how far something else has come.
+ *
+ * As a question any exit code will do unless `exit` says which. Answer: `exit` (the code)
+ * and one field for each pick that was found, with the values in their order. */
 struct command_step {
 	struct words argv;
 	const char *user; /* NULL: as the worker */
@@ -122,6 +128,9 @@ struct command_step {
 	struct words refuse; /* texts of which none may be in the output */
 	struct words exit; /* exit codes that are success; empty: 0 */
 	struct rows environment; /* name, value */
+	struct rows pick; /* name, POSIX extended regular expression, in which ^ and $ match at
+			   * line ends; the value is its first group, or all of it */
+	long poll_ms; /* 0: it is run once */
 };
 
 /* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only

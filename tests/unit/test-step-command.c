@@ -182,6 +182,86 @@ static void another_user_is_taken_on_by_root_alone(void **state)
 	expect("true", "\tuser no-such-user\n", "failed", "there is no user");
 }
 
+/* Asks a shell script, and gives the answer's record. */
+static const struct record *ask(struct conversation *c, const char *script, const char *more)
+{
+	struct arena *arena = arena_new();
+	struct record *step = record_new(arena, "ask", "command", "ask", NULL);
+	const char *argv[] = { "sh", "-c", script, "sh", "{fd:key}" };
+	struct pair *const pairs[] = { &pair, NULL };
+	autodone(buffer) struct buffer plan = { 0 };
+
+	record_add_text(arena, step, "name", "tool");
+	record_add(arena, step, "argv", (struct words){ .items = argv, .count = 5 });
+	buffer_printf(&plan, "plan web run\n\tcredential %s\n", pair.digest.hex);
+	record_print(step, &plan);
+	buffer_add(&plan, more);
+	converse(c, "work ask", buffer_text(&plan), pairs, NEVER);
+	arena_free(arena);
+	assert_string_equal(c->end, "asked");
+	return records_find(&c->said, "answer", "tool");
+}
+
+static void a_question_brings_back_exit_code_and_picks(void **state)
+{
+	autodone(conversation) struct conversation c;
+	const struct record *told = ask(&c,
+			"printf 'state : Normal\\nnode 1 up\\nnode 2 down\\n'; exit 3",
+			"\tpick state \"^state : (.*)$\"\n\tpick nodes \"^node [0-9]+\"\n"
+			"\tpick up \"^node ([0-9]+) up$\"\n\tpick none \"^nothing$\"\n"
+			"\tpick blank \"x*\"\n");
+	const struct words nodes = record_words(told, "nodes");
+
+	(void)state;
+	assert_int_equal(record_number(told, "exit", -1), 3);
+	assert_string_equal(record_text(told, "state"), "Normal");
+	assert_int_equal(nodes.count, 2);
+	assert_string_equal(nodes.items[0], "node 1");
+	assert_string_equal(nodes.items[1], "node 2");
+	assert_string_equal(record_text(told, "up"), "1");
+	assert_null(record_text(told, "none"));
+	assert_true(record_words(told, "blank").count > 2);
+	assert_null(record_text(told, "failed"));
+}
+
+static void a_question_that_cannot_be_answered_says_why(void **state)
+{
+	autodone(conversation) struct conversation c, d, e;
+
+	(void)state;
+	assert_non_null(strstr(record_text(ask(&c, "kill -9 $$", ""), "failed"), "signal 9"));
+	assert_non_null(strstr(
+			record_text(ask(&d, "exit 4", "\texit 0 3\n"), "failed"), "exit code 4"));
+	assert_non_null(strstr(record_text(ask(&e, "true", "\tpick x \"(\"\n"), "failed"),
+			"no regular expression"));
+}
+
+static void what_is_picked_never_holds_the_key(void **state)
+{
+	autodone(conversation) struct conversation c;
+	const struct words lines = record_words(
+			ask(&c, "echo the key:; sed 1d \"$1\"", "\tpick lines \"^[^-].*$\"\n"),
+			"lines");
+
+	(void)state;
+	assert_true(lines.count > 2);
+	assert_string_equal(lines.items[0], "the key:");
+	for (size_t i = 1; i < lines.count; i++)
+		assert_null(strstr(pair.key, lines.items[i]));
+}
+
+static void polling_runs_it_until_it_succeeds(void **state)
+{
+	autodone(buffer) struct buffer script = { 0 };
+
+	(void)state;
+	buffer_printf(&script, "echo x >> %s/runs; test $(wc -l < %s/runs) = 3", directory,
+			directory);
+	expect(buffer_text(&script), "\tpoll 10\n", "applied", NULL);
+	expect("echo still starting", "\texpect started\n\tpoll 10\n\tdeadline 300\n", "failed",
+			"does not report success: still starting");
+}
+
 static void what_is_not_there_is_a_matter_of_settings(void **state)
 {
 	autodone(conversation) struct conversation c;
@@ -209,6 +289,10 @@ int main(void)
 		cmocka_unit_test(the_deadline_ends_grandchildren_too),
 		cmocka_unit_test(a_daemon_that_keeps_the_output_does_not_hold_it_up),
 		cmocka_unit_test(another_user_is_taken_on_by_root_alone),
+		cmocka_unit_test(a_question_brings_back_exit_code_and_picks),
+		cmocka_unit_test(a_question_that_cannot_be_answered_says_why),
+		cmocka_unit_test(what_is_picked_never_holds_the_key),
+		cmocka_unit_test(polling_runs_it_until_it_succeeds),
 		cmocka_unit_test(what_is_not_there_is_a_matter_of_settings),
 	};
 
