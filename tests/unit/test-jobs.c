@@ -1,10 +1,12 @@
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "controller/base/file.h"
 #include "controller/certdrop/job.h"
 #include "controller/certdrop/recovery.h"
 #include "tests/unit/controlling.h"
@@ -137,18 +139,20 @@ static void a_worker_that_dies_is_lost(void **state)
 /* They are zombies then, which the loop has not looked at. */
 static void kill_all_children(void)
 {
-	FILE *list = fopen("/proc/thread-self/children", "re");
+	autodone(buffer) struct buffer list = { 0 };
 	siginfo_t info;
-	int pid, count = 0;
+	struct error error;
+	char *at;
 
-	assert_non_null(list);
-	while (fscanf(list, "%d", &pid) == 1) {
-		count++;
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(file_read(AT_FDCWD, "/proc/thread-self/children", 4096, &list, &error));
+	assert_true(list.length > 0);
+	for (at = list.bytes; *at;) {
+		const pid_t child = (pid_t)strtol(at, &at, 10);
+
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+		at += strspn(at, " ");
 	}
-	(void)fclose(list);
-	assert_true(count > 0);
 }
 
 static void idle_workers_that_died_unnoticed_are_passed_over(void **state)
