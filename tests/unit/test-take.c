@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,7 +15,7 @@
 
 static struct intake_calls calls;
 static const struct intake_settings settings = { .calls = &calls };
-enum { STRANGER = 54321 };
+enum { STRANGER = 54321, SWAPS = 2000 };
 
 static int start_with(void **state, const struct inlet_policy *policy)
 {
@@ -302,6 +303,59 @@ static void rewritten_file_is_not_consumed(void **state)
 	run(fixture, "test \"$(cat $D/web.pem)\" = newer");
 }
 
+struct swap {
+	char from[160], to[160];
+	pthread_barrier_t start;
+};
+
+static void *swap_in(void *argument)
+{
+	struct swap *swap = argument;
+
+	(void)pthread_barrier_wait(&swap->start);
+	assert_int_equal(rename(swap->from, swap->to), 0);
+	return NULL;
+}
+
+static void file_that_takes_the_name_at_that_very_moment_is_not_consumed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct swap swap;
+
+	(void)snprintf(swap.from, sizeof(swap.from), "%s/.new", fixture->path);
+	(void)snprintf(swap.to, sizeof(swap.to), "%s/web.pem", fixture->path);
+	assert_int_equal(pthread_barrier_init(&swap.start, NULL, 2), 0);
+	for (int i = 0; i < SWAPS; i++) {
+		pthread_t thread;
+
+		write_file(fixture, "web.pem", "old");
+		scan(fixture);
+		write_file(fixture, ".new", "new");
+		assert_int_equal(pthread_create(&thread, NULL, swap_in, &swap), 0);
+		(void)pthread_barrier_wait(&swap.start);
+		assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, NULL,
+				&fixture->error));
+		(void)pthread_join(thread, NULL);
+		assert_int_equal(access(swap.to, F_OK), 0);
+	}
+	(void)pthread_barrier_destroy(&swap.start);
+}
+
+static void what_a_crash_left_aside_comes_back(void **state)
+{
+	struct fixture *fixture = *state;
+
+	(void)snprintf(fixture->path, sizeof(fixture->path), "%s/left", fixture->base);
+	run(fixture, "mkdir -m 0700 $D && echo one >$D/.certdrop-aside.web.pem");
+	run(fixture, "echo two >$D/.certdrop-aside.key.pem && echo three >$D/key.pem");
+	fixture->inlet = intake_add_drop(fixture->intake, fixture->path, NULL, NULL);
+	scan(fixture);
+	assert_int_equal(fixture->harvest.count, 3);
+	assert_true(holds(find(fixture, "web.pem"), "one\n"));
+	assert_true(holds(find(fixture, "key.pem"), "three\n"));
+	assert_true(holds(find(fixture, "certdrop-aside.key.pem"), "two\n"));
+}
+
 static void consuming_follows_no_link(void **state)
 {
 	struct fixture *fixture = *state;
@@ -486,6 +540,8 @@ int main(void)
 		claim(consumed_files_are_gone),
 		claim(replaced_file_is_not_consumed),
 		claim(rewritten_file_is_not_consumed),
+		claim(file_that_takes_the_name_at_that_very_moment_is_not_consumed),
+		claim(what_a_crash_left_aside_comes_back),
 		claim(consuming_follows_no_link),
 		claim(drop_that_is_a_link_is_refused),
 		claim(insecure_directory_is_refused),

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +12,47 @@
 
 enum removal { REMOVED, REPLACED, GONE, FAILED };
 
+/* Names with a leading dot are left alone by scans. */
+static const char aside_prefix[] = ".certdrop-aside.";
+
+static bool is_same_file(const struct stat *status, const struct identity *wanted)
+{
+	struct identity now = identity_of(status);
+
+	now.changed_ns = wanted->changed_ns; /* to be renamed is a change, too */
+	return identity_equal(&now, wanted);
+}
+
+static enum removal unlink_name(int directory, const char *name)
+{
+	if (unlinkat(directory, name, 0) < 0)
+		return errno == ENOENT ? GONE : FAILED;
+	return REMOVED;
+}
+
+/* Between a look at a name and unlink(2) another file may be given that name, and would vanish
+ * unseen. So the file is moved aside first, where nobody gives names, and looked at there. Where
+ * that cannot be (a file system without RENAME_NOREPLACE, a name that gets too long) it is taken
+ * away as it is. */
+static enum removal remove_by_way_of(int directory, const struct entry *entry, const char *aside)
+{
+	struct stat status;
+
+	if (renameat2(directory, entry->name, directory, aside, RENAME_NOREPLACE) < 0)
+		return errno == ENOENT ? GONE : unlink_name(directory, entry->name);
+	if (fstatat(directory, aside, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return FAILED;
+	if (is_same_file(&status, &entry->identity))
+		return unlink_name(directory, aside);
+	if (renameat2(directory, aside, directory, entry->name, RENAME_NOREPLACE) == 0)
+		return REPLACED;
+	/* A third file has the name by now: whoever put it there has replaced this one. */
+	return errno == EEXIST && unlinkat(directory, aside, 0) == 0 ? REPLACED : FAILED;
+}
+
 static enum removal remove_entry(int directory, const struct entry *entry)
 {
+	char aside[NAME_MAX + sizeof(aside_prefix)];
 	struct stat status;
 	struct identity now;
 
@@ -19,9 +61,8 @@ static enum removal remove_entry(int directory, const struct entry *entry)
 	now = identity_of(&status);
 	if (!identity_equal(&now, &entry->identity))
 		return REPLACED;
-	if (unlinkat(directory, entry->name, 0) < 0)
-		return errno == ENOENT ? GONE : FAILED;
-	return REMOVED;
+	(void)snprintf(aside, sizeof(aside), "%s%s", aside_prefix, entry->name);
+	return remove_by_way_of(directory, entry, aside);
 }
 
 bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t count, size_t *stayed,
@@ -51,4 +92,31 @@ bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t coun
 	if (stayed)
 		*stayed = replaced;
 	return true;
+}
+
+/* Its name may be another's by now: then it comes back under its longer name without the dot. */
+static void bring_back(int directory, const char *aside)
+{
+	const char *name = aside + sizeof(aside_prefix) - 1;
+
+	if (renameat2(directory, aside, directory, name, RENAME_NOREPLACE) < 0 && errno == EEXIST)
+		(void)renameat2(directory, aside, directory, aside + 1, RENAME_NOREPLACE);
+}
+
+void inlet_bring_back(const struct inlet *inlet)
+{
+	const int fd = openat(inlet->held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!directory) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	while ((entry = readdir(directory)))
+		if (strncmp(entry->d_name, aside_prefix, sizeof(aside_prefix) - 1) == 0 &&
+				entry->d_name[sizeof(aside_prefix) - 1])
+			bring_back(fd, entry->d_name);
+	(void)closedir(directory);
 }

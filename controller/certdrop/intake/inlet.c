@@ -327,6 +327,8 @@ static bool inlet_open(struct inlet *inlet, struct error *error)
 	prefix = NULL;
 	inlet->held = hand_over_fd(&held);
 	inlet->root = hand_over_fd(&root);
+	if (inlet->drop)
+		inlet_bring_back(inlet);
 	return true;
 }
 

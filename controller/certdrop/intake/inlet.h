@@ -53,6 +53,9 @@ void inlet_free(struct inlet *inlet);
  * tells that it did. False: it cannot be used now. */
 bool inlet_refresh(struct inlet *inlet, bool *opened, struct error *error) must_check;
 
+/* What a crash left moved aside while it was being removed gets its name again. */
+void inlet_bring_back(const struct inlet *inlet);
+
 /* Tries again to watch what could not be watched. */
 void inlet_watch_again(struct inlet *inlet);
 

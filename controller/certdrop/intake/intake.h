@@ -190,8 +190,8 @@ void harvest_done(struct harvest *harvest);
 bool inlet_scan(struct inlet *inlet, struct harvest *harvest, struct error *error) must_check;
 
 /* Removes files that were taken, in this order, each only while the name still stands for
- * what was taken, and makes that durable. What was replaced since stays and is counted in
- * `stayed` (NULL is allowed). ERROR_CONFIG: a source. ERROR_RETRY: one could not be
+ * what was taken, and makes that durable. What was replaced since stays, even if that
+ * happens at the same moment, and is counted in `stayed` (NULL is allowed). ERROR_CONFIG: a source. ERROR_RETRY: one could not be
  * removed; those after it are still tried. */
 bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t count, size_t *stayed,
 		struct error *error) must_check;
