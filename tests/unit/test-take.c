@@ -15,7 +15,7 @@
 
 static struct intake_calls calls;
 static const struct intake_settings settings = { .calls = &calls };
-enum { STRANGER = 54321, SWAPS = 2000 };
+enum { STRANGER = 54321, SWAPS = 400 };
 
 static int start_with(void **state, const struct inlet_policy *policy)
 {
