@@ -15,6 +15,16 @@
  * carried out, and the target is asked anew to see that nothing is left to do. If it adds
  * nothing, the target is in service.
  *
+ * Follow-ups: the target is in service, but something remains (a restart, the purging of what
+ * is retired). Then plan() says so in plan->follow_up, how long that must wait in
+ * plan->soak_ms, and adds the steps. It needs no clock: the controller holds the plan back
+ * until it is due and its window is open, and shows meanwhile what is pending. One at a time:
+ * what else remains is told once this is done.
+ *
+ *         plan->follow_up = "purge the retired certificate";
+ *         plan->soak_ms = setting_number(target->settings, "soak");
+ *         plan_command(plan, PHASE_CHANGE, "purge it", &purge);
+ *
  * A new product is one file here, one line in reconcilers.c, and an example in conf/.
  */
 
@@ -29,6 +39,7 @@ struct reconciler {
 	const char *summary; /* one sentence for the manual */
 	const struct option *options; /* its settings, without those of every target */
 	const struct rule *rules; /* what it accepts; ends with an entry without `says` */
+	bool follows_up; /* it may have follow-ups: it is asked anew as soon as a plan is carried out */
 
 	/* Are the settings sound together? What one option alone can tell is checked
 	 * already. May be NULL. ERROR_CONFIG with a sentence for the operator. */

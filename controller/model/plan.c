@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/base/names.h"
+
 void plan_init(struct plan *plan, struct arena *arena, const char *target)
 {
 	*plan = (struct plan){ .arena = arena, .target = arena_copy(arena, target) };
@@ -109,28 +111,54 @@ static void print_step(struct arena *arena, const struct step *step, struct buff
 	record_print(record, text);
 }
 
-void plan_print(const struct plan *plan, struct buffer *text)
+static void print_head(struct arena *arena, const struct plan *plan, struct buffer *text)
 {
-	autoarena struct arena *arena = arena_new();
 	struct record *head = record_new(arena, "plan", plan->target, plan->text, NULL);
 
 	if (plan->credential)
 		record_add_text(arena, head, "credential", plan->credential);
 	if (plan->predecessor)
 		record_add_text(arena, head, "predecessor", plan->predecessor);
+	if (plan->follow_up)
+		record_add_text(arena, head, "follow-up", plan->follow_up);
+	if (plan->soak_ms)
+		record_add_number(arena, head, "soak", plan->soak_ms);
+	if (plan->gap_budget_ms)
+		record_add_number(arena, head, "gap-budget", plan->gap_budget_ms);
+	if (plan->forward_only)
+		record_add_text(arena, head, "forward-only", "yes");
 	record_print(head, text);
+}
+
+void plan_print(const struct plan *plan, struct buffer *text)
+{
+	autoarena struct arena *arena = arena_new();
+
+	print_head(arena, plan, text);
 	for (size_t i = 0; i < plan->count; i++)
 		print_step(arena, &plan->steps[i], text);
 }
 
-static bool is_common_field(const char *field)
-{
-	static const char *const common[] = { "name", "together", "disruption", "deadline" };
+static const char *const head_fields[] = { "credential", "predecessor", "follow-up", "soak",
+	"gap-budget", "forward-only" };
+static const char *const common_fields[] = { "name", "together", "disruption", "deadline" };
 
-	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
-		if (strcmp(common[i], field) == 0)
-			return true;
-	return false;
+static bool read_head(const struct record *record, struct plan *plan, struct error *error)
+{
+	size_t index;
+
+	for (size_t i = 0; i < record->field_count; i++)
+		if (!NAME_FIND(head_fields, record->fields[i].name, &index))
+			return fail(error, ERROR_INTERNAL, "plan for %s: plans have no %s",
+					plan->target, record->fields[i].name);
+	plan->text = record_word(record, 2);
+	plan->credential = record_text(record, "credential");
+	plan->predecessor = record_text(record, "predecessor");
+	plan->follow_up = record_text(record, "follow-up");
+	plan->soak_ms = record_number(record, "soak", 0);
+	plan->gap_budget_ms = record_number(record, "gap-budget", 0);
+	plan->forward_only = record_text(record, "forward-only") != NULL;
+	return true;
 }
 
 static bool read_step(struct plan *plan, const struct record *record, struct error *error)
@@ -140,6 +168,7 @@ static bool read_step(struct plan *plan, const struct record *record, struct err
 	enum step_kind kind;
 	enum phase phase;
 	struct step *step;
+	size_t index;
 
 	if (record->words.count != 3 || !phase_read(record_word(record, 0), &phase) ||
 			!step_kind_read(record_word(record, 1), &kind))
@@ -153,7 +182,7 @@ static bool read_step(struct plan *plan, const struct record *record, struct err
 	if (disruption && !disruption_read(disruption, &step->disruption))
 		return fail(error, ERROR_INTERNAL, "unknown disruption \"%s\"", disruption);
 	for (size_t i = 0; i < record->field_count; i++)
-		if (!is_common_field(record->fields[i].name))
+		if (!NAME_FIND(common_fields, record->fields[i].name, &index))
 			record_add(plan->arena, rest, record->fields[i].name,
 					record->fields[i].values);
 	return true;
@@ -170,9 +199,8 @@ bool plan_read(struct arena *arena, const char *text, struct plan *plan, struct 
 		return fail(error, ERROR_INTERNAL, "not a plan");
 
 	plan_init(&found, arena, record_word(records.items[0], 1));
-	found.text = record_word(records.items[0], 2);
-	found.credential = record_text(records.items[0], "credential");
-	found.predecessor = record_text(records.items[0], "predecessor");
+	if (!read_head(records.items[0], &found, error))
+		return false;
 	for (size_t i = 1; i < records.count; i++)
 		if (!read_step(&found, records.items[i], error))
 			return fail_while(error, "plan for %s: step %zu", found.target, i);
@@ -195,10 +223,23 @@ static bool check_step(const struct plan *plan, const struct step *step, struct 
 	return true;
 }
 
+static bool check_head(const struct plan *plan, struct error *error)
+{
+	if (plan->soak_ms < 0 || plan->gap_budget_ms < 0)
+		return fail(error, ERROR_INTERNAL, "a time below zero");
+	if (plan->soak_ms > 0 && !plan->follow_up)
+		return fail(error, ERROR_INTERNAL, "a soak, and nothing that is to follow it");
+	if (plan->follow_up && !*plan->follow_up)
+		return fail(error, ERROR_INTERNAL, "a follow-up that does not say what it is");
+	return true;
+}
+
 bool plan_check(const struct plan *plan, struct error *error)
 {
 	enum phase reached = PHASE_ASK;
 
+	if (!check_head(plan, error))
+		return fail_while(error, "plan for %s", plan->target);
 	if (plan->count > PLAN_STEPS_MAX)
 		return fail(error, ERROR_INTERNAL, "plan for %s: more than %d steps", plan->target,
 				PLAN_STEPS_MAX);

@@ -12,6 +12,9 @@
  *                 publish /etc/ssl/web
  *                 ...
  *
+ * Its head may have more: `follow-up`, `soak`, `gap-budget` and `forward-only` tell the members
+ * of those names below.
+ *
  * A reconciler adds steps, which never fails; plan_check() tells whether what came out
  * can be carried out. Questions are a plan too, of PHASE_ASK steps only.
  *
@@ -36,6 +39,22 @@ struct plan {
 	const char *text; /* "put CN=web.example into service" */
 	const char *credential; /* digest; NULL in a plan of questions */
 	const char *predecessor; /* digest; NULL when there is none */
+
+	/* What remains to be done though the credential is in service ("purge the retired
+	 * certificate"); NULL: this puts it into service. A follow-up that fails is tried again
+	 * and never leads back to the predecessor. */
+	const char *follow_up;
+	/* It may begin only so long after the credential went into service. */
+	long long soak_ms;
+
+	/* How long after the last change step the last finish step that touches another site
+	 * (DISRUPTION_REMOTE) may end: so long those that fail are tried again at once. 0: they
+	 * are tried as often as any other. */
+	long long gap_budget_ms;
+	/* Peers have moved on, and trust only the new one: what cannot be finished is not put
+	 * back any more, it is tried until it is done. */
+	bool forward_only;
+
 	struct step *steps;
 	size_t count, size;
 };
@@ -75,7 +94,8 @@ bool plan_read(struct arena *arena, const char *text, struct plan *plan,
 		struct error *error) must_check;
 
 /* ERROR_INTERNAL: an unknown field, phases out of order, a question without a name, a
- * change step in a plan without a credential, more than PLAN_STEPS_MAX steps. */
+ * change step in a plan without a credential, more than PLAN_STEPS_MAX steps, a soak of what
+ * is no follow-up, a negative time, a follow-up that says nothing. */
 bool plan_check(const struct plan *plan, struct error *error) must_check;
 
 /* ---- answers ---- */

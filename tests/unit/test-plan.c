@@ -7,6 +7,10 @@
 static const char whole_plan[] = "plan web \"put CN=web.example into service\"\n"
 				 "\tcredential 5f0c\n"
 				 "\tpredecessor 77ab\n"
+				 "\tfollow-up \"restart it\"\n"
+				 "\tsoak 60000\n"
+				 "\tgap-budget 5000\n"
+				 "\tforward-only yes\n"
 				 "\n"
 				 "undo command \"make it load what was there\"\n"
 				 "\targv reload now\n"
@@ -39,6 +43,10 @@ static void the_text_is_the_plan(void **state)
 	(void)state;
 	if (!plan_read(arena, whole_plan, &plan, &error))
 		fail_msg("%s", error.text);
+	assert_string_equal(plan.follow_up, "restart it");
+	assert_int_equal(plan.soak_ms, 60000);
+	assert_int_equal(plan.gap_budget_ms, 5000);
+	assert_true(plan.forward_only);
 	plan_print(&plan, &printed);
 	assert_string_equal(buffer_text(&printed), whole_plan);
 }
@@ -86,6 +94,12 @@ static void wrong_plans_are_refused(void **state)
 				"plan for a: \"x\": a change without a credential" },
 		{ "plan a t\nask look x\n",
 				"plan for a: \"x\": a question, and only a question, has a name" },
+		{ "plan a t\n\tsaok 5\n", "plan for a: plans have no saok" },
+		{ "plan a t\n\tsoak 5\n", "plan for a: a soak, and nothing that is to follow it" },
+		{ "plan a t\n\tfollow-up x\n\tsoak -5\n", "plan for a: a time below zero" },
+		{ "plan a t\n\tgap-budget -5\n", "plan for a: a time below zero" },
+		{ "plan a t\n\tfollow-up \"\"\n",
+				"plan for a: a follow-up that does not say what it is" },
 	};
 
 	(void)state;
