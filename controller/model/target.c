@@ -6,6 +6,25 @@ enum { NAME_MAX_LENGTH = 64 };
 
 static const char *const chains[] = { "any", "complete", "root", NULL };
 
+/* What they mean together is in controller/certdrop/windows.h. */
+static const struct option window_options[] = {
+	{ "days", OPTION_WORDS,
+			.help = "The days on which it opens: \"sat\", \"mon-fri\". Without them, "
+				"every day." },
+	{ "from", OPTION_TEXT, .required = true, .help = "When it opens: \"22:00\"." },
+	{ "to", OPTION_TEXT, .required = true,
+			.help = "When it closes: \"04:00\", on the day after unless that is later "
+				"than `from`." },
+	{ "zone", OPTION_TEXT,
+			.help = "The time zone of these times: \"Europe/Zurich\". Without it, the "
+				"machine's own." },
+	{ "for", OPTION_WORDS,
+			.help = "What is bound to it: \"reload\", \"restart\", \"remote\" (what "
+				"touches other sites). Without it, restart and remote: a reload "
+				"interrupts nobody." },
+	{ NULL },
+};
+
 const struct option target_options[] = {
 	{ "name", OPTION_TEXT, .required = true, .unique = true,
 			.help = "The target's name, and that of its sub-directory of the drop: "
@@ -47,6 +66,21 @@ const struct option target_options[] = {
 	{ "hold", OPTION_FLAG, .fallback = "false",
 			.help = "Change nothing: what would be done is shown, and waits until this "
 				"is false." },
+	{ "windows", OPTION_GROUPS, .members = window_options,
+			.help = "When the target may be disturbed. What a window is for begins only "
+				"while one is open, and only if it fits in; until then the target is "
+				"held. What no window is for begins at any time, and so does going "
+				"back." },
+	{ "window-override", OPTION_DURATION, .fallback = "48h", .max = 1000LL * 24 * 3600 * 1000,
+			.help = "So long before the end of the certificate that is served windows "
+				"count no more, so that it is replaced in time. \"0s\": they count "
+				"until it has ended." },
+	{ "expected", OPTION_DURATION, .min = 1000, .max = 24LL * 3600 * 1000,
+			.help = "How much of a window a change needs. Without it, what the last ones "
+				"took, a minute at least." },
+	{ "after", OPTION_WORDS,
+			.help = "Targets that come first: nothing is changed here as long as there "
+				"is something to do for one of them." },
 	{ "check", OPTION_DURATION, .min = 1000, .max = 7LL * 24 * 3600 * 1000,
 			.help = "How often the target is asked what it serves. Without it, the "
 				"`check` of all targets counts." },

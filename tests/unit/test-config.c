@@ -387,6 +387,50 @@ static void files_that_cannot_be_read_are_told(void **state)
 			"configuration: main.conf: more than 1048576 bytes\n");
 }
 
+static void a_window_that_cannot_be_is_a_mistake_where_it_stands(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = ( { name = \"web\"; product = \"disk\"; publish = \"/web\";\n"
+		    "windows = ( { days = [ \"sat\", \"noday\" ];\n"
+		    "from = \"22:00\"; to = \"04:00\"; },\n"
+		    "{ from = \"22:00\"; to = \"25:00\"; },\n"
+		    "{ from = \"22:00\"; to = \"04:00\";\n"
+		    "zone = \"Europe/Zuerich\"; },\n"
+		    "{ from = \"22:00\"; to = \"04:00\"; for = \"reload\"; } ); } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:2: \"days\" must be like \"mon\" or \"mon-fri\", not \"noday\" in "
+			"\"windows\" of target \"web\"\n"
+			"main.conf:4: \"to\" must be a time of day like \"22:00\", not \"25:00\" in "
+			"\"windows\" of target \"web\"\n"
+			"main.conf:6: \"zone\" must be a time zone that this machine knows, like "
+			"\"Europe/Zurich\", not \"Europe/Zuerich\" in \"windows\" of target \"web\"\n");
+}
+
+static void targets_must_not_come_after_themselves(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = (\n"
+		    "{ name = \"d\"; product = \"disk\"; publish = \"/d\"; after = \"b\"; },\n"
+		    "{ name = \"a\"; product = \"disk\"; publish = \"/a\"; after = [ \"e\", \"b\" ]; },\n"
+		    "{ name = \"b\"; product = \"disk\"; publish = \"/b\";\n"
+		    "  after = \"c\"; },\n"
+		    "{ name = \"c\"; product = \"disk\"; publish = \"/c\"; after = \"b\"; },\n"
+		    "{ name = \"self\"; product = \"disk\"; publish = \"/s\"; after = \"self\"; },\n"
+		    "{ name = \"lost\"; product = \"disk\"; publish = \"/l\"; after = \"slef\"; },\n"
+		    "{ name = \"e\"; product = \"disk\"; publish = \"/e\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:5: \"after\" in target \"b\" goes round in a circle: b, c, b\n"
+			"main.conf:8: \"after\" in target \"lost\": there is no target \"slef\"; did "
+			"you mean \"self\"?\n"
+			"main.conf:7: \"after\" in target \"self\" goes round in a circle: self, self\n");
+}
+
 int main(void)
 {
 #define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
@@ -401,6 +445,8 @@ int main(void)
 		with_directory(no_two_targets_share_a_name_or_a_place),
 		with_directory(only_so_many_mistakes_are_told),
 		with_directory(files_that_cannot_be_read_are_told),
+		with_directory(a_window_that_cannot_be_is_a_mistake_where_it_stands),
+		with_directory(targets_must_not_come_after_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

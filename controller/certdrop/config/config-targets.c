@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/config/config-order.h"
+#include "controller/certdrop/windows.h"
 #include "reconcilers/reconciler.h"
 
 /* The options of every target and those of one product, joined once. */
@@ -129,6 +131,25 @@ static void check_source(const struct draft *draft)
 				draft->label);
 }
 
+static void check_windows(const struct draft *draft)
+{
+	const struct settings *settings = draft->target.settings;
+	struct targets *targets = draft->targets;
+
+	for (size_t i = 0; i < setting_count(settings, "windows"); i++) {
+		const struct settings *group = setting_item(settings, "windows", i);
+		struct window window;
+		const char *wrong;
+		struct error error;
+
+		if (settings_missing(group, settings_options(group)))
+			continue;
+		if (!window_read(targets->arena, group, &window, &wrong, &error))
+			mistakes_add(targets->mistakes, setting_place(group, wrong),
+					"%s in \"windows\" of %s", error.text, draft->label);
+	}
+}
+
 static void check_by_product(const struct draft *draft)
 {
 	const struct reconciler *reconciler = draft->target.reconciler;
@@ -197,6 +218,7 @@ static void read_target(struct draft *draft)
 	check_name(draft, "name");
 	check_name(draft, "from");
 	check_source(draft);
+	check_windows(draft);
 	claim_unique_values(draft);
 	if (!reconciler || targets->mistakes->count > mistakes)
 		return;
@@ -289,8 +311,13 @@ static void find_clashes(struct claim *claims, size_t count, struct mistakes *mi
 
 void targets_finish(struct targets *targets, const struct target **all, size_t *count)
 {
+	const size_t mistakes = targets->mistakes->count;
+
 	if (targets->claim_count > 0)
 		find_clashes(targets->claims, targets->claim_count, targets->mistakes);
+	/* A target that is left out for a mistake cannot be found. */
+	if (mistakes == 0)
+		order_check(targets->arena, targets->items, targets->count, targets->mistakes);
 	*all = targets->items;
 	*count = targets->count;
 }
