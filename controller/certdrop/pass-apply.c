@@ -1,0 +1,178 @@
+#include "controller/certdrop/pass-parts.h"
+
+#include "controller/base/log.h"
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/controller.h"
+#include "controller/certdrop/recovery.h"
+
+/* Passes that the journal keeps of each target. */
+enum { HISTORY_KEPT = 100 };
+
+/* ---- carrying out ---- */
+
+/* What was tried will not be tried again by itself: the product did not take it. */
+static void park(struct pass *pass, const char *reason)
+{
+	struct subject *subject = pass->subject;
+	/* Whoever dropped it must see that it is about this one: what is wanted now is another. */
+	const char *told = arena_printf(pass->arena, "%s: %s", subject->facts.subject, reason);
+
+	journal_park(subject->controller->journal, subject->target->name, subject->wanted, reason);
+	subject_want_back(subject, told);
+	subject_tell_outcome(subject, STATE_ROLLED_BACK, told);
+	log_error("target %s: put back: %s", subject->target->name, told);
+}
+
+static void on_applied(struct pass *pass)
+{
+	struct subject *subject = pass->subject;
+
+	subject->attempts = 0;
+	subject->retry_at_ms = 0;
+	log_info("target %s: in service: %s (sha256 %.16s)", subject->target->name,
+			subject->facts.subject, subject->facts.fingerprint);
+	/* What was proven is seen. A server's old processes may still answer for a
+	 * moment, so that to ask again at once would tell less, not more. Without a
+	 * proof there is nothing to wait for. */
+	if (!subject_proven(subject, &pass->plan))
+		subject->again = true;
+	subject_tell_settled(subject);
+	pass_look_again_later(subject);
+	pass_end(pass);
+}
+
+/* Back to what was: was it the credential's fault, or the world's? A product that
+ * was given it and then failed will fail again; a step that could not even begin
+ * says nothing about the credential, and one that was in service before
+ * has shown that it will do. */
+static void on_undone(struct pass *pass, const struct job_result *result)
+{
+	if (result->changed && result->error.kind != ERROR_CONFIG &&
+			!subject_was_in_service(pass->subject)) {
+		park(pass, result->error.text);
+		pass->subject->attempts = 0;
+		pass->subject->again = true;
+		pass_end(pass);
+		return;
+	}
+	pass_failed(pass, &result->error);
+}
+
+static void on_stuck(struct pass *pass, struct job_result *result)
+{
+	log_error("target %s: putting back failed, too: %s", pass->subject->target->name,
+			result->error.text);
+	(void)fail_while(&result->error, "putting back failed");
+	pass_failed(pass, &result->error);
+}
+
+static void on_job_applied(void *context, struct job_result *result)
+{
+	struct pass *pass = context;
+	struct journal *journal = pass->subject->controller->journal;
+	const char *reason = result->outcome == JOB_APPLIED ? NULL : result->error.text;
+
+	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
+	pass->job = NULL;
+	/* A pass that is stuck or was cut short stays open: it is dealt with first, next time. */
+	if (result->outcome != JOB_STUCK && result->outcome != JOB_LOST) {
+		journal_pass_end(journal, pass->entry, job_outcome_name(result->outcome), reason,
+				result->gap_ms);
+		journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
+	}
+
+	switch (result->outcome) {
+	case JOB_APPLIED:
+		on_applied(pass);
+		break;
+	case JOB_UNDONE:
+		on_undone(pass, result);
+		break;
+	case JOB_STUCK:
+		on_stuck(pass, result);
+		break;
+	case JOB_ASKED:
+	case JOB_FAILED:
+	case JOB_LOST:
+		pass_failed(pass, &result->error);
+		break;
+	}
+}
+
+void pass_carry_out(struct pass *pass)
+{
+	struct subject *subject = pass->subject;
+	autodone(buffer) struct buffer text = { 0 };
+	struct pass_entry entry = {
+		.target = subject->target->name,
+		.credential = subject->wanted,
+		.started = clock_now(),
+	};
+	struct error error;
+
+	plan_print(&pass->plan, &text);
+	entry.plan = buffer_text(&text);
+	pass->entry = journal_pass_begin(subject->controller->journal, &entry);
+	subject_tell_applying(subject, true);
+
+	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_applied, pass, &error);
+	if (!pass->job) {
+		subject_tell_applying(subject, false);
+		journal_pass_end(subject->controller->journal, pass->entry, "failed", error.text,
+				-1);
+		pass_failed(pass, &error);
+	}
+}
+
+/* ---- what a crash left ---- */
+
+/* The world is another one now: look again, with the open pass out of the way. */
+static void recovered(struct pass *pass, enum job_outcome outcome, const char *reason)
+{
+	struct subject *subject = pass->subject;
+
+	journal_pass_end(subject->controller->journal, pass->open->id, job_outcome_name(outcome),
+			reason, -1);
+	log_info("target %s: %s", subject->target->name, reason);
+	subject_tell_applying(subject, false);
+	subject->again = true;
+	pass_end(pass);
+}
+
+static void on_put_back(void *context, struct job_result *result)
+{
+	struct pass *pass = context;
+
+	pass->job = NULL;
+	if (result->outcome == JOB_UNDONE) {
+		recovered(pass, JOB_UNDONE, "a change that was cut short is put back");
+		return;
+	}
+	on_stuck(pass, result);
+}
+
+void pass_recover(struct pass *pass)
+{
+	struct subject *subject = pass->subject;
+	struct error error;
+
+	if (!plan_read(pass->arena, pass->open->plan, &pass->plan, &error)) {
+		(void)fail_while(&error, "the journal's open pass");
+		pass_failed(pass, &error);
+		return;
+	}
+	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen)) {
+	case RECOVERY_FINISHED:
+		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");
+		return;
+	case RECOVERY_NOTHING_CHANGED:
+		recovered(pass, JOB_UNDONE, "a change that was cut short had changed nothing");
+		return;
+	case RECOVERY_PUT_BACK:
+		break;
+	}
+	subject_tell_applying(subject, true);
+	pass->job = job_undo(subject, &pass->plan, pass->open->id, on_put_back, pass, &error);
+	if (!pass->job)
+		pass_failed(pass, &error);
+}
