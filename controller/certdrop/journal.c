@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "controller/base/file.h"
+#include "controller/certdrop/clock.h"
 
 enum { STATEMENTS_MAX = 40 };
 
@@ -23,8 +24,15 @@ static const char schema[] =
 		"CREATE INDEX IF NOT EXISTS pass_target ON pass (target, id);"
 		"CREATE INDEX IF NOT EXISTS pass_open ON pass (target) WHERE ended = 0;"
 		"CREATE TABLE IF NOT EXISTS step (pass INTEGER, number INTEGER, undo INTEGER, text TEXT,"
-		" result TEXT, reason TEXT, milliseconds INTEGER, PRIMARY KEY (pass, number, undo));"
-		"PRAGMA user_version = 1;";
+		" result TEXT, reason TEXT, milliseconds INTEGER, PRIMARY KEY (pass, number, undo));";
+
+/* What came later. A database is brought from the version that it has to the latest. */
+static const char *const upgrades[] = {
+	"PRAGMA user_version = 1;",
+	"ALTER TABLE target ADD COLUMN in_service INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE step ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 2;",
+};
 
 struct journal {
 	sqlite3 *database;
@@ -70,6 +78,20 @@ static bool is_sound(sqlite3 *database)
 			strcmp(verdict, "ok") == 0;
 }
 
+static bool upgrade(sqlite3 *database, struct error *error)
+{
+	char version[16] = "0";
+
+	if (sqlite3_exec(database, "PRAGMA user_version", keep_first_column, version, NULL) !=
+			SQLITE_OK)
+		return false;
+	for (size_t i = strtoul(version, NULL, 10); i < sizeof(upgrades) / sizeof(*upgrades); i++)
+		if (!execute(database, "BEGIN", error) || !execute(database, upgrades[i], error) ||
+				!execute(database, "COMMIT", error))
+			return false;
+	return true;
+}
+
 /* false with *damaged: it is there, but no database (any more). */
 static bool open_database(const char *path, sqlite3 **database, bool *damaged, struct error *error)
 {
@@ -83,7 +105,8 @@ static bool open_database(const char *path, sqlite3 **database, bool *damaged, s
 					"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
 					"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 200;",
 					&cause) &&
-			is_sound(*database) && execute(*database, schema, &cause))
+			is_sound(*database) && execute(*database, schema, &cause) &&
+			upgrade(*database, &cause))
 		return true;
 
 	code = sqlite3_errcode(*database);
@@ -259,7 +282,8 @@ bool journal_target(struct journal *journal, struct arena *arena, const char *ta
 		struct remembered *remembered)
 {
 	sqlite3_stmt *row = query(journal,
-			"SELECT wanted, predecessor, put_back, state, reason, inputs, since, accepted FROM target"
+			"SELECT wanted, predecessor, put_back, state, reason, inputs, since, accepted, in_service"
+			" FROM target"
 			" WHERE name = ?",
 			"t", target);
 
@@ -274,6 +298,7 @@ bool journal_target(struct journal *journal, struct arena *arena, const char *ta
 		.inputs = text_at(arena, row, 5),
 		.since = sqlite3_column_int64(row, 6),
 		.accepted_ns = sqlite3_column_int64(row, 7),
+		.in_service_since = sqlite3_column_int64(row, 8),
 	};
 	(void)sqlite3_reset(row);
 	return true;
@@ -284,10 +309,11 @@ void journal_remember(
 {
 	change(journal,
 			"INSERT OR REPLACE INTO target (name, wanted, predecessor, put_back, state, reason,"
-			" inputs, since, accepted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			"tttttttnn", target, remembered->wanted, remembered->predecessor,
+			" inputs, since, accepted, in_service) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"tttttttnnn", target, remembered->wanted, remembered->predecessor,
 			remembered->put_back, remembered->state, remembered->reason,
-			remembered->inputs, remembered->since, remembered->accepted_ns);
+			remembered->inputs, remembered->since, remembered->accepted_ns,
+			remembered->in_service_since);
 }
 
 /* ---- parked ---- */
@@ -371,11 +397,11 @@ void journal_step_begin(
 void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry)
 {
 	change(journal,
-			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, milliseconds, reason)"
-			" VALUES (?, ?, ?, ?, ?, ?, ?)",
-			"nnnttnt", (long long)pass, (long long)entry->number,
+			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, milliseconds, reason, at)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			"nnnttntn", (long long)pass, (long long)entry->number,
 			(long long)entry->undo, entry->text, entry->reason ? "failed" : "done",
-			(long long)entry->milliseconds, entry->reason);
+			(long long)entry->milliseconds, entry->reason, clock_now_ms());
 }
 
 static struct pass_entry pass_at(struct arena *arena, sqlite3_stmt *row)
@@ -410,19 +436,65 @@ const struct pass_entry *journal_open_pass(
 	return entry;
 }
 
-struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass)
+static struct words numbers(struct arena *arena, sqlite3_stmt *row)
 {
-	sqlite3_stmt *row = query(journal,
-			"SELECT number FROM step WHERE pass = ? AND undo = 0 ORDER BY number", "n",
-			(long long)pass);
 	const char **items = arena_new_many(arena, const char *, 1024);
-	struct words begun = { .items = items };
+	struct words found = { .items = items };
 
-	while (begun.count < 1023 && next_row(row))
-		items[begun.count++] = text_at(arena, row, 0);
+	while (found.count < 1023 && next_row(row))
+		items[found.count++] = text_at(arena, row, 0);
 	if (row)
 		(void)sqlite3_reset(row);
-	return begun;
+	return found;
+}
+
+struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass)
+{
+	return numbers(arena,
+			query(journal,
+					"SELECT number FROM step WHERE pass = ? AND undo = 0"
+					" ORDER BY number",
+					"n", (long long)pass));
+}
+
+struct words journal_done(struct journal *journal, struct arena *arena, int64_t pass)
+{
+	return numbers(arena,
+			query(journal,
+					"SELECT number FROM step WHERE pass = ?1 AND undo = 0"
+					" AND result = 'done' AND number NOT IN"
+					" (SELECT number FROM step WHERE pass = ?1 AND undo = 1)"
+					" ORDER BY number",
+					"n", (long long)pass));
+}
+
+static long long one_number(sqlite3_stmt *row)
+{
+	long long number = 0;
+
+	if (next_row(row)) {
+		number = sqlite3_column_int64(row, 0);
+		(void)sqlite3_reset(row);
+	}
+	return number;
+}
+
+long long journal_done_at_ms(struct journal *journal, int64_t pass, long number)
+{
+	return one_number(query(journal,
+			"SELECT max(at) FROM step WHERE pass = ? AND number <= ? AND undo = 0"
+			" AND result = 'done'",
+			"nn", (long long)pass, (long long)number));
+}
+
+/* By their steps, because a pass that a crash has cut short was not busy all the time. */
+long long journal_longest_ms(struct journal *journal, const char *target)
+{
+	return one_number(query(journal,
+			"SELECT max(took) FROM (SELECT sum(milliseconds) AS took FROM pass JOIN step"
+			" ON step.pass = pass.id WHERE target = ? AND outcome = 'applied' AND undo = 0"
+			" GROUP BY pass.id ORDER BY pass.id DESC LIMIT 5)",
+			"t", target));
 }
 
 void journal_passes(struct journal *journal, const char *target, int limit, journal_pass_fn *told,
@@ -498,15 +570,8 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 
 long long journal_latest_time(struct journal *journal)
 {
-	sqlite3_stmt *row = query(journal,
+	return one_number(query(journal,
 			"SELECT max(coalesce((SELECT max(since) FROM target), 0),"
 			" coalesce((SELECT max(ended) FROM pass), 0))",
-			"");
-	long long latest = 0;
-
-	if (next_row(row)) {
-		latest = sqlite3_column_int64(row, 0);
-		(void)sqlite3_reset(row);
-	}
-	return latest;
+			""));
 }

@@ -51,6 +51,7 @@ struct remembered {
 	const char *inputs; /* records "input NAME SHA256": what the wanted credential came from */
 	long long since; /* when that state began, seconds since 1970 */
 	long long accepted_ns; /* see subject.h */
+	long long in_service_since; /* seconds since 1970; 0: what is wanted is not, yet */
 };
 
 /* false: nothing is known of it. */
@@ -110,6 +111,17 @@ void journal_step_end(struct journal *journal, int64_t pass, const struct step_e
 const struct pass_entry *journal_open_pass(
 		struct journal *journal, struct arena *arena, const char *target);
 struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass);
+
+/* The steps that were done, and not put back. */
+struct words journal_done(struct journal *journal, struct arena *arena, int64_t pass);
+
+/* When the last of the steps up to this number was done, in milliseconds
+ * since 1970; 0: none was. */
+long long journal_done_at_ms(struct journal *journal, int64_t pass, long number);
+
+/* The longest that any of the latest passes that were applied took, step by step; 0: there was
+ * none. */
+long long journal_longest_ms(struct journal *journal, const char *target);
 
 /* The latest passes first, at most `limit`, of one target or (NULL) of all. */
 typedef void journal_pass_fn(void *context, const struct pass_entry *entry);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static const struct remembered sample = {
 	.inputs = "input a.pem cc33\n",
 	.since = 1795246000,
 	.accepted_ns = 1795246000123456789,
+	.in_service_since = 1795246001,
 };
 
 static void what_is_remembered_survives_a_reopen(void **state)
@@ -98,6 +100,7 @@ static void what_is_remembered_survives_a_reopen(void **state)
 	assert_string_equal(found.inputs, sample.inputs);
 	assert_int_equal(found.since, sample.since);
 	assert_int_equal(found.accepted_ns, sample.accepted_ns);
+	assert_int_equal(found.in_service_since, sample.in_service_since);
 	assert_true(journal_target(journal, arena, "bare", &found));
 	assert_null(found.wanted);
 	assert_null(found.predecessor);
@@ -379,6 +382,90 @@ static void pruning_leaves_an_open_pass_its_steps(void **state)
 	assert_int_equal(journal_begun(journal, arena, open).count, 1);
 }
 
+static void take_step(int64_t pass, long number, long milliseconds, const char *why)
+{
+	const struct step_entry entry = {
+		.number = number, .text = "a step", .reason = why, .milliseconds = milliseconds
+	};
+
+	journal_step_begin(journal, pass, number, false, "a step");
+	journal_step_end(journal, pass, &entry);
+}
+
+static void what_is_done_is_neither_what_failed_nor_what_was_put_back(void **state)
+{
+	const struct pass_entry entry = { .target = "web", .plan = "plan" };
+	const struct step_entry back = { .number = 1, .undo = true, .text = "a step" };
+	const int64_t pass = journal_pass_begin(journal, &entry);
+	struct words done;
+
+	(void)state;
+	assert_int_equal(journal_done(journal, arena, pass).count, 0);
+	assert_int_equal(journal_done_at_ms(journal, pass, 9), 0);
+	take_step(pass, 0, 5, NULL);
+	take_step(pass, 1, 5, NULL);
+	take_step(pass, 2, 5, "no");
+	journal_step_begin(journal, pass, 3, false, "a step");
+	journal_step_end(journal, pass, &back);
+	done = journal_done(journal, arena, pass);
+	assert_int_equal(done.count, 1);
+	assert_string_equal(done.items[0], "0");
+	assert_true(journal_done_at_ms(journal, pass, 0) > 1795246000000);
+	assert_true(journal_done_at_ms(journal, pass, 9) >= journal_done_at_ms(journal, pass, 0));
+}
+
+static void the_longest_is_that_of_what_was_applied_lately(void **state)
+{
+	static const char *const outcomes[] = { "applied", "applied", "undone", "applied",
+		"applied", "applied", "applied" };
+
+	(void)state;
+	assert_int_equal(journal_longest_ms(journal, "web"), 0);
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+		const struct pass_entry entry = { .target = "web", .plan = "plan" };
+		const int64_t pass = journal_pass_begin(journal, &entry);
+		/* The first is forgotten, the third was not applied. */
+		static const long took[] = { 9000, 20, 8000, 20, 300, 20, 20 };
+
+		take_step(pass, 0, took[i], NULL);
+		take_step(pass, 1, 7, NULL);
+		journal_pass_end(journal, pass, outcomes[i], NULL, -1);
+	}
+	assert_int_equal(journal_longest_ms(journal, "web"), 307);
+	assert_int_equal(journal_longest_ms(journal, "mail"), 0);
+}
+
+static void run_sql(const char *sql)
+{
+	sqlite3 *database = NULL;
+
+	journal_close(journal);
+	journal = NULL;
+	assert_int_equal(sqlite3_open(path_of("journal.db"), &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+static void a_database_of_before_is_brought_up_to_date(void **state)
+{
+	struct remembered found;
+
+	(void)state;
+	journal_remember(journal, "web", &sample);
+	commit();
+	run_sql("ALTER TABLE target DROP COLUMN in_service; ALTER TABLE step DROP COLUMN at;"
+		"PRAGMA user_version = 1;");
+	open_again();
+	assert_true(journal_target(journal, arena, "web", &found));
+	assert_string_equal(found.wanted, sample.wanted);
+	assert_int_equal(found.in_service_since, 0);
+	journal_remember(journal, "web", &sample);
+	commit();
+	open_again();
+	assert_true(journal_target(journal, arena, "web", &found));
+	assert_int_equal(found.in_service_since, sample.in_service_since);
+}
+
 static void the_latest_time_is_that_of_a_state_or_of_a_pass(void **state)
 {
 	const struct remembered later = { .state = "idle", .since = 4000000000 };
@@ -589,6 +676,9 @@ int main(void)
 		claim(served_before_is_what_was_applied_the_latest_first),
 		claim(pruning_keeps_the_newest),
 		claim(pruning_leaves_an_open_pass_its_steps),
+		claim(what_is_done_is_neither_what_failed_nor_what_was_put_back),
+		claim(the_longest_is_that_of_what_was_applied_lately),
+		claim(a_database_of_before_is_brought_up_to_date),
 		claim(the_latest_time_is_that_of_a_state_or_of_a_pass),
 		claim(what_is_no_database_is_moved_aside),
 		claim(a_database_with_a_damaged_page_is_moved_aside),
