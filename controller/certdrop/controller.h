@@ -64,6 +64,7 @@ struct controller {
 
 	struct subject *first_due, *last_due;
 	int passes; /* under way */
+	int blocked; /* subjects for which others come first */
 
 	struct after_commit *waiting, **last_waiting;
 	struct observer *observers;

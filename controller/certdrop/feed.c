@@ -349,10 +349,15 @@ void feeds_close(struct controller *controller)
 	controller->feed_count = 0;
 }
 
+bool feed_busy(const struct feed *feed)
+{
+	return feed->running > 0;
+}
+
 bool feeds_busy(const struct controller *controller)
 {
 	for (size_t i = 0; i < controller->feed_count; i++)
-		if (controller->feeds[i]->running > 0)
+		if (feed_busy(controller->feeds[i]))
 			return true;
 	return false;
 }

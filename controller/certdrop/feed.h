@@ -21,7 +21,8 @@ void feeds_open(struct controller *controller);
 void feeds_abandon(struct controller *controller);
 void feeds_close(struct controller *controller);
 
-/* Is anything being inspected? */
+/* Is anything being inspected? Of this one, of any? */
+bool feed_busy(const struct feed *feed);
 bool feeds_busy(const struct controller *controller);
 
 /* Looks at the directory, and inspects its files if they are others than at the last time. */

@@ -1,9 +1,12 @@
 #include "controller/certdrop/pass-parts.h"
 
+#include <string.h>
+
 #include "controller/base/log.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/recovery.h"
+#include "reconcilers/reconciler.h"
 
 /* Passes that the journal keeps of each target. */
 enum { HISTORY_KEPT = 100 };
@@ -23,39 +26,71 @@ static void park(struct pass *pass, const char *reason)
 	log_error("target %s: put back: %s", subject->target->name, told);
 }
 
+/* What was proven is seen. A server's old processes may still answer for a moment, so that to
+ * ask again at once would tell less, not more. Without a proof there is nothing to wait for, and
+ * what remains to be done must be asked for. */
 static void on_applied(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
+	const struct pending nothing = { 0 };
 
 	subject->attempts = 0;
 	subject->retry_at_ms = 0;
-	log_info("target %s: in service: %s (sha256 %.16s)", subject->target->name,
-			subject->facts.subject, subject->facts.fingerprint);
-	/* What was proven is seen. A server's old processes may still answer for a
-	 * moment, so that to ask again at once would tell less, not more. Without a
-	 * proof there is nothing to wait for. */
-	if (!subject_proven(subject, &pass->plan))
+	if (pass->plan.follow_up)
+		log_info("target %s: done: %s", subject->target->name, pass->plan.follow_up);
+	else
+		log_info("target %s: in service: %s (sha256 %.16s)", subject->target->name,
+				subject->facts.subject, subject->facts.fingerprint);
+	if (!pass->plan.follow_up)
+		subject_in_service_anew(subject);
+	if (!subject_proven(subject, &pass->plan) || subject->target->reconciler->follows_up)
 		subject->again = true;
-	subject_tell_settled(subject);
+	subject_tell_settled(subject, nothing);
 	pass_look_again_later(subject);
 	pass_end(pass);
+}
+
+/* What is in service stays so, whatever becomes of what was to follow. */
+static void follow_up_failed(struct pass *pass, const struct error *error)
+{
+	struct subject *subject = pass->subject;
+	struct pending pending = { .text = pass->plan.follow_up, .reason = error->text };
+
+	pass_try_again_later(pass, error);
+	pending.at = subject->retry_at_ms / 1000;
+	subject->retry_at_ms = 0;
+	subject_tell_settled(subject, pending);
+	pass_end(pass);
+}
+
+static void not_applied(struct pass *pass, const struct error *error)
+{
+	if (pass->plan.follow_up)
+		follow_up_failed(pass, error);
+	else
+		pass_failed(pass, error);
 }
 
 /* Back to what was: was it the credential's fault, or the world's? A product that
  * was given it and then failed will fail again; a step that could not even begin
  * says nothing about the credential, and one that was in service before
  * has shown that it will do. */
+static bool is_to_blame(const struct pass *pass, const struct job_result *result)
+{
+	return result->changed && result->error.kind != ERROR_CONFIG && !pass->plan.follow_up &&
+			!subject_was_in_service(pass->subject, pass->plan.credential);
+}
+
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
-	if (result->changed && result->error.kind != ERROR_CONFIG &&
-			!subject_was_in_service(pass->subject)) {
+	if (is_to_blame(pass, result)) {
 		park(pass, result->error.text);
 		pass->subject->attempts = 0;
 		pass->subject->again = true;
 		pass_end(pass);
 		return;
 	}
-	pass_failed(pass, &result->error);
+	not_applied(pass, &result->error);
 }
 
 static void on_stuck(struct pass *pass, struct job_result *result)
@@ -66,11 +101,33 @@ static void on_stuck(struct pass *pass, struct job_result *result)
 	pass_failed(pass, &result->error);
 }
 
+/* Another credential came to be wanted meanwhile: that one's turn is next. */
+static bool is_superseded(const struct pass *pass)
+{
+	return !pass->subject->wanted || strcmp(pass->subject->wanted, pass->plan.credential) != 0;
+}
+
+static void on_superseded(struct pass *pass, const struct job_result *result)
+{
+	struct subject *subject = pass->subject;
+
+	log_info("target %s: %s: another one is wanted by now", subject->target->name,
+			job_outcome_name(result->outcome));
+	if (result->outcome == JOB_APPLIED)
+		subject_precede(subject, pass->plan.credential);
+	if (result->outcome == JOB_UNDONE && is_to_blame(pass, result))
+		journal_park(subject->controller->journal, subject->target->name,
+				pass->plan.credential, result->error.text);
+	subject->again = true;
+	subject_tell_not_applying(subject);
+	pass_end(pass);
+}
+
 static void on_job_applied(void *context, struct job_result *result)
 {
 	struct pass *pass = context;
 	struct journal *journal = pass->subject->controller->journal;
-	const char *reason = result->outcome == JOB_APPLIED ? NULL : result->error.text;
+	const char *reason = result->outcome == JOB_APPLIED ? pass->why : result->error.text;
 
 	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
@@ -81,6 +138,10 @@ static void on_job_applied(void *context, struct job_result *result)
 		journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
 	}
 
+	if (is_superseded(pass)) {
+		on_superseded(pass, result);
+		return;
+	}
 	switch (result->outcome) {
 	case JOB_APPLIED:
 		on_applied(pass);
@@ -91,15 +152,17 @@ static void on_job_applied(void *context, struct job_result *result)
 	case JOB_STUCK:
 		on_stuck(pass, result);
 		break;
-	case JOB_ASKED:
 	case JOB_FAILED:
+		not_applied(pass, &result->error);
+		break;
+	case JOB_ASKED:
 	case JOB_LOST:
 		pass_failed(pass, &result->error);
 		break;
 	}
 }
 
-void pass_carry_out(struct pass *pass)
+void pass_carry_out(struct pass *pass, const char *why)
 {
 	struct subject *subject = pass->subject;
 	autodone(buffer) struct buffer text = { 0 };
@@ -113,14 +176,17 @@ void pass_carry_out(struct pass *pass)
 	plan_print(&pass->plan, &text);
 	entry.plan = buffer_text(&text);
 	pass->entry = journal_pass_begin(subject->controller->journal, &entry);
-	subject_tell_applying(subject, true);
+	pass->why = why;
+	if (why)
+		log_warning("target %s: it is changed %s", subject->target->name, why);
+	subject_tell_applying(subject, why);
 
 	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_applied, pass, &error);
 	if (!pass->job) {
-		subject_tell_applying(subject, false);
+		subject_tell_not_applying(subject);
 		journal_pass_end(subject->controller->journal, pass->entry, "failed", error.text,
 				-1);
-		pass_failed(pass, &error);
+		not_applied(pass, &error);
 	}
 }
 
@@ -134,7 +200,7 @@ static void recovered(struct pass *pass, enum job_outcome outcome, const char *r
 	journal_pass_end(subject->controller->journal, pass->open->id, job_outcome_name(outcome),
 			reason, -1);
 	log_info("target %s: %s", subject->target->name, reason);
-	subject_tell_applying(subject, false);
+	subject_tell_not_applying(subject);
 	subject->again = true;
 	pass_end(pass);
 }
@@ -151,9 +217,11 @@ static void on_put_back(void *context, struct job_result *result)
 	on_stuck(pass, result);
 }
 
+/* What is seen decides; more may have to be seen for that. */
 void pass_recover(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
+	struct plan questions;
 	struct error error;
 
 	if (!plan_read(pass->arena, pass->open->plan, &pass->plan, &error)) {
@@ -161,7 +229,10 @@ void pass_recover(struct pass *pass)
 		pass_failed(pass, &error);
 		return;
 	}
-	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen)) {
+	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen, &questions)) {
+	case RECOVERY_ASK:
+		pass_ask(pass, &questions);
+		return;
 	case RECOVERY_FINISHED:
 		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");
 		return;
@@ -171,7 +242,7 @@ void pass_recover(struct pass *pass)
 	case RECOVERY_PUT_BACK:
 		break;
 	}
-	subject_tell_applying(subject, true);
+	subject_tell_applying(subject, NULL);
 	pass->job = job_undo(subject, &pass->plan, pass->open->id, on_put_back, pass, &error);
 	if (!pass->job)
 		pass_failed(pass, &error);

@@ -21,10 +21,14 @@ struct pass {
 	const struct pass_entry *open; /* what a crash left, until it is dealt with */
 	struct plan plan;
 	int64_t entry; /* of the plan that is carried out */
+	const char *why; /* it is, though no window is open; NULL */
 	struct job *job;
 };
 
 /* ---- pass.c ---- */
+
+/* Has the questions answered, and goes on with what is seen then. */
+void pass_ask(struct pass *pass, const struct plan *questions);
 
 /* The pass is gone. */
 void pass_end(struct pass *pass);
@@ -32,13 +36,16 @@ void pass_end(struct pass *pass);
 /* It is tried again later, which is told, and the pass is gone. */
 void pass_failed(struct pass *pass, const struct error *error);
 
+/* Only the first of it. */
+void pass_try_again_later(struct pass *pass, const struct error *error);
+
 /* When nothing is to be done but to see whether that stays so. */
 void pass_look_again_later(struct subject *subject);
 
 /* ---- pass-apply.c ---- */
 
-/* Carries out the plan. */
-void pass_carry_out(struct pass *pass);
+/* Carries out the plan. `why` is what is to be known of it besides, or NULL. */
+void pass_carry_out(struct pass *pass, const char *why);
 
 /* Deals with the pass that is open in the journal. */
 void pass_recover(struct pass *pass);

@@ -8,6 +8,7 @@
 #include "controller/certdrop/backoff.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/gate.h"
 #include "controller/certdrop/journal.h"
 #include "reconcilers/reconciler.h"
 
@@ -17,6 +18,27 @@ enum { ROUNDS_MAX = 8 };
 static void plan_next(struct pass *pass);
 
 /* ---- the end ---- */
+
+static void set_blocked(struct subject *subject, bool blocked)
+{
+	subject->controller->blocked += blocked - subject->blocked;
+	subject->blocked = blocked;
+}
+
+/* Those that had to wait for this one. */
+static void wake_followers(const struct subject *subject)
+{
+	struct controller *controller = subject->controller;
+	const bool wanted = controller->blocked > 0 && !gate_is_busy(subject);
+
+	for (size_t i = 0; wanted && i < controller->subject_count; i++) {
+		if (controller->subjects[i]->blocked &&
+				gate_comes_after(controller->subjects[i], subject)) {
+			set_blocked(controller->subjects[i], false);
+			controller_due(controller, controller->subjects[i]);
+		}
+	}
+}
 
 void pass_end(struct pass *pass)
 {
@@ -30,6 +52,7 @@ void pass_end(struct pass *pass)
 		subject->again = false;
 		controller_due(controller, subject);
 	}
+	wake_followers(subject);
 	controller_pass_ended(controller);
 }
 
@@ -47,7 +70,7 @@ static void wake_in(struct subject *subject, uint64_t milliseconds)
 		(void)uv_timer_start(&subject->timer, on_timer, milliseconds, 0);
 }
 
-static void try_again_later(struct pass *pass, const struct error *error)
+void pass_try_again_later(struct pass *pass, const struct error *error)
 {
 	struct subject *subject = pass->subject;
 	const struct config *config = subject->controller->config;
@@ -74,7 +97,7 @@ void pass_failed(struct pass *pass, const struct error *error)
 		pass_end(pass);
 		return;
 	}
-	try_again_later(pass, error);
+	pass_try_again_later(pass, error);
 	subject_tell_outcome(subject, STATE_FAILED, error->text);
 	pass_end(pass);
 }
@@ -87,12 +110,13 @@ void pass_look_again_later(struct subject *subject)
 static void nothing_to_do(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
+	const struct pending nothing = { 0 };
 
 	if (pass->purpose == PASS_RECONCILE) {
 		subject->attempts = 0;
 		subject->retry_at_ms = 0;
 		if (subject->wanted || subject->put_back)
-			subject_tell_settled(subject);
+			subject_tell_settled(subject, nothing);
 		pass_look_again_later(subject);
 	}
 	if (pass->planned)
@@ -124,7 +148,7 @@ static void on_asked(void *context, struct job_result *result)
 	plan_next(pass);
 }
 
-static void ask(struct pass *pass, const struct plan *questions)
+void pass_ask(struct pass *pass, const struct plan *questions)
 {
 	struct error error;
 
@@ -139,13 +163,63 @@ static void ask(struct pass *pass, const struct plan *questions)
 		pass_failed(pass, &error);
 }
 
-static void finish_plan(struct pass *pass)
+/* ---- beginning ---- */
+
+/* When the gate opens; it is looked at again before, in case that the world changes. */
+static void wake_at(struct subject *subject, long long seconds)
+{
+	const long long check_ms = config_check_ms(subject->controller->config, subject->target);
+	const long long left_ms = seconds > 0 ? seconds * 1000 - clock_now_ms() : check_ms;
+
+	wake_in(subject, (uint64_t)(left_ms < 0 ? 0 : left_ms < check_ms ? left_ms : check_ms));
+}
+
+/* What is in service stays so while something else of it has to wait. */
+static void wait_at_gate(struct pass *pass, const struct gate *gate)
 {
 	struct subject *subject = pass->subject;
+	const struct pending pending = {
+		.text = pass->plan.follow_up, .reason = gate->reason, .at = gate->at
+	};
 
-	pass->plan.text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
-	pass->plan.credential = subject->wanted;
-	pass->plan.predecessor = subject->predecessor;
+	subject->attempts = 0;
+	subject->retry_at_ms = pending.text ? 0 : gate->at * 1000;
+	if (pending.text)
+		subject_tell_settled(subject, pending);
+	else
+		subject_tell_outcome(subject, STATE_HELD, gate->reason);
+	wake_at(subject, gate->at);
+	pass_end(pass);
+}
+
+static void begin(struct pass *pass)
+{
+	const struct gate gate = gate_decide(pass->arena, pass->subject, &pass->plan);
+
+	set_blocked(pass->subject, gate.another_first);
+	if (gate.open)
+		pass_carry_out(pass, gate.reason);
+	else
+		wait_at_gate(pass, &gate);
+}
+
+/* Copies: another credential may come to be wanted while the plan is carried out. */
+static bool make_plan(struct pass *pass, struct error *error)
+{
+	const struct subject *subject = pass->subject;
+	struct plan *plan = &pass->plan;
+
+	plan_init(plan, pass->arena, subject->target->name);
+	plan->text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
+	plan->credential = arena_copy(pass->arena, subject->wanted);
+	plan->predecessor = arena_copy(pass->arena, subject->predecessor);
+	if (!subject->target->reconciler->plan(
+			    subject->target, &subject->facts, &pass->seen, plan, error) ||
+			!plan_check(plan, error))
+		return false;
+	if (plan->follow_up)
+		plan->text = plan->follow_up;
+	return true;
 }
 
 static void plan_next(struct pass *pass)
@@ -162,25 +236,16 @@ static void plan_next(struct pass *pass)
 		return;
 	}
 
-	plan_init(&pass->plan, pass->arena, subject->target->name);
-	finish_plan(pass);
-	if (!subject->target->reconciler->plan(
-			    subject->target, &subject->facts, &pass->seen, &pass->plan, &error) ||
-			!plan_check(&pass->plan, &error)) {
+	if (!make_plan(pass, &error)) {
 		pass_failed(pass, &error);
 	} else if (pass->plan.count == 0) {
 		nothing_to_do(pass);
 	} else if (pass->plan.steps[0].phase == PHASE_ASK) {
-		ask(pass, &pass->plan);
+		pass_ask(pass, &pass->plan);
 	} else if (pass->purpose == PASS_PLAN) {
 		tell_plan(pass);
-	} else if (setting_flag(subject->target->settings, "hold")) {
-		subject_tell_outcome(subject, STATE_HELD,
-				"hold is set; certdrop plan shows what would be done");
-		pass_look_again_later(subject);
-		pass_end(pass);
 	} else {
-		pass_carry_out(pass);
+		begin(pass);
 	}
 }
 
@@ -206,7 +271,7 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 			subject->controller->journal, pass->arena, subject->target->name);
 	plan_init(&questions, pass->arena, subject->target->name);
 	subject->target->reconciler->ask(subject->target, &questions);
-	ask(pass, &questions);
+	pass_ask(pass, &questions);
 }
 
 void pass_forget(struct pass *pass)

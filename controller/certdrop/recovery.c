@@ -1,22 +1,31 @@
 #include "controller/certdrop/recovery.h"
 
+#include <string.h>
+
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/store.h"
 #include "reconcilers/reconciler.h"
 
-/* Would the reconciler leave everything as it is if this credential were wanted? */
-static bool in_place(const struct subject *subject, const char *digest, const struct answers *seen)
+enum presence { IN_PLACE, NOT_IN_PLACE, NOT_KNOWN };
+
+/* Would the reconciler leave everything as it is if this credential were wanted? What may follow
+ * once it is in service does not count. */
+static enum presence presence_of(const struct subject *subject, const char *digest,
+		const struct answers *seen, struct plan *plan)
 {
-	autoarena struct arena *arena = arena_new();
 	struct credential facts;
 	struct error ignored;
-	struct plan plan;
 
-	if (!digest || !store_facts(subject->controller->store, digest, arena, &facts, &ignored))
-		return false;
-	plan_init(&plan, arena, subject->target->name);
-	return subject->target->reconciler->plan(subject->target, &facts, seen, &plan, &ignored) &&
-			plan.count == 0;
+	plan_init(plan, seen->arena, subject->target->name);
+	if (!digest ||
+			!store_facts(subject->controller->store, digest, seen->arena, &facts,
+					&ignored))
+		return NOT_IN_PLACE;
+	if (!subject->target->reconciler->plan(subject->target, &facts, seen, plan, &ignored))
+		return NOT_IN_PLACE;
+	if (plan->count > 0 && plan->steps[0].phase == PHASE_ASK)
+		return NOT_KNOWN;
+	return plan->count == 0 || plan->follow_up ? IN_PLACE : NOT_IN_PLACE;
 }
 
 static bool has_begun(const struct subject *subject, int64_t pass)
@@ -26,12 +35,26 @@ static bool has_begun(const struct subject *subject, int64_t pass)
 	return journal_begun(subject->controller->journal, arena, pass).count > 0;
 }
 
-enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
-		const struct answers *seen)
+/* A follow-up that remains has not been done, or not all of it. */
+static bool remains(const struct plan *plan, const struct plan *now)
 {
-	if (in_place(subject, plan->credential, seen))
-		return RECOVERY_FINISHED;
-	if (!has_begun(subject, pass) || in_place(subject, plan->predecessor, seen))
+	return plan->follow_up && now->count > 0;
+}
+
+enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
+		const struct answers *seen, struct plan *questions)
+{
+	enum presence presence = presence_of(subject, plan->credential, seen, questions);
+
+	if (presence == NOT_KNOWN)
+		return RECOVERY_ASK;
+	if (presence == IN_PLACE)
+		return remains(plan, questions) ? RECOVERY_NOTHING_CHANGED : RECOVERY_FINISHED;
+	if (!has_begun(subject, pass))
 		return RECOVERY_NOTHING_CHANGED;
-	return RECOVERY_PUT_BACK;
+
+	presence = presence_of(subject, plan->predecessor, seen, questions);
+	if (presence == NOT_KNOWN)
+		return RECOVERY_ASK;
+	return presence == IN_PLACE ? RECOVERY_NOTHING_CHANGED : RECOVERY_PUT_BACK;
 }

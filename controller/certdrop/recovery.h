@@ -9,12 +9,13 @@
 #include "controller/certdrop/subject.h"
 
 enum recovery {
+	RECOVERY_ASK, /* not to be told yet: the questions that were put must be answered first */
 	RECOVERY_FINISHED, /* what was wanted is installed and served: the pass had succeeded */
 	RECOVERY_NOTHING_CHANGED, /* the predecessor still is: start again */
 	RECOVERY_PUT_BACK, /* neither: undo what was begun, then start again */
 };
 
 /* `plan` is that of the pass, as the journal has it; `pass` the journal's number for it; `seen`: the
- * answers to the questions of the target's reconciler. */
+ * answers to the questions of the target's reconciler; `questions` are more of them. */
 enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
-		const struct answers *seen);
+		const struct answers *seen, struct plan *questions);

@@ -4,6 +4,7 @@
 
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed.h"
+#include "controller/certdrop/gate.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/store.h"
@@ -90,18 +91,28 @@ static const char *next_step(const struct subject *subject)
 	return NULL;
 }
 
+static json_t *pending(const struct subject *subject)
+{
+	const struct pending *what = &subject->pending;
+
+	if (!what->text)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "text", document_text(what->text), "reason",
+			document_text(what->reason), "at", document_time(what->at));
+}
+
 static json_t *target_status(const struct subject *subject)
 {
 	const struct target *target = subject->target;
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "target",
-			target->name, "product", target->reconciler->product, "state",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"target", target->name, "product", target->reconciler->product, "state",
 			state_name(subject_state(subject)), "reason",
 			document_text(subject_reason(subject)), "next",
 			document_text(next_step(subject)), "retry_at",
-			document_time(subject->retry_at_ms / 1000), "wanted",
-			document_brief(subject->wanted ? &subject->facts : NULL), "installed",
-			installed(subject), "served", served(subject), "previous",
+			document_time(subject->retry_at_ms / 1000), "pending", pending(subject),
+			"wanted", document_brief(subject->wanted ? &subject->facts : NULL),
+			"installed", installed(subject), "served", served(subject), "previous",
 			stored_facts(subject->controller, subject->predecessor), "warnings",
 			warnings(subject), "updated", document_time(subject->since));
 }
@@ -133,6 +144,18 @@ bool report_all_in_service(struct subject *const *subjects, size_t count)
 
 /* ---- plan ---- */
 
+/* Why it is not carried out: there is none, or not yet. */
+static json_t *plan_reason(
+		const struct subject *subject, const struct plan *plan, const struct error *error)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct gate gate = plan ? gate_decide(arena, subject, plan) : (struct gate){ 0 };
+
+	if (error)
+		return document_text(error->text);
+	return document_text(plan ? gate.reason : subject_reason(subject));
+}
+
 json_t *report_plan(
 		const struct subject *subject, const struct plan *plan, const struct error *error)
 {
@@ -153,7 +176,7 @@ json_t *report_plan(
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "target", subject->target->name, "state",
 			state_name(subject_state(subject)), "text",
 			document_text(plan ? buffer_text(&text) : NULL), "steps", steps, "reason",
-			document_text(error ? error->text : subject_reason(subject)));
+			plan_reason(subject, plan, error));
 }
 
 /* ---- history ---- */

@@ -48,6 +48,7 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	subject->inputs = remembered->inputs;
 	subject->since = remembered->since;
 	subject->accepted_ns = remembered->accepted_ns;
+	subject->in_service_since = remembered->in_service_since;
 	if (remembered->state && state_read(remembered->state, &subject->outcome.state))
 		subject->outcome.reason = arena_copy(subject->story_memory, remembered->reason);
 
@@ -102,7 +103,7 @@ enum state subject_state(const struct subject *subject)
 
 const char *subject_reason(const struct subject *subject)
 {
-	return subject->applying ? NULL : told(subject)->reason;
+	return subject->applying ? subject->applying_why : told(subject)->reason;
 }
 
 static void remember(struct subject *subject)
@@ -116,6 +117,7 @@ static void remember(struct subject *subject)
 		.inputs = subject->inputs,
 		.since = subject->since,
 		.accepted_ns = subject->accepted_ns,
+		.in_service_since = subject->in_service_since,
 	};
 
 	journal_remember(subject->controller->journal, subject->target->name, &remembered);
@@ -126,17 +128,22 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The reasons of both stories share a memory; it is renewed with them. */
-static void set_stories(struct subject *subject, struct story intake, struct story outcome)
+/* What is told shares a memory; it is renewed with each change. */
+static void set_stories(struct subject *subject, struct story intake, struct story outcome,
+		struct pending pending)
 {
 	struct arena *memory = arena_new();
 
 	intake.reason = arena_copy(memory, intake.reason);
 	outcome.reason = arena_copy(memory, outcome.reason);
+	pending.text = arena_copy(memory, pending.text);
+	pending.reason = arena_copy(memory, pending.reason);
+	subject->applying_why = arena_copy(memory, subject->applying_why);
 	arena_free(subject->story_memory);
 	subject->story_memory = memory;
 	subject->intake = intake;
 	subject->outcome = outcome;
+	subject->pending = pending;
 }
 
 static void announce(struct subject *subject, enum state before)
@@ -153,40 +160,76 @@ void subject_tell_intake(struct subject *subject, enum state state, const char *
 
 	if (subject->intake.state == state && same_text(subject->intake.reason, reason))
 		return;
-	set_stories(subject, story, subject->outcome);
+	set_stories(subject, story, subject->outcome, subject->pending);
 	announce(subject, before);
 }
 
-void subject_tell_outcome(struct subject *subject, enum state state, const char *reason)
+static bool same_pending(const struct pending *a, const struct pending *b)
+{
+	return same_text(a->text, b->text) && same_text(a->reason, b->reason) && a->at == b->at;
+}
+
+static void tell_outcome(struct subject *subject, enum state state, const char *reason,
+		struct pending pending)
 {
 	const struct story story = { .state = state, .reason = reason };
 	const enum state before = subject_state(subject);
 
 	if (subject->outcome.state == state && same_text(subject->outcome.reason, reason) &&
-			!subject->applying)
+			same_pending(&subject->pending, &pending) && !subject->applying)
 		return;
 	subject->applying = false;
-	set_stories(subject, subject->intake, story);
+	subject->applying_why = NULL;
+	set_stories(subject, subject->intake, story, pending);
 	announce(subject, before);
 	remember(subject);
 }
 
-void subject_tell_settled(struct subject *subject)
+void subject_tell_outcome(struct subject *subject, enum state state, const char *reason)
 {
-	if (subject->put_back)
-		subject_tell_outcome(subject, STATE_ROLLED_BACK, subject->put_back);
-	else
-		subject_tell_outcome(subject, STATE_IN_SERVICE, NULL);
+	tell_outcome(subject, state, reason, (struct pending){ 0 });
 }
 
-void subject_tell_applying(struct subject *subject, bool applying)
+void subject_tell_settled(struct subject *subject, struct pending pending)
+{
+	const bool anew = subject->in_service_since == 0;
+
+	subject->by_order = false;
+	if (subject->put_back)
+		tell_outcome(subject, STATE_ROLLED_BACK, subject->put_back, pending);
+	else
+		tell_outcome(subject, STATE_IN_SERVICE, NULL, pending);
+	/* It may be so though nothing was to be done for it. */
+	if (anew && subject->wanted) {
+		subject_in_service_anew(subject);
+		remember(subject);
+	}
+}
+
+void subject_in_service_anew(struct subject *subject)
+{
+	subject->in_service_since = clock_now();
+}
+
+static void set_applying(struct subject *subject, bool applying, const char *why)
 {
 	const enum state before = subject_state(subject);
 
 	if (subject->applying == applying)
 		return;
 	subject->applying = applying;
+	subject->applying_why = arena_copy(subject->story_memory, why);
 	announce(subject, before);
+}
+
+void subject_tell_applying(struct subject *subject, const char *why)
+{
+	set_applying(subject, true, why);
+}
+
+void subject_tell_not_applying(struct subject *subject)
+{
+	set_applying(subject, false, NULL);
 }
 
 /* ---- wanting ---- */
@@ -217,17 +260,19 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->put_back = put_back;
 	subject->inputs = inputs;
 	subject->others = others;
+	subject->in_service_since = 0;
+	subject->by_order = false;
 	remember(subject);
 }
 
-bool subject_was_in_service(const struct subject *subject)
+bool subject_was_in_service(const struct subject *subject, const char *digest)
 {
 	autoarena struct arena *arena = arena_new();
 
-	return subject->wanted &&
+	return digest &&
 			words_contain(journal_served_before(subject->controller->journal, arena,
 						      subject->target->name),
-					subject->wanted);
+					digest);
 }
 
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
@@ -236,11 +281,17 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 	const struct story taken_in = { .state = STATE_IDLE,
 		.reason = "taken in, not yet in service" };
 	/* What was never proven is no predecessor: the one before it still is. */
-	const bool proven = subject_was_in_service(subject);
+	const bool proven = subject_was_in_service(subject, subject->wanted);
 
-	set_stories(subject, subject->intake, taken_in);
+	set_stories(subject, subject->intake, taken_in, (struct pending){ 0 });
 	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,
 			others);
+}
+
+void subject_precede(struct subject *subject, const char *digest)
+{
+	subject->predecessor = arena_copy(subject->wanted_memory, digest);
+	remember(subject);
 }
 
 /* Before this one: the latest that was in service, is still there, and was not put back itself. */

@@ -42,6 +42,13 @@ struct story {
 	const char *reason; /* a sentence, or NULL */
 };
 
+/* What remains to be done though what is wanted is in service (struct plan's follow_up). */
+struct pending {
+	const char *text; /* NULL: nothing */
+	const char *reason; /* why it is not done yet */
+	long long at; /* when it comes, seconds since 1970; 0: not known */
+};
+
 struct subject {
 	struct controller *controller;
 	const struct target *target;
@@ -56,6 +63,8 @@ struct subject {
 	const char *inputs; /* records "input NAME SHA256": what was dropped last */
 	struct words others;
 	long long accepted_ns; /* when the newest of its files came that were there then */
+	long long in_service_since; /* seconds since 1970; 0: it is not, yet */
+	bool by_order; /* of `certdrop rollback`, which waits for no window */
 
 	/* installed and served: the latest answers; their memory is `seen_memory` */
 	struct arena *seen_memory;
@@ -65,7 +74,9 @@ struct subject {
 	/* what is told; the reasons live in `story_memory` */
 	struct arena *story_memory;
 	struct story intake, outcome;
+	struct pending pending;
 	bool applying;
+	const char *applying_why; /* what is to be known of it besides; NULL: nothing */
 	long long since; /* when the state that is told began */
 
 	/* the steps of the latest pass, for the receipt: "step TEXT RESULT MILLISECONDS" */
@@ -76,6 +87,7 @@ struct subject {
 	struct pass *pass; /* the one that is under way */
 	bool due; /* in the queue */
 	bool again; /* became due while a pass was under way */
+	bool blocked; /* another target comes first: it is due when that one has nothing to do */
 	unsigned attempts; /* failures in a row */
 	long long retry_at_ms; /* wall clock, 0: none */
 	uv_timer_t timer; /* the retry, or the next look at what is served */
@@ -94,17 +106,26 @@ const char *subject_reason(const struct subject *subject);
  * Telling the same again does nothing. */
 void subject_tell_intake(struct subject *subject, enum state state, const char *reason);
 void subject_tell_outcome(struct subject *subject, enum state state, const char *reason);
-void subject_tell_applying(struct subject *subject, bool applying);
+
+/* A plan is being carried out; `why` is a sentence in the pass's memory, or NULL. */
+void subject_tell_applying(struct subject *subject, const char *why);
+void subject_tell_not_applying(struct subject *subject);
 
 /* What is wanted is in service. It is told as rolled-back for as long as
  * that is so because something else was put back, whatever failed in
- * between: whoever dropped that must read it. */
-void subject_tell_settled(struct subject *subject);
+ * between: whoever dropped that must read it. What is pending is told with it. */
+void subject_tell_settled(struct subject *subject, struct pending pending);
+
+/* What is wanted was put into service just now, perhaps once more. */
+void subject_in_service_anew(struct subject *subject);
 
 /* Another credential is wanted: the one in the store under `facts`. What was wanted becomes the
  * predecessor if it was in service. `inputs` and `others` are copied. */
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
 		struct words others);
+
+/* What was put into service while another one came to be wanted is the predecessor of that. */
+void subject_precede(struct subject *subject, const char *digest);
 
 /* What lay in the directory until then (nanoseconds since 1970) is
  * dealt with: it is told no more. */
@@ -117,8 +138,8 @@ void subject_want_back(struct subject *subject, const char *put_back);
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 
-/* Was what is wanted in service at any time? */
-bool subject_was_in_service(const struct subject *subject);
+/* Was this credential in service at any time? */
+bool subject_was_in_service(const struct subject *subject, const char *digest);
 
 /* The plan was carried out: what its prove steps expected is what is
  * served now. false: it had none. */

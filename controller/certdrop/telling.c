@@ -57,6 +57,9 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		.passing = subject->applying,
 		.warnings = views_warnings(arena, subject, soon, clock_now()),
 		.others = subject->others,
+		.pending = subject->pending.text,
+		.pending_reason = subject->pending.reason,
+		.pending_at = subject->pending.at,
 		.updated = clock_now(),
 	};
 

@@ -144,6 +144,21 @@ static void compare_installed(struct sentences *sentences)
 	}
 }
 
+static void say_pending(struct sentences *sentences)
+{
+	const struct pending *pending = &sentences->subject->pending;
+
+	if (!pending->text)
+		return;
+	say(sentences,
+			arena_printf(sentences->arena, "it remains to %s: %s", pending->text,
+					pending->reason ? pending->reason : "its turn is next"));
+	if (pending->at > 0)
+		say(sentences,
+				arena_printf(sentences->arena, "that begins on %s at the earliest",
+						date_print(pending->at).text));
+}
+
 struct words views_explain(struct arena *arena, const struct subject *subject)
 {
 	struct sentences sentences = begin(arena, subject);
@@ -160,6 +175,7 @@ struct words views_explain(struct arena *arena, const struct subject *subject)
 				arena_printf(arena, "the target is %s: %s",
 						state_name(subject_state(subject)),
 						subject_reason(subject)));
+	say_pending(&sentences);
 	if (subject->seen_at == 0) {
 		say(&sentences, "the target was not looked at yet");
 		return sentences.words;

@@ -21,7 +21,7 @@ enum { DEADLINE_MS = 20000 };
 
 struct controlling here;
 
-/* ---- a product of our own: its plan is one command, unless the wanted leaf is there already ---- */
+/* ---- a product of our own ---- */
 
 static void ask(const struct target *target, struct plan *plan)
 {
@@ -31,28 +31,47 @@ static void ask(const struct target *target, struct plan *plan)
 	plan_look(plan, "installed", "see what is installed", &look);
 }
 
+static const char *true_argv[] = { "true" };
+static const struct command_step command = { .argv = { .items = true_argv, .count = 1 } };
+
+static void plan_follow_up(struct plan *plan)
+{
+	plan->follow_up = "restart it";
+	plan->soak_ms = here.soak_ms;
+	plan_command(plan, PHASE_CHANGE, "restart", &command)->disruption = DISRUPTION_RESTART;
+}
+
 static bool plan(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan, struct error *error)
 {
-	static const char *argv[] = { "true" };
-	const struct command_step command = { .argv = { .items = argv, .count = 1 } };
 	const struct record *installed = answer(seen, "installed");
 	const struct words leaf = installed ? record_words(installed, "leaf") : (struct words){ 0 };
+	struct step *told;
 
 	(void)target;
 	(void)error;
-	if (leaf.count > 0 && strcmp(leaf.items[0], wanted->fingerprint) == 0)
+	if (leaf.count > 0 && strcmp(leaf.items[0], wanted->fingerprint) == 0) {
+		if (record_text(installed, "remains"))
+			plan_follow_up(plan);
 		return true;
+	}
+	plan->gap_budget_ms = here.gap_budget_ms;
+	plan->forward_only = here.forward_only;
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);
-	(void)plan_command(plan, PHASE_FINISH, "tell the others", &command);
-	plan->steps[1].disruption = DISRUPTION_REMOTE;
+	told = plan_command(plan, PHASE_FINISH, "tell the others", &command);
+	told->disruption = DISRUPTION_REMOTE;
 	return true;
 }
 
 static const struct option no_options[] = { { NULL } };
 static const struct rule no_rules[] = { { 0 } };
 static const struct reconciler fake = {
-	.product = "fake", .options = no_options, .rules = no_rules, .ask = ask, .plan = plan
+	.product = "fake",
+	.options = no_options,
+	.rules = no_rules,
+	.follows_up = true,
+	.ask = ask,
+	.plan = plan,
 };
 
 const struct reconciler *const reconcilers[] = { &fake, NULL };
@@ -226,10 +245,10 @@ void start_controller(enum controller_mode mode)
 			"drop = \"%s/drop\"; state = \"%s/state\"; socket = \"%s/socket\";"
 			"inspect-program = \"%s/inspector\"; apply-program = \"%s/worker\";"
 			"insecure-drop = true; clock = \"trusted\";"
-			"targets = ( { name = \"web\"; product = \"fake\"; },"
-			" { name = \"mail\"; product = \"fake\"; } );",
+			"targets = ( { name = \"web\"; product = \"fake\"; %s },"
+			" { name = \"mail\"; product = \"fake\"; %s } );",
 			here.directory, here.directory, here.directory, here.directory,
-			here.directory);
+			here.directory, here.web ? here.web : "", here.mail ? here.mail : "");
 	autoclose int directory = open(here.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	assert_true(file_replace(directory, "certdrop.conf", text, strlen(text), 0600, &error));

@@ -1,8 +1,11 @@
 #pragma once
 
 /*
- * What the tests of the controller share: a directory, an event loop, a controller with one target ("web")
- * of a product of their own, and programs that stand in for its children (stand-in.c).
+ * What the tests of the controller share: a directory, an event loop, a controller with two targets
+ * ("web" and "mail") of a product of their own, and programs that stand in for its children
+ * (stand-in.c). That product is asked what is `installed`: unless the answer's `leaf` is the one that
+ * is wanted, its plan is a change step and a finish step on another site; if it is, and the answer has
+ * `remains`, there is a follow-up.
  *
  *         controlling_begin(), controlling_end()     setup and teardown of each test
  *         part("worker.apply", "say end applied\\n\n")
@@ -27,6 +30,9 @@ struct controlling {
 	struct config *config;
 	struct controller *controller;
 	struct subject *subject; /* of "web" */
+	const char *web, *mail; /* more settings of the two targets; NULL: none */
+	long long soak_ms, gap_budget_ms; /* of the plans */
+	bool forward_only;
 	size_t open_before; /* descriptors of this process */
 };
 

@@ -282,7 +282,7 @@ static enum recovery decide(const char *leaf, bool was_begun)
 {
 	struct answers seen = { .arena = here.arena };
 	struct record *installed = record_new(here.arena, "answer", "installed", NULL);
-	struct plan plan;
+	struct plan plan, questions;
 	int64_t pass;
 
 	make_credential("wanted");
@@ -293,7 +293,7 @@ static enum recovery decide(const char *leaf, bool was_begun)
 		journal_step_begin(here.controller->journal, pass, 0, false, "make it so");
 	record_add_text(here.arena, installed, "leaf", leaf);
 	records_append(here.arena, &seen.records, installed);
-	return recovery_decide(here.subject, &plan, pass, &seen);
+	return recovery_decide(here.subject, &plan, pass, &seen, &questions);
 }
 
 static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)

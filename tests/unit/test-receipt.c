@@ -54,6 +54,9 @@ static struct receipt sample(void)
 		.steps = steps,
 		.step_count = 2,
 		.warnings = { .items = warnings, .count = 1 },
+		.pending = "restart it",
+		.pending_reason = "not yet",
+		.pending_at = 1795246001,
 		.updated = 1795246000,
 	};
 }
@@ -122,6 +125,11 @@ static void all_fields_are_there_in_their_order(void **state)
 		       "    \"CN=web.example ends in 12 days\"\n"
 		       "  ],\n"
 		       "  \"others\": [],\n"
+		       "  \"pending\": {\n"
+		       "    \"text\": \"restart it\",\n"
+		       "    \"reason\": \"not yet\",\n"
+		       "    \"at\": \"2026-11-21T07:26:41Z\"\n"
+		       "  },\n"
 		       "  \"updated\": \"2026-11-21T07:26:40Z\"\n"
 		       "}\n");
 	assert_int_equal(status_of(RECEIPT_NAME).st_mode & 07777, 0644);

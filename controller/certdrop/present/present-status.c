@@ -67,10 +67,27 @@ static void add_next(struct buffer *words, const json_t *target)
 		buffer_printf(words, "%stried again at %s", next ? "; " : "", at);
 }
 
+/* "restart it, at 2026-...: why not yet"; nothing when nothing is pending. */
+static void add_pending(struct buffer *words, const json_t *target)
+{
+	const json_t *pending = json_object_get(target, "pending");
+	const char *at = field_text(pending, "at", NULL);
+	const char *reason = field_text(pending, "reason", NULL);
+
+	if (!json_is_object(pending))
+		return;
+	buffer_add(words, field_text(pending, "text", "-"));
+	if (at)
+		buffer_printf(words, ", at %s", at);
+	if (reason)
+		buffer_printf(words, ": %s", reason);
+}
+
 static void add_target_lines(struct buffer *text, const struct style *style, const json_t *target)
 {
 	const char *name = field_text(target, "target", "-");
 	autodone(buffer) struct buffer next = { 0 };
+	autodone(buffer) struct buffer pending = { 0 };
 	const json_t *warnings = field_list(target, "warnings");
 
 	line_add(text, style, TONE_PLAIN, name);
@@ -84,6 +101,9 @@ static void add_target_lines(struct buffer *text, const struct style *style, con
 	add_next(&next, target);
 	if (next.length > 0)
 		add_line(text, style, name, "next", buffer_text(&next));
+	add_pending(&pending, target);
+	if (pending.length > 0)
+		add_line(text, style, name, "pending", buffer_text(&pending));
 	add_brief_line(text, style, target, "wanted");
 	add_brief_line(text, style, target, "installed");
 	add_served_lines(text, style, target);
@@ -133,6 +153,7 @@ static void add_target_row(struct table *table, const json_t *target)
 	char date[sizeof("2026-11-21")];
 	const char *reason = field_text(target, "reason", NULL);
 	autodone(buffer) struct buffer next = { 0 };
+	autodone(buffer) struct buffer pending = { 0 };
 	const json_t *warnings = field_list(target, "warnings");
 
 	(void)snprintf(date, sizeof(date), "%s", field_text(shown, "not_after", "-"));
@@ -148,6 +169,9 @@ static void add_target_row(struct table *table, const json_t *target)
 	add_next(&next, target);
 	if (next.length > 0)
 		table_note(table, TONE_FAINT, buffer_text(&next));
+	add_pending(&pending, target);
+	if (pending.length > 0)
+		table_note(table, TONE_PENDING, buffer_text(&pending));
 	if (*fingerprint && !is_served(target, fingerprint))
 		note_served(table, target, fingerprint);
 	for (size_t i = 0; i < json_array_size(warnings); i++)

@@ -27,6 +27,8 @@
  *                        "reason": sentence or null,
  *                        "next": what comes next, a sentence or null,
  *                        "retry_at": time or null,
+ *                        "pending": what remains to be done though it is in service,
+ *                                   {"text", "reason": why it waits, "at": time or null} or null,
  *                        "wanted": BRIEF, "installed": BRIEF, "previous": BRIEF,
  *                        "served": [{"address", "fingerprint", "not_after"} or
  *                                   {"address", "error"}],

@@ -50,6 +50,19 @@ static json_t *steps_json(const struct receipt *receipt)
 	return list;
 }
 
+static json_t *pending_json(const struct receipt *receipt)
+{
+	json_t *json;
+
+	if (!receipt->pending)
+		return json_null();
+	json = json_object();
+	add(json, "text", document_text(receipt->pending));
+	add(json, "reason", document_text(receipt->pending_reason));
+	add(json, "at", document_time(receipt->pending_at));
+	return json;
+}
+
 json_t *receipt_json(const struct receipt *receipt)
 {
 	json_t *json = json_object();
@@ -64,6 +77,7 @@ json_t *receipt_json(const struct receipt *receipt)
 	add(json, "steps", steps_json(receipt));
 	add(json, "warnings", document_words(receipt->warnings));
 	add(json, "others", document_words(receipt->others));
+	add(json, "pending", pending_json(receipt));
 	add(json, "updated", document_time(receipt->updated));
 	return json;
 }

@@ -15,6 +15,9 @@
  *           "steps":    [ { "text": "...", "result": "done", "milliseconds": 12 } ],
  *           "warnings": [ "CN=web.example ends in 12 days, on ..." ],
  *           "others":   [ "CN=old.example" ],   other complete credentials that lay there
+ *           "pending": { "text": "restart it", "reason": "its next window ...",
+ *                        "at": "2026-...Z" },     what remains to be done though it is in
+ *                                                 service, or null; the time may be null
  *           "updated": "2026-...Z"
  *         }
  */
@@ -46,6 +49,8 @@ struct receipt {
 	const struct receipt_step *steps;
 	size_t step_count;
 	struct words warnings, others;
+	const char *pending, *pending_reason; /* NULL: nothing is */
+	long long pending_at; /* seconds; 0: unknown */
 	long long updated; /* seconds */
 };
 

@@ -1,0 +1,240 @@
+#include "controller/certdrop/gate.h"
+
+#include <string.h>
+
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/controller.h"
+#include "controller/certdrop/feed.h"
+#include "controller/certdrop/journal.h"
+#include "controller/certdrop/present/date.h"
+#include "controller/certdrop/views.h"
+#include "controller/certdrop/windows.h"
+
+/* So much of a window is needed at least, and so long is a drop that is being looked into waited for. */
+enum { EXPECTED_MS = 60000, DROP_S = 1 };
+
+static struct gate opened(void)
+{
+	return (struct gate){ .open = true };
+}
+
+static struct gate closed(const char *reason, long long at)
+{
+	return (struct gate){ .reason = reason, .at = at };
+}
+
+static struct gate clock_wrong(void)
+{
+	return closed("the clock is not to be trusted, so nobody knows whether it is time", 0);
+}
+
+/* ---- other targets ---- */
+
+bool gate_is_busy(const struct subject *subject)
+{
+	if (subject->pass || subject->due || subject->applying)
+		return true;
+	switch (subject->outcome.state) {
+	case STATE_IDLE:
+	case STATE_HELD:
+	case STATE_FAILED:
+		return subject->wanted != NULL;
+	case STATE_WAITING:
+	case STATE_REFUSED:
+	case STATE_APPLYING:
+	case STATE_IN_SERVICE:
+	case STATE_ROLLED_BACK:
+		break;
+	}
+	return false;
+}
+
+bool gate_comes_after(const struct subject *subject, const struct subject *other)
+{
+	return words_contain(
+			setting_words(subject->target->settings, "after"), other->target->name);
+}
+
+static struct gate after_others(struct arena *arena, const struct subject *subject)
+{
+	const struct words after = setting_words(subject->target->settings, "after");
+
+	for (size_t i = 0; i < after.count; i++) {
+		const struct subject *other = controller_find(subject->controller, after.items[i]);
+		struct gate gate = { .another_first = true };
+
+		if (!other || (!gate_is_busy(other) && !feed_busy(other->feed)))
+			continue;
+		gate.reason = arena_printf(arena,
+				"%s comes first, for which there is something to do",
+				other->target->name);
+		gate.at = gate_is_busy(other) ? 0 : clock_now() + DROP_S;
+		return gate;
+	}
+	return opened();
+}
+
+/* ---- the soak ---- */
+
+static struct gate after_soak(
+		struct arena *arena, const struct subject *subject, const struct plan *plan)
+{
+	const long long now = clock_now();
+	const long long since = subject->in_service_since ? subject->in_service_since : now;
+	const long long due = since + (plan->soak_ms + 999) / 1000;
+
+	if (plan->soak_ms == 0)
+		return opened();
+	if (!clock_trusted())
+		return clock_wrong();
+	if (due <= now)
+		return opened();
+	return closed(arena_printf(arena, "it waits until the certificate was in service for %s",
+				      duration_print(plan->soak_ms).text),
+			due);
+}
+
+/* ---- windows ---- */
+
+static unsigned disruptions_of(const struct plan *plan)
+{
+	unsigned disruptions = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->steps[i].phase != PHASE_UNDO &&
+				plan->steps[i].disruption != DISRUPTION_NONE)
+			disruptions |= 1U << plan->steps[i].disruption;
+	return disruptions;
+}
+
+/* "restart and remote" */
+static const char *disruption_words(struct arena *arena, unsigned disruptions)
+{
+	const char *words = "";
+
+	for (enum disruption d = DISRUPTION_RELOAD; d <= DISRUPTION_REMOTE; d++)
+		if (disruptions & 1U << d)
+			words = arena_printf(arena, "%s%s%s", words, *words ? " and " : "",
+					disruption_name(d));
+	return words;
+}
+
+static long long needed_ms(const struct subject *subject)
+{
+	const struct settings *settings = subject->target->settings;
+	const long long took =
+			journal_longest_ms(subject->controller->journal, subject->target->name);
+
+	if (setting_given(settings, "expected"))
+		return setting_number(settings, "expected");
+	return took > EXPECTED_MS ? took : EXPECTED_MS;
+}
+
+struct ends {
+	const char *wanted; /* fingerprint */
+	long long earliest; /* seconds; 0: nothing that is to be replaced is served */
+	bool any;
+};
+
+static void keep_earliest(void *context, const struct view_served *served)
+{
+	struct ends *ends = context;
+
+	if (!served->fingerprint)
+		return;
+	ends->any = true;
+	if (strcmp(served->fingerprint, ends->wanted) != 0 &&
+			(ends->earliest == 0 || served->not_after < ends->earliest))
+		ends->earliest = served->not_after;
+}
+
+/* When does what is to be replaced end? What is installed counts where nobody can see what is
+ * served. */
+static long long end_of_the_old(const struct subject *subject)
+{
+	const struct view_installed installed = view_installed(&subject->seen);
+	struct ends ends = { .wanted = subject->facts.fingerprint };
+
+	views_served(&subject->seen, keep_earliest, &ends);
+	if (!ends.any && installed.fingerprint && strcmp(installed.fingerprint, ends.wanted) != 0)
+		return installed.not_after;
+	return ends.earliest;
+}
+
+static struct gate between_windows(struct arena *arena, const struct opening *opening,
+		const char *what, long long needed, long long override)
+{
+	const struct duration_text length = duration_print(needed);
+	const bool sooner = override > 0 && (opening->at == 0 || override < opening->at);
+	const char *reason;
+
+	if (opening->at == 0)
+		reason = arena_printf(arena,
+				"no window for %s is as long as the %s that it may take", what,
+				length.text);
+	else
+		reason = arena_printf(arena,
+				"its next window for %s, of which it needs %s, opens on %s (\"%s\")",
+				what, length.text, date_print(opening->at).text,
+				opening->window->text);
+	if (sooner)
+		reason = arena_printf(arena,
+				"%s; it begins on %s in any case, because the certificate that is served ends",
+				reason, date_print(override).text);
+	return closed(reason, sooner ? override : opening->at);
+}
+
+/* A follow-up replaces nothing, so nothing that ends makes it urgent. */
+static struct gate in_window(
+		struct arena *arena, const struct subject *subject, const struct plan *plan)
+{
+	const struct windows windows = windows_of(arena, subject->target);
+	const unsigned bound = windows_bind(&windows, disruptions_of(plan));
+	const long long now = clock_now(), needed = (needed_ms(subject) + 999) / 1000;
+	const long long end = plan->follow_up ? 0 : end_of_the_old(subject);
+	const long long override = end == 0
+			? 0
+			: end - setting_number(subject->target->settings, "window-override") / 1000;
+	struct opening opening;
+	struct gate gate;
+
+	if (!bound)
+		return opened();
+	if (!clock_trusted())
+		return clock_wrong();
+	opening = windows_next(&windows, bound, now, needed);
+	if (opening.at == now)
+		return opened();
+	if (end == 0 || override > now)
+		return between_windows(arena, &opening, disruption_words(arena, bound),
+				needed * 1000, override);
+	gate = opened();
+	gate.reason = arena_printf(arena,
+			"outside its windows, because the certificate that is served ends on %s",
+			date_print(end).text);
+	return gate;
+}
+
+/* ---- all of it ---- */
+
+/* Once it is in service, what is done for it is no going back any more. */
+static bool is_going_back(const struct subject *subject, const struct plan *plan)
+{
+	return !plan->follow_up && subject->in_service_since == 0 &&
+			(subject->put_back || subject->by_order);
+}
+
+struct gate gate_decide(struct arena *arena, const struct subject *subject, const struct plan *plan)
+{
+	struct gate gate;
+
+	if (setting_flag(subject->target->settings, "hold"))
+		return closed("hold is set; certdrop plan shows what would be done", 0);
+	if (is_going_back(subject, plan))
+		return opened();
+	gate = after_others(arena, subject);
+	if (!gate.open)
+		return gate;
+	gate = after_soak(arena, subject, plan);
+	return gate.open ? in_window(arena, subject, plan) : gate;
+}

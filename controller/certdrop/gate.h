@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * The gate: may this plan begin now? It looks at, in this order,
+ *
+ *         hold      the target's setting: nothing is changed at all
+ *         after     other targets come first
+ *         soak      a follow-up may only begin so long after the credential went into service
+ *         windows   when the target may be disturbed, unless the certificate that is served ends
+ *                   so soon that it has to be replaced now (windows.h)
+ *
+ * Going back to the predecessor waits for none but `hold`. What depends on the time of day waits
+ * until the clock is to be trusted.
+ */
+
+#include "controller/certdrop/subject.h"
+
+struct gate {
+	bool open;
+	const char *reason; /* why it is not; of an open one, why it is though no window is, or NULL */
+	long long at; /* when it opens, seconds since 1970; 0: not known, it is looked at again */
+	bool another_first; /* it opens when another target has nothing to do */
+};
+
+/* The reason is in the arena. */
+struct gate gate_decide(
+		struct arena *arena, const struct subject *subject, const struct plan *plan);
+
+/* Is there something to do for it, or being done? Others may come after it. */
+bool gate_is_busy(const struct subject *subject);
+
+/* Does this target come after that one? */
+bool gate_comes_after(const struct subject *subject, const struct subject *other);

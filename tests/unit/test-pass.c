@@ -1,0 +1,534 @@
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/gate.h"
+#include "controller/certdrop/request.h"
+#include "tests/unit/controlling.h"
+
+static const char works[] = "say begin 0\\n\nhear\nmark changed\nsay done 0 5\\nbegin 1\\n\nhear\n"
+			    "say done 1 5\\nend applied\\n";
+static const char restarts[] =
+		"say begin 0\\n\nhear\nmark restarted\nsay done 0 5\\nend applied\\n";
+static const char fails_and_is_put_back[] =
+		"say begin 0\\n\nhear\nsay failed 0 7 retry \"exit code 1\"\\n\nsay end undone\\n";
+
+static int begin(void **state)
+{
+	if (controlling_begin(state) != 0)
+		return -1;
+	part("inspector.start", "");
+	part("worker.ask", "say answer installed\\n\\tleaf old 4000000000\\nend asked\\n");
+	return 0;
+}
+
+/* What the worker finds from now on. */
+static void install(const char *fingerprint, long long not_after, const char *more)
+{
+	part("worker.ask",
+			arena_printf(here.arena,
+					"say answer installed\\n\\tleaf %s %lld\\n%send asked\\n",
+					fingerprint, not_after, more));
+}
+
+static void remains(const struct credential *installed)
+{
+	install(installed->fingerprint, 4000000000, "\\tremains restart\\n");
+}
+
+static const struct credential *want(struct subject *subject, const char *name)
+{
+	const struct credential *made = make_credential(name);
+	const struct words none = { 0 };
+
+	subject_want(subject, made, NULL, none);
+	return made;
+}
+
+/* ---- the loop ---- */
+
+static bool is_busy(void)
+{
+	return here.controller->passes > 0;
+}
+
+static void start_service(void)
+{
+	start_controller(MODE_SERVICE);
+	run_while(is_busy);
+}
+
+static void run_pass(void)
+{
+	controller_due(here.controller, here.subject);
+	run_while(is_busy);
+}
+
+/* Once something is carried out, the worker finds this credential installed. */
+struct watcher {
+	struct observer observer;
+	const char *finds;
+	int applied;
+	const char *why;
+	void (*also)(void);
+};
+
+static struct watcher watcher;
+
+static void on_changed(struct observer *observer, struct subject *subject)
+{
+	(void)observer;
+	if (!subject || subject_state(subject) != STATE_APPLYING)
+		return;
+	watcher.applied++;
+	watcher.why = arena_copy(here.arena, subject_reason(subject));
+	if (watcher.finds)
+		install(watcher.finds, 4000000000, "");
+	if (watcher.also)
+		watcher.also();
+}
+
+static void watch(const char *finds)
+{
+	watcher = (struct watcher){ .observer = { .changed = on_changed }, .finds = finds };
+	controller_observe(here.controller, &watcher.observer);
+}
+
+static void assert_state(const struct subject *subject, enum state state)
+{
+	assert_string_equal(state_name(subject_state(subject)), state_name(state));
+}
+
+static void assert_reason(const struct subject *subject, const char *text)
+{
+	const char *reason = subject_reason(subject);
+
+	if (!reason || !strstr(reason, text))
+		fail_msg("the reason is \"%s\"", reason ? reason : "none");
+}
+
+/* ---- follow-ups ---- */
+
+static void a_follow_up_waits_for_its_soak(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	here.soak_ms = 3600500;
+	start_service();
+	part("worker.apply", restarts);
+	wanted = want(here.subject, "wanted");
+	remains(wanted);
+	run_pass();
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_string_equal(here.subject->pending.text, "restart it");
+	assert_non_null(strstr(here.subject->pending.reason, "in service for 3600500ms"));
+	run_pass();
+	assert_int_equal(here.subject->pending.at, here.subject->in_service_since + 3601);
+	assert_true(uv_timer_get_due_in(&here.subject->timer) > 0);
+	assert_false(was_marked("restarted"));
+
+	watch(wanted->fingerprint);
+	here.subject->in_service_since = clock_now() - 3601;
+	run_pass();
+	assert_true(was_marked("restarted"));
+	assert_int_equal(watcher.applied, 1);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_null(here.subject->pending.text);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+static void a_soak_goes_on_over_a_restart(void **state)
+{
+	const struct credential *wanted;
+	long long since;
+
+	(void)state;
+	here.soak_ms = 3600000;
+	start_service();
+	wanted = want(here.subject, "wanted");
+	remains(wanted);
+	run_pass();
+	here.subject->in_service_since -= 600;
+	since = here.subject->in_service_since;
+	subject_tell_outcome(here.subject, STATE_FAILED, "whatever");
+	stop_controller();
+	start_service();
+	assert_int_equal(here.subject->in_service_since, since);
+	assert_int_equal(here.subject->pending.at, since + 3600);
+}
+
+static void a_soak_begins_anew_when_it_is_put_into_service_anew(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	here.soak_ms = 3600000;
+	start_controller(MODE_ONCE);
+	wanted = want(here.subject, "wanted");
+	remains(wanted);
+	run_pass();
+	here.subject->in_service_since -= 600;
+	install("another", 4000000000, "");
+	part("worker.apply", works);
+	watch(wanted->fingerprint);
+	run_pass();
+	assert_int_equal(watcher.applied, 1);
+	assert_true(clock_now() - here.subject->in_service_since < 60);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+static void on_done(void *context, json_t *document, int exit, const char *error)
+{
+	assert_null(error);
+	assert_int_equal(exit, 0);
+	json_decref(document);
+	*(bool *)context = true;
+}
+
+static void to_ask_by_name_makes_no_soak_shorter(void **state)
+{
+	static const struct request_hooks hooks = { .done = on_done };
+	json_t *json = json_loads("{\"command\": \"apply\", \"targets\": [\"web\"]}", 0, NULL);
+	bool done = false;
+
+	(void)state;
+	here.soak_ms = 3600000;
+	start_controller(MODE_ONCE);
+	part("worker.apply", restarts);
+	remains(want(here.subject, "wanted"));
+	assert_non_null(request_start(here.controller, json, &hooks, &done));
+	run_until(&done);
+	json_decref(json);
+	assert_string_equal(here.subject->pending.text, "restart it");
+	assert_false(was_marked("restarted"));
+}
+
+static void a_follow_up_that_fails_is_tried_again_and_never_rolled_back(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	start_service();
+	want(here.subject, "before");
+	wanted = want(here.subject, "wanted");
+	remains(wanted);
+	part("worker.apply", fails_and_is_put_back);
+	watch(NULL);
+	run_pass();
+	assert_int_equal(watcher.applied, 1);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_string_equal(here.subject->wanted, wanted->digest);
+	assert_null(here.subject->put_back);
+	assert_null(journal_last_parked(here.controller->journal, here.arena, "web"));
+	assert_string_equal(here.subject->pending.reason, "restart: exit code 1");
+	assert_true(here.subject->pending.at >= clock_now());
+	assert_int_equal(here.subject->attempts, 1);
+	assert_true(uv_timer_get_due_in(&here.subject->timer) > 0);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+static void a_new_drop_replaces_what_was_pending(void **state)
+{
+	(void)state;
+	here.soak_ms = 3600000;
+	start_controller(MODE_ONCE);
+	remains(want(here.subject, "wanted"));
+	run_pass();
+	assert_non_null(here.subject->pending.text);
+	want(here.subject, "another");
+	assert_null(here.subject->pending.text);
+	assert_int_equal(here.subject->in_service_since, 0);
+}
+
+/* ---- windows ---- */
+
+/* Every day, from and to so many minutes from now, in UTC. */
+static const char *window(long from, long to, const char *more)
+{
+	const time_t start = time(NULL) + from * 60, end = time(NULL) + to * 60;
+	char opens[8], closes[8];
+	struct tm shown;
+
+	(void)strftime(opens, sizeof(opens), "%H:%M", gmtime_r(&start, &shown));
+	(void)strftime(closes, sizeof(closes), "%H:%M", gmtime_r(&end, &shown));
+	return arena_printf(here.arena,
+			"windows = ( { from = \"%s\"; to = \"%s\"; zone = \"UTC\"; } ); %s", opens,
+			closes, more);
+}
+
+/* The target wants what is not installed; what is ends in so many hours. */
+static const struct credential *differ(long hours)
+{
+	const struct credential *wanted = want(here.subject, "wanted");
+
+	install("old", clock_now() + hours * 3600, "");
+	part("worker.apply", works);
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	return wanted;
+}
+
+static void a_closed_window_holds_what_is_bound_to_it(void **state)
+{
+	(void)state;
+	here.web = window(120, 180, "");
+	start_service();
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_state(here.subject, STATE_HELD);
+	assert_reason(here.subject,
+			"its next window for remote, of which it needs 1m, opens on 20");
+	assert_true(here.subject->retry_at_ms > clock_now_ms() + 118LL * 60000);
+	assert_true(here.subject->retry_at_ms <= clock_now_ms() + 120LL * 60000);
+	/* It is looked at again at every check. */
+	assert_true(uv_timer_get_due_in(&here.subject->timer) <=
+			(uint64_t)here.controller->config->check_ms);
+}
+
+static void an_open_window_lets_it_begin(void **state)
+{
+	(void)state;
+	here.web = window(-120, 180, "");
+	start_controller(MODE_ONCE);
+	differ(1000);
+	assert_int_equal(watcher.applied, 1);
+	assert_null(watcher.why);
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
+static void what_does_not_fit_does_not_begin(void **state)
+{
+	(void)state;
+	here.web = window(-30, 30, "expected = \"50m\";");
+	start_controller(MODE_ONCE);
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_reason(here.subject, "of which it needs 50m, opens on 20");
+	stop_controller();
+
+	here.web = window(-30, 30, "expected = \"2h\";");
+	start_controller(MODE_ONCE);
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_reason(here.subject, "no window for remote is as long as the 2h that it may take");
+}
+
+static void what_took_long_before_needs_as_much_of_a_window(void **state)
+{
+	const struct pass_entry entry = { .target = "web", .plan = "plan" };
+	const struct step_entry step = { .text = "a step", .milliseconds = 40 * 60 * 1000 };
+	int64_t pass;
+
+	(void)state;
+	here.web = window(-30, 30, "");
+	start_controller(MODE_ONCE);
+	pass = journal_pass_begin(here.controller->journal, &entry);
+	journal_step_end(here.controller->journal, pass, &step);
+	journal_pass_end(here.controller->journal, pass, "applied", NULL, -1);
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_reason(here.subject, "of which it needs 40m");
+}
+
+static void what_is_bound_to_no_window_begins_at_any_time(void **state)
+{
+	(void)state;
+	here.web = "windows = ( { from = \"00:00\"; to = \"00:01\"; for = \"reload\"; } );";
+	start_controller(MODE_ONCE);
+	differ(1000);
+	assert_int_equal(watcher.applied, 1);
+}
+
+static void keep_reason(void *context, const struct pass_entry *entry)
+{
+	*(const char **)context = arena_copy(here.arena, entry->reason);
+}
+
+static void a_window_is_overridden_before_the_old_one_ends(void **state)
+{
+	const char *reason = NULL;
+
+	(void)state;
+	here.web = window(120, 180, "");
+	start_controller(MODE_ONCE);
+	differ(47);
+	assert_int_equal(watcher.applied, 1);
+	assert_non_null(strstr(watcher.why,
+			"outside its windows, because the certificate that is "
+			"served ends on 20"));
+	journal_passes(here.controller->journal, "web", 1, keep_reason, &reason);
+	assert_string_equal(reason, watcher.why);
+}
+
+static void until_it_is_overridden_status_says_when_it_will_be(void **state)
+{
+	(void)state;
+	here.web = window(120, 180, "window-override = \"1h\";");
+	start_controller(MODE_ONCE);
+	differ(2);
+	assert_int_equal(watcher.applied, 0);
+	assert_reason(here.subject, "in any case, because the certificate that is served ends");
+	assert_true(here.subject->retry_at_ms <= clock_now_ms() + 61LL * 60000);
+	stop_controller();
+
+	/* What ends far away overrides nothing. */
+	start_controller(MODE_ONCE);
+	differ(30);
+	assert_null(strstr(subject_reason(here.subject), "in any case"));
+}
+
+static void a_follow_up_waits_for_its_window_in_service(void **state)
+{
+	(void)state;
+	here.web = window(120, 180, "");
+	start_controller(MODE_ONCE);
+	remains(want(here.subject, "wanted"));
+	part("worker.apply", restarts);
+	run_pass();
+	assert_false(was_marked("restarted"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_non_null(strstr(here.subject->pending.reason, "its next window for restart"));
+	assert_true(here.subject->pending.at > clock_now());
+}
+
+static void going_back_waits_for_no_window(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.web = window(120, 180, "");
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	here.subject->predecessor = before->digest;
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	install("wanted", 4000000000, "");
+	part("worker.apply", works);
+	subject_want_back(here.subject, "it was put back");
+	watch(before->fingerprint);
+	run_pass();
+	assert_int_equal(watcher.applied, 1);
+	assert_state(here.subject, STATE_ROLLED_BACK);
+
+	/* Once it is back, it is bound to its windows as ever. */
+	install("another", 4000000000, "");
+	run_pass();
+	assert_int_equal(watcher.applied, 1);
+	assert_state(here.subject, STATE_HELD);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+/* ---- after ---- */
+
+static void others_come_first_while_there_is_something_to_do_for_them(void **state)
+{
+	struct subject *mail;
+
+	(void)state;
+	here.mail = "after = \"web\";";
+	start_controller(MODE_ONCE);
+	mail = controller_find(here.controller, "mail");
+	install("old", 4000000000, "");
+	part("worker.apply", works);
+	want(here.subject, "wanted");
+	want(mail, "wanted");
+	watch(NULL);
+	controller_due(here.controller, mail);
+	run_while(is_busy);
+	assert_int_equal(watcher.applied, 0);
+	assert_state(mail, STATE_HELD);
+	assert_reason(mail, "web comes first");
+
+	watcher.finds = make_credential("wanted")->fingerprint;
+	controller_due(here.controller, here.subject);
+	run_while(is_busy);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_state(mail, STATE_IN_SERVICE);
+	assert_int_equal(here.controller->blocked, 0);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+/* ---- another drop while one is carried out ---- */
+
+static void drop_another(void)
+{
+	watcher.also = NULL;
+	want(here.subject, "second");
+	controller_due(here.controller, here.subject);
+}
+
+static void what_was_not_put_into_service_is_not_told_to_be(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	first = want(here.subject, "first");
+	install("old", 4000000000, "");
+	part("worker.apply", works);
+	watch(NULL);
+	watcher.also = drop_another;
+	here.controller->config->workers = 1;
+	controller_due(here.controller, here.subject);
+	while (watcher.applied < 2)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	assert_string_equal(here.subject->predecessor, first->digest);
+	assert_int_equal(here.subject->in_service_since, 0);
+	assert_state(here.subject, STATE_APPLYING);
+	install(make_credential("second")->fingerprint, 4000000000, "");
+	run_while(is_busy);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+static void what_fails_is_parked_and_not_what_came_meanwhile(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	first = want(here.subject, "first");
+	install("old", 4000000000, "");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nfailed 1 5 retry no\\nend undone\\n");
+	watch(make_credential("second")->fingerprint);
+	watcher.also = drop_another;
+	run_pass();
+	assert_string_equal(journal_last_parked(here.controller->journal, here.arena, "web"),
+			first->digest);
+	assert_string_equal(here.subject->wanted, make_credential("second")->digest);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	controller_unobserve(here.controller, &watcher.observer);
+}
+
+int main(void)
+{
+#define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
+	const struct CMUnitTest tests[] = {
+		claim(a_follow_up_waits_for_its_soak),
+		claim(a_soak_goes_on_over_a_restart),
+		claim(a_soak_begins_anew_when_it_is_put_into_service_anew),
+		claim(to_ask_by_name_makes_no_soak_shorter),
+		claim(a_follow_up_that_fails_is_tried_again_and_never_rolled_back),
+		claim(a_new_drop_replaces_what_was_pending),
+		claim(a_closed_window_holds_what_is_bound_to_it),
+		claim(an_open_window_lets_it_begin),
+		claim(what_does_not_fit_does_not_begin),
+		claim(what_took_long_before_needs_as_much_of_a_window),
+		claim(what_is_bound_to_no_window_begins_at_any_time),
+		claim(a_window_is_overridden_before_the_old_one_ends),
+		claim(until_it_is_overridden_status_says_when_it_will_be),
+		claim(a_follow_up_waits_for_its_window_in_service),
+		claim(going_back_waits_for_no_window),
+		claim(others_come_first_while_there_is_something_to_do_for_them),
+		claim(what_was_not_put_into_service_is_not_told_to_be),
+		claim(what_fails_is_parked_and_not_what_came_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
