@@ -301,6 +301,7 @@ static bool begin_rollback(struct request *request, struct error *error)
 		journal_park(journal, subject->target->name, subject->wanted,
 				"rolled back by order");
 	subject_want_back(subject, NULL);
+	subject->by_order = true;
 	subject_tell_intake(subject, STATE_IDLE, NULL);
 	subject_tell_outcome(subject, STATE_IDLE, "going back to the predecessor");
 	controller_due(request->controller, subject);
