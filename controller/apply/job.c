@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/apply/deadline.h"
 #include "controller/apply/talk.h"
 
 /* How far the conversation got. Once the controller is gone nothing more may be done. */
@@ -35,7 +36,7 @@ static enum ended group_tell(const struct taking *takings, size_t count)
 	return ended;
 }
 
-/* ---- the three jobs ---- */
+/* ---- the four jobs ---- */
 
 static bool answer_group(struct job *job, size_t first, size_t count)
 {
@@ -129,7 +130,28 @@ static bool put_back(struct job *job, const bool *begun)
 	return say_end(job, doubtful ? "stuck" : "undone");
 }
 
-static bool apply(struct job *job, bool *begun)
+/* `done`: NULL, or what is not to be taken again when the rest is finished. */
+static bool is_to_take(const struct job *job, size_t index, const bool *done)
+{
+	const enum phase phase = job->plan.steps[index].phase;
+
+	if (phase == PHASE_ASK || phase == PHASE_UNDO)
+		return false;
+	return !done || (phase != PHASE_CHANGE && !(phase == PHASE_FINISH && done[index]));
+}
+
+/* As many of the group as are to be taken. */
+static size_t size_to_take(const struct job *job, size_t first, const bool *done)
+{
+	const size_t size = group_size(&job->plan, first);
+	size_t count = 1;
+
+	while (count < size && is_to_take(job, first + count, done))
+		count++;
+	return count;
+}
+
+static bool apply(struct job *job, bool *begun, const bool *done)
 {
 	size_t count;
 
@@ -138,25 +160,35 @@ static bool apply(struct job *job, bool *begun)
 		enum ended ended;
 
 		count = 1;
-		if (phase == PHASE_ASK || phase == PHASE_UNDO)
+		if (!is_to_take(job, i, done))
 			continue;
-		count = group_size(&job->plan, i);
+		count = size_to_take(job, i, done);
 		ended = take_group(job, i, count, begun);
 		if (ended == ENDED_ALONE)
 			return false;
-		if (ended == ENDED_BADLY && (phase == PHASE_CHANGE || phase == PHASE_PROVE))
+		if (ended == ENDED_BADLY && !done &&
+				(phase == PHASE_CHANGE || phase == PHASE_PROVE))
 			return put_back(job, begun);
 		if (ended == ENDED_BADLY)
 			return say_end(job, "failed");
+		if (phase == PHASE_CHANGE)
+			job->gap_ends = deadline_now() + job->plan.gap_budget_ms;
 	}
 	return say_end(job, "applied");
 }
 
+static bool finish(struct job *job, bool *begun, const bool *done, const struct record *work)
+{
+	job->gap_ends = deadline_now() + record_number(work, "left", 0);
+	return apply(job, begun, done);
+}
+
 /* ---- reading the job ---- */
 
-static bool read_begun(const struct record *work, size_t count, bool *begun, struct error *error)
+static bool read_numbers(const struct record *work, const char *field, size_t count, bool *listed,
+		struct error *error)
 {
-	const struct words numbers = record_words(work, "begun");
+	const struct words numbers = record_words(work, field);
 
 	for (size_t i = 0; i < numbers.count; i++) {
 		char *end;
@@ -165,14 +197,14 @@ static bool read_begun(const struct record *work, size_t count, bool *begun, str
 		if (*numbers.items[i] == '\0' || *end || number >= count)
 			return fail(error, ERROR_INTERNAL, "the plan has no step %s",
 					numbers.items[i]);
-		begun[number] = true;
+		listed[number] = true;
 	}
 	return true;
 }
 
 static bool is_job(const struct record *record)
 {
-	static const char *const jobs[] = { "ask", "apply", "undo" };
+	static const char *const jobs[] = { "ask", "apply", "finish", "undo" };
 
 	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++)
 		if (strcmp(record_word(record, 1), jobs[i]) == 0)
@@ -224,19 +256,23 @@ bool job_take(int controller, struct message *message, struct web *web)
 	struct job job = { .controller = controller, .web = web };
 	const struct record *work = NULL;
 	struct error error;
-	bool good, *begun = NULL;
+	bool good, *begun = NULL, *done = NULL;
 
 	good = read_job(&job, arena, message, &work, &error);
 	if (good) {
 		begun = arena_new_many(arena, bool, job.plan.count + 1);
-		good = read_begun(work, job.plan.count, begun, &error);
+		done = arena_new_many(arena, bool, job.plan.count + 1);
+		good = read_numbers(work, "begun", job.plan.count, begun, &error) &&
+				read_numbers(work, "done", job.plan.count, done, &error);
 	}
 	if (!good)
 		good = refuse(&job, strncmp(message->text, undo, strlen(undo)) == 0, &error);
 	else if (strcmp(record_word(work, 1), "ask") == 0)
 		good = ask(&job);
 	else if (strcmp(record_word(work, 1), "apply") == 0)
-		good = apply(&job, begun);
+		good = apply(&job, begun, NULL);
+	else if (strcmp(record_word(work, 1), "finish") == 0)
+		good = finish(&job, begun, done, work);
 	else
 		good = put_back(&job, begun);
 	contents_free(job.contents);

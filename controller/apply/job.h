@@ -23,6 +23,7 @@ struct job {
 	struct plan plan;
 	struct contents *contents;
 	struct web *web;
+	long long gap_ends; /* deadline_now(); until then finish steps elsewhere are tried again */
 };
 
 /* False: the controller is gone, or does not keep to the protocol; nothing more may be

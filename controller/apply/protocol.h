@@ -9,6 +9,10 @@
  *
  *         work ask                          answers the plan's questions
  *         work apply                        carries out the other steps
+ *         work finish                       takes up what a crash, or the last try, has left:
+ *                                           prepares and proves again, then finishes
+ *                 done 0 1 2                the steps that the journal knows as done
+ *                 left MILLISECONDS         of the gap's budget
  *         work undo                         puts back: after a crash, or by order
  *                 begun 0 1 2               the steps that the journal knows as begun
  *                 with DIGEST               one for each descriptor: a credential file to read
@@ -28,7 +32,7 @@
  * failed and all that was begun is put back (so is each "work undo" that succeeds). "end
  * stuck": putting back failed as well; what was reached is in the messages before. A
  * failing finish step ends with "failed" too, after its retries: the controller decides
- * whether to go on or to put back.
+ * whether to go on or to put back. "work finish" ends as "applied" or "failed".
  *
  * An unanswerable question is not a failure of the job: its answer has a field "failed"
  * with the reason and the kind of error. "begin" and "done" are not said of questions. A
@@ -42,8 +46,9 @@
  * reload that was refused may be refused again): it ends as "undone" if a probe after it
  * sees what was there before, else as "stuck".
  *
- * In finish and undo what fails with "retry" is tried three times before it has failed, so
- * such steps must bear repetition.
+ * In finish and undo what fails with "retry" is tried three times before it has failed, and
+ * finish steps that touch another site until the gap's budget is used up, so such steps
+ * must bear repetition.
  *
  * The controller's messages within a job:
  *

@@ -4,7 +4,7 @@
 
 #include "controller/apply/deadline.h"
 
-enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100 };
+enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000 };
 
 const struct step *step_of(const struct taking *taking)
 {
@@ -35,21 +35,38 @@ static bool take_once(struct taking *t)
 	return fail(&t->error, ERROR_INTERNAL, "no such kind of step");
 }
 
+/* Peers wait for it: nothing else counts as long as the budget lasts. */
+static bool is_in_gap(const struct taking *t)
+{
+	const struct step *step = step_of(t);
+
+	return !t->back && step->phase == PHASE_FINISH && step->disruption == DISRUPTION_REMOTE &&
+			deadline_left(t->job->gap_ends) > 0;
+}
+
+static bool may_try_again(const struct taking *t, int attempts, long long deadline)
+{
+	const enum phase phase = step_of(t)->phase;
+
+	if (t->good || t->error.kind != ERROR_RETRY)
+		return false;
+	if (is_in_gap(t))
+		return true;
+	return (t->back || phase == PHASE_FINISH || phase == PHASE_UNDO) && attempts < ATTEMPTS &&
+			deadline_left(deadline) > 0;
+}
+
 static void *take(void *argument)
 {
 	struct taking *t = argument;
 	const long long started = deadline_now();
-	const enum phase phase = step_of(t)->phase;
-	const bool again = t->back || phase == PHASE_FINISH || phase == PHASE_UNDO;
 	const long long deadline = deadline_of(step_of(t));
 	int pause = FIRST_PAUSE_MS;
 
 	t->good = take_once(t);
-	for (int i = 1; again && i < ATTEMPTS && !t->good && t->error.kind == ERROR_RETRY; i++) {
-		if (deadline_left(deadline) == 0)
-			break;
-		deadline_pause(pause, deadline);
-		pause *= 2;
+	for (int attempts = 1; may_try_again(t, attempts, deadline); attempts++) {
+		deadline_pause(pause, is_in_gap(t) ? t->job->gap_ends : deadline);
+		pause = pause < LONGEST_PAUSE_MS ? 2 * pause : pause;
 		t->good = take_once(t);
 	}
 	t->took_ms = deadline_now() - started;

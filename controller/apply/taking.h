@@ -11,7 +11,8 @@
  *         group_done(takings, count);
  *
  * A step of finish or undo that fails with ERROR_RETRY is tried again, three times in all
- * and within its deadline.
+ * and within its deadline; one of finish that touches another site (DISRUPTION_REMOTE) as
+ * often as the gap's budget has time for.
  */
 
 #include <pthread.h>

@@ -323,6 +323,95 @@ static void a_damaged_credential_is_refused(void **state)
 	pair_done(&pair);
 }
 
+/* ---- the gap ---- */
+
+/* "far/N WORD" is a finish step that touches another site and fails N times. */
+static const char *plan_with_gap(
+		struct arena *arena, long budget_ms, int failures, const char *kind)
+{
+	(void)noted(arena);
+	return arena_printf(arena,
+			"plan web test\n\tcredential 5f0c\n\tgap-budget %ld\n"
+			"change command a\n\targv sh -c \"echo a >> %s/log\"\n"
+			"finish command b\n"
+			"\targv sh -c \"echo b >> %s/log; test $(grep -c b %s/log) -gt %d || "
+			"exit 1\"\n\tdisruption %s\n"
+			"finish command c\n\targv sh -c \"echo c >> %s/log\"\n",
+			budget_ms, directory, directory, directory, failures, kind, directory);
+}
+
+static void what_peers_wait_for_is_tried_as_long_as_the_budget_lasts(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work apply", plan_with_gap(arena, 60000, 4, "remote"), NULL, NEVER);
+	assert_string_equal(c.end, "applied");
+	assert_string_equal(noted(arena), "a b b b b b c");
+}
+
+static void past_the_budget_it_is_tried_as_often_as_anything(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work apply", plan_with_gap(arena, 1, 99, "remote"), NULL, NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_string_equal(noted(arena), "a b b b");
+}
+
+static void the_budget_is_for_what_peers_wait_for(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work apply", plan_with_gap(arena, 60000, 4, "reload"), NULL, NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_string_equal(noted(arena), "a b b b");
+}
+
+static void what_is_left_is_finished_after_it_is_proven_again(void **state)
+{
+	static const char *const steps[] = { "undo z", "prepare p", "change a", "prove q",
+		"finish/1 b", "finish/1 c", "finish/1 d", "finish e", NULL };
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work finish\n\tdone 1 2 3 5", plan_of(arena, steps), NULL, NEVER);
+	assert_string_equal(noted(arena), "p q b d e");
+	assert_string_equal(said(&c),
+			"done 1 | done 3 | begin 4 | done 4 | begin 6 | done 6 | begin 7 | "
+			"done 7 | end applied | ");
+}
+
+static void what_is_not_served_any_more_is_not_finished(void **state)
+{
+	static const char *const steps[] = { "undo z", "change a", "prove bad", "finish b", NULL };
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work finish\n\tdone 1 2", plan_of(arena, steps), NULL, NEVER);
+	assert_string_equal(noted(arena), "bad");
+	assert_string_equal(said(&c), "failed 2 retry | end failed | ");
+}
+
+static void what_is_left_of_the_budget_counts_when_it_is_finished_later(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work finish\n\tdone 0\n\tleft 60000", plan_with_gap(arena, 1, 4, "remote"),
+			NULL, NEVER);
+	assert_string_equal(c.end, "applied");
+	assert_string_equal(noted(arena), "b b b b b c");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +426,12 @@ int main(void)
 		cmocka_unit_test(an_undo_of_nothing_does_nothing),
 		cmocka_unit_test(steps_that_belong_together_run_at_the_same_time),
 		cmocka_unit_test(one_failure_in_a_group_puts_back_all_of_it),
+		cmocka_unit_test(what_peers_wait_for_is_tried_as_long_as_the_budget_lasts),
+		cmocka_unit_test(past_the_budget_it_is_tried_as_often_as_anything),
+		cmocka_unit_test(the_budget_is_for_what_peers_wait_for),
+		cmocka_unit_test(what_is_left_is_finished_after_it_is_proven_again),
+		cmocka_unit_test(what_is_not_served_any_more_is_not_finished),
+		cmocka_unit_test(what_is_left_of_the_budget_counts_when_it_is_finished_later),
 		cmocka_unit_test(a_job_that_is_none_is_refused),
 		cmocka_unit_test(a_damaged_credential_is_refused),
 	};
