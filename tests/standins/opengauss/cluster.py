@@ -1,0 +1,131 @@
+"""The cluster on disk: its map, its nodes, what the stand-in was told to do, and what was called.
+
+    ROOT/orders/POINT     how the stand-in is to misbehave when it reaches POINT (see the package's table)
+    ROOT/settings.json    what holds all the time
+    ROOT/calls            one JSON object a line: a program begins, reaches a point, or ends
+    ROOT/tools            GPHOME: a copy of this package, whose programs are in standins/opengauss/bin
+    ROOT/NODE/app         GAUSSHOME: bin/cluster_static_config, bin/gs_guc, share/sslcert/{om,cm,dss}
+    ROOT/NODE/data        openGauss's data directory: the certificates and postgresql.conf
+    ROOT/NODE/database    the data directory of the PostgreSQL behind it, made from ROOT/template
+    ROOT/NODE/tmp, log    PGHOST and GAUSSLOG
+"""
+import fcntl
+import fnmatch
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+class Node:
+    def __init__(self, name, address, port, role, root=ROOT):
+        self.name, self.address, self.port, self.role = name, address, port, role
+        self.directory = root / name
+        self.app = self.directory / "app"
+        self.data = self.directory / "data"
+        self.database = self.directory / "database"
+        self.tmp = self.directory / "tmp"
+        self.logs = self.directory / "log"
+        self.configuration = self.data / "postgresql.conf"
+        # Held for as long as the server lives; its content is the server's process and state.
+        self.lock = self.directory / "server.lock"
+
+    def sslcert(self, component):
+        return self.app / "share" / "sslcert" / component
+
+    def server(self):
+        """The running server as (process, state); (None, "down") when there is none."""
+        try:
+            with open(self.lock, "r+") as held:
+                try:
+                    fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return None, "down"
+                except BlockingIOError:
+                    process, _, state = held.read().strip().partition(" ")
+                    return int(process or 0), state or "Starting"
+        except FileNotFoundError:
+            return None, "down"
+
+
+class Cluster:
+    """Read from the map in GAUSSHOME: so a program knows on which node it runs."""
+
+    def __init__(self, app):
+        content = json.loads((pathlib.Path(app) / "bin" / "cluster_static_config").read_text())
+        self.name, self.cm = content["name"], content["cm"]
+        self.nodes = [Node(**node) for node in content["nodes"]]
+        self.here = self.node(content["this"])
+
+    def node(self, name):
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def node_of(self, data):
+        """The node with that data directory."""
+        data = pathlib.Path(data).resolve()
+        return next((node for node in self.nodes if node.data.resolve() == data), None)
+
+    # ---- what the stand-in was told ----
+
+    @staticmethod
+    def setting(name, default=None):
+        try:
+            return json.loads((ROOT / "settings.json").read_text()).get(name, default)
+        except FileNotFoundError:
+            return default
+
+    @staticmethod
+    def fails_at(point):
+        """The program has come to this point: true when it is to fail as the product would."""
+        record(point=point)
+        entry, order = order_at(point)
+        if order == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while order == "hang":
+            time.sleep(0.02)
+            entry, order = order_at(point)
+        if order == "fail-once":
+            entry.unlink()
+        return order.startswith("fail")
+
+
+def order_at(point):
+    """What is to happen there: (the file that says so, the order), or (None, "")."""
+    for entry in sorted((ROOT / "orders").iterdir()):
+        if fnmatch.fnmatchcase(point, entry.name):
+            try:
+                return entry, entry.read_text().strip()
+            except FileNotFoundError:
+                break
+    return None, ""
+
+
+# ---- what was called ----
+
+def record(**facts):
+    line = json.dumps({"process": os.getpid(), "time": time.time(), **facts}) + "\n"
+    with open(ROOT / "calls", "ab", buffering=0) as calls:
+        calls.write(line.encode())
+
+
+def masked(arguments):
+    """Without what follows -K: a passphrase is recorded by nobody."""
+    return ["***" if before == "-K" else "-K***" if word.startswith("-K") and word != "-K" else word
+            for before, word in zip(["", *arguments], arguments)]
+
+
+def here():
+    """The cluster as the node sees it whose GAUSSHOME is in the environment, or None."""
+    app = os.environ.get("GAUSSHOME", "")
+    return Cluster(app) if (pathlib.Path(app) / "bin" / "cluster_static_config").is_file() else None
+
+
+def run(program, main):
+    """A program of the stand-in from its beginning to its exit status, both recorded."""
+    record(program=program, arguments=masked(sys.argv[1:]), user=os.geteuid(), home=os.environ.get("GAUSSHOME"))
+    status = main(sys.argv[1:])
+    record(program=program, status=status)
+    sys.exit(status)
