@@ -160,6 +160,14 @@ def test_a_new_passphrase_is_refused_until_the_restart(one, authority):
     assert one.served() == [new.fingerprint]
 
 
+def test_a_passphrase_whose_files_begin_with_zero_is_not_kept(installed, authority, certificates):
+    cipher, rand = codec.encode(certificates.passphrase, rand=RAND)
+    certificates.files.update({"server.key.cipher": cipher, "server.key.rand": rand})
+    cluster = installed().start()
+    new = CertificateSet(authority, "new.example.com", passphrase=b"Other@1234")
+    assert cluster.replace(new.zip()).returncode == 0 and cluster.served() == [new.fingerprint]
+
+
 def test_a_refusal_is_plain_text_after_the_s(one):
     put(one.nodes[0].data / "server.crt", b"garbage", 0o600)
     for refusal, first in (("error", b"E"), ("close", b"")):
