@@ -25,6 +25,7 @@ sys.path.insert(0, str(TESTS))
 
 from standins.opengauss import cluster as standin  # noqa: E402
 from standins.opengauss import passphrase as codec  # noqa: E402
+from standins.stage import Stage  # noqa: E402
 
 OWNER = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 PASSPHRASE, CLIENT_PASSPHRASE = b"Server@1234", b"Client@5678"
@@ -112,18 +113,17 @@ class Node(standin.Node):
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-class OpenGauss:
+class OpenGauss(Stage):
     """OpenGauss(scratch, certificates, nodes=3).start() gives a cluster that serves them; node1 is the primary, and
     "here" for programs that are not told another node. components: which of om, cm and dss are installed."""
 
     def __init__(self, scratch, certificates, nodes=1, cm=False, components=("om", "cm")):
-        self.root = scratch / "opengauss"
+        super().__init__(scratch / "opengauss")
+        self.lay()
         self.cm = cm
         self.nodes = [Node(f"node{number}", "127.0.0.1", free_port(), "Standby" if number > 1 else "Primary",
                            root=self.root) for number in range(1, nodes + 1)]
         self.bin = self.root / "tools" / "standins" / "opengauss" / "bin"
-        (self.root / "orders").mkdir(parents=True)
-        (self.root / "calls").touch()
         (self.root / "template").symlink_to(template())
         shutil.copytree(TESTS / "standins", self.root / "tools" / "standins",
                         ignore=shutil.ignore_patterns("__pycache__", "pingdirectory"))
@@ -202,37 +202,6 @@ class OpenGauss:
 
     def replace(self, content, *more, node=None):
         return self.run("gs_om", "-t", "cert", f"--cert-file={self.package(content)}", *more, node=node)
-
-    # ---- orders and records ----
-
-    def order(self, point, order):
-        """What is to happen at a point: "fail", "fail-once", "kill" or "hang"; None withdraws it."""
-        path = self.root / "orders" / point
-        if order is None:
-            path.unlink(missing_ok=True)
-            return
-        put(path, order.encode(), 0o644)
-        shutil.chown(path, OWNER.pw_uid, OWNER.pw_gid)
-
-    def set(self, **settings):
-        """What holds all the time: with underscores here, with hyphens in the package's table."""
-        path = self.root / "settings.json"
-        before = json.loads(path.read_text()) if path.exists() else {}
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps({**before, **{name.replace("_", "-"): value for name, value in settings.items()}}))
-        new.rename(path)
-
-    def calls(self, program=None):
-        """The argument lists with which the programs were called so far."""
-        return [line["arguments"] for line in self._records() if "arguments" in line
-                and program in (None, line["program"])]
-
-    def points(self):
-        """What the programs have come to so far."""
-        return [line["point"] for line in self._records() if "point" in line]
-
-    def _records(self):
-        return [json.loads(line) for line in (self.root / "calls").read_text().splitlines()]
 
 
 def put(path, content, mode):

@@ -49,7 +49,7 @@ the server's (github.com/opengauss-mirror/openGauss-server).
 
 Not played: replication between the nodes, DSS, the national-cipher build, the ten seconds between three pscp tries.
 
-Points for orders ("fail", "fail-once", "kill", "hang"; "*" matches):
+Points for orders (see standins/stage.py):
 
     backup:NODE  ssh:NODE  copy:NODE:FILE  chmod:NODE:FILE  guc:NODE  copy:om:FILE  chmod:om:FILE (cm, dss)
     unpack:NODE  stop:NODE  start:NODE  status  reload:NODE  encrypt

@@ -1,8 +1,6 @@
-"""The cluster on disk: its map, its nodes, what the stand-in was told to do, and what was called.
+"""The cluster on disk: its map and its nodes.
 
-    ROOT/orders/POINT     how the stand-in is to misbehave when it reaches POINT (see the package's table)
-    ROOT/settings.json    what holds all the time
-    ROOT/calls            one JSON object a line: a program begins, reaches a point, or ends
+    ROOT/orders, settings.json, calls: see standins/stage.py
     ROOT/tools            GPHOME: a copy of this package, whose programs are in standins/opengauss/bin
     ROOT/NODE/app         GAUSSHOME: bin/cluster_static_config, bin/gs_guc, share/sslcert/{om,cm,dss}
     ROOT/NODE/data        openGauss's data directory: the certificates and postgresql.conf
@@ -10,15 +8,15 @@
     ROOT/NODE/tmp, log    PGHOST and GAUSSLOG
 """
 import fcntl
-import fnmatch
 import json
 import os
 import pathlib
-import signal
 import sys
-import time
+
+from standins.stage import Stage
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+STAGE = Stage(ROOT)
 
 
 class Node:
@@ -68,48 +66,6 @@ class Cluster:
         data = pathlib.Path(data).resolve()
         return next((node for node in self.nodes if node.data.resolve() == data), None)
 
-    # ---- what the stand-in was told ----
-
-    @staticmethod
-    def setting(name, default=None):
-        try:
-            return json.loads((ROOT / "settings.json").read_text()).get(name, default)
-        except FileNotFoundError:
-            return default
-
-    @staticmethod
-    def fails_at(point):
-        """The program has come to this point: true when it is to fail as the product would."""
-        record(point=point)
-        entry, order = order_at(point)
-        if order == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        while order == "hang":
-            time.sleep(0.02)
-            entry, order = order_at(point)
-        if order == "fail-once":
-            entry.unlink()
-        return order.startswith("fail")
-
-
-def order_at(point):
-    """What is to happen there: (the file that says so, the order), or (None, "")."""
-    for entry in sorted((ROOT / "orders").iterdir()):
-        if fnmatch.fnmatchcase(point, entry.name):
-            try:
-                return entry, entry.read_text().strip()
-            except FileNotFoundError:
-                break
-    return None, ""
-
-
-# ---- what was called ----
-
-def record(**facts):
-    line = json.dumps({"process": os.getpid(), "time": time.time(), **facts}) + "\n"
-    with open(ROOT / "calls", "ab", buffering=0) as calls:
-        calls.write(line.encode())
-
 
 def masked(arguments):
     """Without what follows -K: a passphrase is recorded by nobody."""
@@ -125,7 +81,7 @@ def here():
 
 def run(program, main):
     """A program of the stand-in from its beginning to its exit status, both recorded."""
-    record(program=program, arguments=masked(sys.argv[1:]), user=os.geteuid(), home=os.environ.get("GAUSSHOME"))
+    STAGE.record(program=program, arguments=masked(sys.argv[1:]), user=os.geteuid(), home=os.environ.get("GAUSSHOME"))
     status = main(sys.argv[1:])
-    record(program=program, status=status)
+    STAGE.record(program=program, status=status)
     sys.exit(status)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from standins.opengauss.cluster import here
+from standins.opengauss.cluster import STAGE, here
 
 WAIT = 60
 
@@ -16,12 +16,12 @@ def say(text):
     print(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}.000][{os.getpid()}][][gs_ctl]: {text}", flush=True)
 
 
-def start(cluster, node, seconds=WAIT, say=say):
+def start(node, seconds=WAIT, say=say):
     """True once the server accepts connections. Where one runs already nothing is done."""
     if node.server()[0]:
         say("another server might be running; Please use the restart command")
         return True
-    if cluster.fails_at(f"start:{node.name}"):
+    if STAGE.fails_at(f"start:{node.name}"):
         say("could not start server")
         return False
     node.logs.mkdir(exist_ok=True)
@@ -43,13 +43,13 @@ def start(cluster, node, seconds=WAIT, say=say):
     return False
 
 
-def stop(cluster, node, mode="fast", seconds=WAIT, say=say):
+def stop(node, mode="fast", seconds=WAIT, say=say):
     """True once it is gone, and where there was none."""
     process, _ = node.server()
     if not process:
         say(f"PID file \"{node.data}/postmaster.pid\" does not exist. Is server running?")
         return True
-    if cluster.fails_at(f"stop:{node.name}"):
+    if STAGE.fails_at(f"stop:{node.name}"):
         say("failed to stop: server does not shut down")
         return False
     os.kill(process, signal.SIGQUIT if mode.startswith("i") else signal.SIGINT)
@@ -72,10 +72,10 @@ def status(node):
     return 0
 
 
-def reload(cluster, node):
+def reload(node):
     """SIGHUP: changes nothing about TLS, whose parameters count from start to start."""
     process, _ = node.server()
-    if not process or cluster.fails_at(f"reload:{node.name}"):
+    if not process or STAGE.fails_at(f"reload:{node.name}"):
         say(f"PID file \"{node.data}/postmaster.pid\" does not exist. Is server running?")
         return 1
     print("server signaled", flush=True)
@@ -106,14 +106,14 @@ def main(arguments):
         return 1
     seconds, mode = int(options.get("-t", WAIT)), options.get("-m", "fast")
     if words[0] == "start":
-        return 0 if start(cluster, node, seconds) else 1
+        return 0 if start(node, seconds) else 1
     if words[0] == "stop":
-        return 0 if node.server()[0] and stop(cluster, node, mode, seconds) else 1
+        return 0 if node.server()[0] and stop(node, mode, seconds) else 1
     if words[0] == "restart":
-        return 0 if stop(cluster, node, mode, seconds) and start(cluster, node, seconds) else 1
+        return 0 if stop(node, mode, seconds) and start(node, seconds) else 1
     if words[0] == "status":
         return status(node)
     if words[0] == "reload":
-        return reload(cluster, node)
+        return reload(node)
     print(f"gs_ctl: unrecognized operation mode \"{words[0]}\"", file=sys.stderr)
     return 1

@@ -7,14 +7,14 @@ import re
 import sys
 
 from standins.opengauss import tls
-from standins.opengauss.cluster import here
+from standins.opengauss.cluster import STAGE, here
 
 PREFIXES = {"server": "server", "client": "client", "source": "datasource"}
 
 
-def assign(cluster, node, setting):
+def assign(node, setting):
     """`name=value` into the node's postgresql.conf: the line of that name, or a new one. False: it failed."""
-    if cluster.fails_at(f"guc:{node.name}"):
+    if STAGE.fails_at(f"guc:{node.name}"):
         return False
     name, _, value = setting.partition("=")
     content = node.configuration.read_text()
@@ -40,7 +40,7 @@ def change(cluster, word, options):
         print("gs_guc: no instance or no parameter specified", file=sys.stderr)
         return 1
     print(f"The gs_guc run with the following arguments: [gs_guc -D {data} {word} ].")
-    done = [all(assign(cluster, node, setting) for setting in settings) for node in nodes]
+    done = [all(assign(node, setting) for setting in settings) for node in nodes]
     print(f"\nTotal instances: {len(nodes)}. Failed instances: {done.count(False)}.")
     print("Success to perform gs_guc!\n" if all(done) else "Failure to perform gs_guc!\n", flush=True)
     return 0 if all(done) else 1
@@ -69,7 +69,7 @@ def write(path, content):
         print(f"could not open file \"{path}\": {error.strerror}", file=sys.stderr)
 
 
-def encrypt(cluster, options):
+def encrypt(options):
     from standins.opengauss import passphrase
     named = dict(options)
     prefix = PREFIXES.get(named.get("-M", "server"))
@@ -84,7 +84,7 @@ def encrypt(cluster, options):
     if objection:
         print(objection, file=sys.stderr)
         return 1
-    if cluster and cluster.fails_at("encrypt"):
+    if STAGE.fails_at("encrypt"):
         return 0
     cipher, rand = passphrase.encode(word)
     write(pathlib.Path(named.get("-C", named.get("-D"))) / f"{prefix}.key.cipher", cipher)
@@ -103,7 +103,7 @@ def main(arguments):
         print("gs_guc (openGauss) look-alike")
         return 0
     if words == ["encrypt"]:
-        return encrypt(cluster, options)
+        return encrypt(options)
     if words in (["set"], ["reload"]) and cluster:
         return change(cluster, words[0], options)
     if words == ["check"] and cluster:

@@ -11,7 +11,7 @@ import sys
 import time
 
 from standins.opengauss import environment, gs_ctl, replace
-from standins.opengauss.cluster import here
+from standins.opengauss.cluster import STAGE, here
 from standins.opengauss.errors import GaussError
 
 LONG = {"cert": ["cert-file=", "rollback"],
@@ -111,7 +111,7 @@ def stop(cluster, options, log):
     log.say("")
     log.say(f"Stopping {kind}.")
     log.say(RULE)
-    stopped = [gs_ctl.stop(cluster, node, mode, int(options.get("time-out", 300)), quiet) for node in nodes]
+    stopped = [gs_ctl.stop(node, mode, int(options.get("time-out", 300)), quiet) for node in nodes]
     if cluster.cm:
         # A stop that failed, and failed again by force, is only talked about.
         log.say(f"Successfully stopped {kind}." if all(stopped) else "Failed to stop cluster forcibly.")
@@ -130,7 +130,7 @@ def start(cluster, options, log):
     log.say("")
     log.say(f"Starting {kind}.")
     log.say(RULE)
-    started = [gs_ctl.start(cluster, node, seconds, quiet) for node in nodes]
+    started = [gs_ctl.start(node, seconds, quiet) for node in nodes]
     if cluster.cm:
         # Neither is one that did not come up in time an error.
         well = all(started) or kind == "cluster" and state_of(cluster) in ("Normal", "Degraded")
@@ -147,7 +147,7 @@ def start(cluster, options, log):
 
 
 def until_normal(cluster, log):
-    end = time.monotonic() + cluster.setting("normal-within", 30)
+    end = time.monotonic() + STAGE.setting("normal-within", 30)
     while state_of(cluster) != "Normal":
         if time.monotonic() > end:
             raise GaussError(51607, "cluster", more=f" After startup, the last check results were "
@@ -160,7 +160,7 @@ def until_normal(cluster, log):
 
 def state_of(cluster):
     """Of the servers alone: whether anybody can make a TLS session it does not say."""
-    said = cluster.setting("cluster-state")
+    said = STAGE.setting("cluster-state")
     well = [node.server()[1] == "Normal" for node in cluster.nodes]
     primary = any(up for up, node in zip(well, cluster.nodes) if node.role == "Primary")
     return said or ("Normal" if all(well) else "Degraded" if primary and len(well) > 1 else "Unavailable")
@@ -187,7 +187,7 @@ def detail(cluster, nodes):
 def status(cluster, options):
     """Exit 0 whenever the question could be put, whatever the answer is."""
     nodes = chosen(cluster, options)
-    if cluster.fails_at("status"):
+    if STAGE.fails_at("status"):
         raise GaussError(51600)
     if "detail" in options or "h" in options or cluster.cm:
         lines = detail(cluster, nodes)

@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 
 from standins.opengauss import gs_guc
+from standins.opengauss.cluster import STAGE
 from standins.opengauss.errors import GaussError
 
 CRL = "sslcrl-file.crl"
@@ -48,9 +49,9 @@ def unpack(directory):
         archive.extractall(directory)
 
 
-def set_crl(cluster, node):
+def set_crl(node):
     value = CRL if (node.data / CRL).is_file() else ""
-    if not gs_guc.assign(cluster, node, f"ssl_crl_file='{value}'"):
+    if not gs_guc.assign(node, f"ssl_crl_file='{value}'"):
         raise GaussError(51400, f"gs_guc set -D {node.data} -c \"ssl_crl_file='{value}'\"",
                          more="Failed set 'ssl_crl_file' option.Error: \nFailure to perform gs_guc!")
 
@@ -108,7 +109,7 @@ def back_up_here(cluster, log):
         log.say("There is no need to backup ssl cert files.")
         return
     (node.data / FLAG).touch(0o600)
-    if cluster.fails_at(f"backup:{node.name}"):
+    if STAGE.fails_at(f"backup:{node.name}"):
         raise GaussError(51400, f"cd '{node.data}' && tar -zcvf {BACKUP}",
                          more="Failed backup gds cert files on local node.Error: \ntar: write error")
     names = [name for name in SERVER_FILES if (node.data / name).is_file()]
@@ -139,7 +140,7 @@ def back_up_everywhere(cluster, log):
     for node in cluster.nodes:
         (node.data / FLAG).write_text("backupflagfile\n")
         (node.data / FLAG).chmod(0o600)
-        if cluster.fails_at(f"backup:{node.name}"):
+        if STAGE.fails_at(f"backup:{node.name}"):
             raise GaussError(51400, f"cd '{node.data}' && tar -zcvf {BACKUP}", more="Error: \ntar: write error")
         names += [name for name in SERVER_FILES if (node.data / name).is_file() and name not in names]
         if not names:
@@ -177,7 +178,7 @@ def install_here(cluster, directory, names, log):
         log.say(f"Successfully replace {component} ssl cert files.")
     if CRL not in names:
         (node.data / CRL).unlink(missing_ok=True)
-    set_crl(cluster, node)
+    set_crl(node)
     (node.data / FLAG).unlink(missing_ok=True)
     log.say("Replace SSL cert files with local mode successfully.")
 
@@ -189,10 +190,10 @@ def put_here(cluster, source, directory, name, mode):
         target.unlink()
     if not source.is_file():
         return
-    if cluster.fails_at(f"copy:{point}"):
+    if STAGE.fails_at(f"copy:{point}"):
         raise GaussError(50214, source)
     copy_here(source, target)
-    if cluster.fails_at(f"chmod:{point}"):
+    if STAGE.fails_at(f"chmod:{point}"):
         raise GaussError(50107, target)
     try:
         target.chmod(mode)
@@ -200,16 +201,16 @@ def put_here(cluster, source, directory, name, mode):
         raise GaussError(50107, target) from None
 
 
-def copy_there(cluster, source, directory, name, mode, point):
+def copy_there(source, directory, name, mode, point):
     """pscp, tried three times by the real tool with ten seconds in between, and then chmod over ssh."""
     (directory / name).unlink(missing_ok=True)
-    if cluster.fails_at(f"copy:{point}"):
+    if STAGE.fails_at(f"copy:{point}"):
         raise GaussError(50216, f"[{source}]", more=f" Error: \npscp: {point}: exited with error code 1")
     try:
         shutil.copyfile(source, directory / name)
     except OSError as error:
         raise GaussError(50216, f"[{source}]", more=f" Error: \n{error}") from None
-    if cluster.fails_at(f"chmod:{point}"):
+    if STAGE.fails_at(f"chmod:{point}"):
         raise GaussError(51400, f"chmod {mode:o} {directory / name}", more=f"Error: \nssh: {point}: failed")
     (directory / name).chmod(mode)
 
@@ -217,13 +218,13 @@ def copy_there(cluster, source, directory, name, mode, point):
 def install_everywhere(cluster, directory, names, log):
     """Node after node: those before a failure have the new files, those after it the old."""
     for node in cluster.nodes:
-        if cluster.fails_at(f"ssh:{node.name}"):
+        if STAGE.fails_at(f"ssh:{node.name}"):
             raise GaussError(51400, f"rm -f {node.data / names[0]}", more=f"Error: \nssh: {node.name}: unreachable")
         for name in names:
-            copy_there(cluster, directory / name, node.data, name, 0o600, f"{node.name}:{name}")
+            copy_there(directory / name, node.data, name, 0o600, f"{node.name}:{name}")
         if CRL not in names:
             (node.data / CRL).unlink(missing_ok=True)
-        set_crl(cluster, node)
+        set_crl(node)
         (node.data / FLAG).unlink(missing_ok=True)
         log.say(f"{node.name} replace SSL cert files successfully.")
     for component in components(cluster):
@@ -239,7 +240,7 @@ def distribute(cluster, component, directory):
     for name in names:
         if (directory / name).exists():
             for node in cluster.nodes:
-                copy_there(cluster, directory / name, node.sslcert(component), name, mode, f"{component}:{name}")
+                copy_there(directory / name, node.sslcert(component), name, mode, f"{component}:{name}")
 
 
 # ---- the way back ----
@@ -252,7 +253,7 @@ def roll_back(cluster, local, log):
     if without:
         raise GaussError(50201, BACKUP, more=f"Can't rollback SSL cert files on {without}.")
     for node in cluster.nodes:
-        restore(cluster, node)
+        restore(node)
         (node.data / EMPTY_CERT).unlink(missing_ok=True)
         log.say(f"Successfully rollback SSL cert files on [{node.name}].")
     for component in components(cluster):
@@ -266,7 +267,7 @@ def roll_back(cluster, local, log):
         log.say(f"Successfully replace {component} SSL cert files.")
 
 
-def restore(cluster, node):
+def restore(node):
     """The present files aside, the backup's in their place. When it fails, aside is where they stay."""
     aside = node.data / "tempDir"
     shutil.rmtree(aside, ignore_errors=True)
@@ -274,11 +275,11 @@ def restore(cluster, node):
     for name in SERVER_FILES:
         if os.path.lexists(node.data / name):
             (node.data / name).rename(aside / name)
-    if cluster.fails_at(f"unpack:{node.name}"):
+    if STAGE.fails_at(f"unpack:{node.name}"):
         raise GaussError(51400, f"cd '{node.data}' && tar -zxvf {BACKUP}", more="Error: \ngzip: unexpected end of file")
     unpack(node.data)
     shutil.rmtree(aside)
-    set_crl(cluster, node)
+    set_crl(node)
 
 
 def roll_back_here(cluster, log):
@@ -286,7 +287,7 @@ def roll_back_here(cluster, log):
     node = cluster.here
     backed_up = (node.data / BACKUP).is_file()
     if backed_up:
-        restore(cluster, node)
+        restore(node)
         (node.data / EMPTY_CERT).unlink(missing_ok=True)
     for component in components(cluster):
         directory = node.sslcert(component)

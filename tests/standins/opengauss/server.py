@@ -20,7 +20,7 @@ import threading
 import time
 
 from standins.opengauss import tls
-from standins.opengauss.cluster import ROOT, here
+from standins.opengauss.cluster import ROOT, STAGE, here
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
@@ -59,9 +59,9 @@ def relay(client, database):
 
 
 class Server:
-    def __init__(self, cluster, node):
-        self.cluster, self.node = cluster, node
-        self.tls = tls.Tls(cluster, node)
+    def __init__(self, node):
+        self.node = node
+        self.tls = tls.Tls(node)
         self.database = None
         self.state = None
 
@@ -125,7 +125,7 @@ class Server:
             return False
 
     def until_ready(self):
-        not_before = time.monotonic() + self.cluster.setting("start-seconds", 0)
+        not_before = time.monotonic() + STAGE.setting("start-seconds", 0)
         while self.database.poll() is None and self.state == "Starting":
             if time.monotonic() >= not_before and self.answers():
                 self.tls.start()
@@ -164,7 +164,7 @@ class Server:
         if self.state != "Normal":
             return {"Starting": "the database system is starting up",
                     "Stopping": "the database system is shutting down"}[self.state]
-        return self.cluster.setting("answers", {}).get(self.node.name)
+        return STAGE.setting("answers", {}).get(self.node.name)
 
     def serve(self, client):
         head = read_exactly(client, 8)
@@ -188,7 +188,7 @@ class Server:
         except tls.Refused as reason:
             print(f"FATAL:  {reason}", flush=True)
             client.recv(65536)
-            if self.cluster.setting("refusal", "error") == "error":
+            if STAGE.setting("refusal", "error") == "error":
                 client.sendall(error_message(str(reason), "F0000"))
             return
         with context.wrap_socket(client, server_side=True) as secured:
@@ -208,8 +208,7 @@ class Server:
 
 def main():
     os.umask(0o077)
-    cluster = here()
-    return Server(cluster, cluster.node_of(sys.argv[1])).run()
+    return Server(here().node_of(sys.argv[1])).run()
 
 
 if __name__ == "__main__":

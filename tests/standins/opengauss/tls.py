@@ -8,6 +8,8 @@ import re
 import ssl
 import stat
 
+from standins.opengauss.cluster import STAGE
+
 # Of the parameter ssl_ciphers' fixed choice.
 CIPHERS = ":".join(("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256",
                     "ECDHE-ECDSA-AES256-GCM-SHA384", "DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384"))
@@ -35,8 +37,8 @@ def check_mode(path, follow=True):
 
 
 class Tls:
-    def __init__(self, cluster, node):
-        self.cluster, self.node = cluster, node
+    def __init__(self, node):
+        self.node = node
         # These parameters count from one start to the next, whatever is written meanwhile.
         self.parameters = parameters(node.configuration)
         self.on = self.parameters.get("ssl") == "on"
@@ -46,7 +48,7 @@ class Tls:
 
     def start(self):
         """With the setting "reads" = "start", for a server that is as PostgreSQL is: one set from start to stop."""
-        if self.cluster.setting("reads") == "start" and self.on:
+        if STAGE.setting("reads") == "start" and self.on:
             try:
                 self.kept_context = self.context()
             except Refused as refusal:
