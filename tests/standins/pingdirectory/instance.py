@@ -6,6 +6,7 @@
     ROOT/NAME             a server root: bin/replace-certificate, config/ads-truststore (JKS) and its .pin,
                           config/keystore (JKS) and its .pin, config/config.ldif, config/tools.properties, logs/
 """
+import base64
 import hashlib
 import json
 import pathlib
@@ -45,9 +46,8 @@ def pem_certificates(value):
                 return []
             block = []
         elif line == "-----END CERTIFICATE-----":
-            text = "\n".join(["-----BEGIN CERTIFICATE-----", *block, line, ""])
             try:
-                found.append(x509.load_pem_x509_certificate(text.encode()))
+                found.append(x509.load_der_x509_certificate(base64.b64decode("".join(block), validate=True)))
             except ValueError:
                 return []
             block = None

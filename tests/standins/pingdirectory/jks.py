@@ -102,10 +102,11 @@ def counted(form, content):
 
 
 def written(entries, password, key_password=None):
-    """The other way round: a store of alias to (private key or None, chain)."""
+    """The other way round: a store of alias to (private key or None, chain). Java finds an alias only in small
+    letters, and writes it so."""
     body = struct.pack(">III", 0xFEEDFEED, 2, len(entries))
     for alias, (key, chain) in entries.items():
-        body += struct.pack(">I", 1 if key else 2) + counted(">H", alias.encode())
+        body += struct.pack(">I", 1 if key else 2) + counted(">H", alias.lower().encode())
         body += struct.pack(">Q", int(time.time() * 1000))
         if key:
             body += counted(">I", protected(key, key_password or password)) + struct.pack(">I", len(chain))

@@ -48,7 +48,8 @@ def one_alias(path, kind, password_file):
 
 def read(path, password_file, key_password_file=None, kind=None, alias=None):
     """The private key and the chain of one entry."""
-    kind = kind or kind_of(path)
+    inferred = kind_of(path)
+    kind = kind or inferred
     check_pin(password_file)
     alias = alias or one_alias(path, kind, password_file)
     with tempfile.TemporaryDirectory() as directory:

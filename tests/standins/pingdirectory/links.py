@@ -117,8 +117,8 @@ class Links:
             if question is None:
                 return
             if question["ask"] == "registry":
-                digest = self.registry.digest()
-                line.send({"same": True} if digest == question["digest"] else {"text": self.registry.text()})
+                same = self.registry.digest == question["digest"]
+                line.send({"same": True} if same else {"text": self.registry.text})
             elif question["ask"] == "write" and self.server.is_primary():
                 line.send({"done": self.registry.put(question["dn"], question["name"], question["values"])})
             else:
@@ -132,7 +132,7 @@ class Links:
         try:
             line = Line(context.wrap_socket(plain))
             # With TLS 1.3 it shows only now whether the peer accepts our certificate.
-            line.ask({"ask": "registry", "digest": self.registry.digest()})
+            line.ask({"ask": "nothing"})
         except Exception:
             plain.close()
             raise
@@ -146,7 +146,7 @@ class Links:
                 line = self.connect(peer)
                 self.out[peer.name] = line
             else:
-                line.ask({"ask": "registry", "digest": self.registry.digest()})
+                line.ask({"ask": "nothing"})
         except (OSError, ValueError, jks.Unreadable) as error:
             self.forget(peer, str(error))
             return
@@ -197,7 +197,7 @@ class Links:
         line = None if self.server.is_primary() else self.primary_line()
         if line:
             try:
-                answer = line.ask({"ask": "registry", "digest": self.registry.digest()})
+                answer = line.ask({"ask": "registry", "digest": self.registry.digest})
                 if "text" in answer:
                     self.registry.take(answer["text"])
             except (OSError, ValueError) as error:

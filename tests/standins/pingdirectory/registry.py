@@ -16,15 +16,15 @@ class Registry:
         self.instance = instance
         self.lock = threading.RLock()
         self.entries = entries.Entries(entries.read(instance.configuration.read_text()))
+        self.sum_up()
 
-    def text(self):
-        with self.lock:
-            return entries.written(self.entries.below(TOPOLOGY))
-
-    def digest(self):
-        return base64.b64encode(hashlib.sha256(self.text().encode()).digest()).decode()
+    def sum_up(self):
+        """The mirrored part as the peers get it, and the digest by which they tell whether theirs is the same."""
+        self.text = entries.written(self.entries.below(TOPOLOGY))
+        self.digest = base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()
 
     def save(self):
+        self.sum_up()
         new = self.instance.configuration.with_name("config.ldif.new")
         new.write_text(entries.written(self.entries.below("")))
         new.rename(self.instance.configuration)
