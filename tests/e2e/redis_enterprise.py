@@ -25,6 +25,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import urllib.parse
 
 from nginx import handshake
@@ -216,6 +217,56 @@ class RedisEnterprise:
     def links_come_up(self, crdb, cluster):
         until(lambda: set(self.links(crdb, cluster).values()) == {"up"}, lambda: str(self.links(crdb, cluster)))
         return True
+
+
+    def outages(self, event="replication", **narrow):
+        """How long, in seconds, each outage took that is over: event "replication" or "link"."""
+        began, took = {}, []
+        for entry in self.events(**narrow):
+            link = tuple(entry.get(key) for key in ("cluster", "bdb", "source", "crdb", "peer"))
+            if entry["event"] == f"{event}-down":
+                began[link] = entry["at"]
+            elif entry["event"] == f"{event}-up" and link in began:
+                took.append(entry["at"] - began.pop(link))
+        return took
+
+
+class Load:
+    """A client that writes to a database's endpoint all the time: the list "load" grows by one number a write.
+
+    Use it as a context; `acknowledged` is how many writes the server has confirmed."""
+
+    def __init__(self, site, cluster, bdb, node=1):
+        self.acknowledged = 0
+        self._address = (site.address(cluster, node), 12000 + bdb)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        until(lambda: self.acknowledged, "no write was acknowledged")
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        while not self._over.is_set():
+            try:
+                with socket.create_connection(self._address, timeout=5) as plain:
+                    with context.wrap_socket(plain) as stream:
+                        self._write(stream)
+            except OSError:
+                continue
+
+    def _write(self, stream):
+        while not self._over.wait(0.001):
+            exchange(stream, "RPUSH", "load", self.acknowledged)
+            self.acknowledged += 1
 
 
 def _sha256(der):

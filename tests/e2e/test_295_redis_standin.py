@@ -2,7 +2,8 @@
 import pytest
 
 from certificates import pem_of
-from redis_enterprise import ADMIN, RedisEnterprise
+from redis_enterprise import ADMIN, Load, RedisEnterprise
+from waiting import until
 
 VIEWER = {"email": "viewer@example.test", "password": "battery staple", "role": "cluster_viewer"}
 MEMBER = {"email": "member@example.test", "password": "staple battery", "role": "cluster_member"}
@@ -144,3 +145,200 @@ def test_a_client_certificate_is_a_login(start, scratch, authority):
     trusted = {"name": "mtls_trusted_ca", "certificate": pem_of(authority.root).decode()}
     assert site.rest("east", "PUT", "/v1/cluster/certificates", {"certificates": [trusted]})[0] == 200
     assert site.rest("east", "GET", "/v1/cluster", user=None, pair=pair)[0] == 200
+
+
+# ---- Replica Of ----
+
+def new_source_certificate(site, pair, cluster="west", bdb=1):
+    """What the second step sends: every source, complete, with the new certificate."""
+    sources = site.rest(cluster, "GET", f"/v1/bdbs/{bdb}")[1]["replica_sources"]
+    for source in sources:
+        source["server_cert"] = pair.fullchain.decode()
+    return {"replica_sources": sources}
+
+
+def whole(authority, name):
+    """A pair whose chain goes up to the root."""
+    pair = authority.issue(name)
+    pair.fullchain += pem_of(authority.root)
+    return pair
+
+
+def test_replication_breaks_until_the_destination_knows_the_new_certificate(replica, authority):
+    """The old and the new certificate are of one authority, and still the old one does not do."""
+    assert replica.replace("east", "proxy", whole(authority, "first.example.test"))[0] == 200
+    first = replica.certificate("east", "proxy")[0]
+    assert replica.source_status("west", 1) == ["out-of-sync"]
+    sources = replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"]
+    sources[0]["server_cert"] = first
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", {"replica_sources": sources})[0] == 200
+    assert replica.comes_in_sync("west", 1)
+    second = whole(authority, "second.example.test")
+    with Load(replica, "east", 1) as load:
+        assert replica.replace("east", "proxy", second)[0] == 200
+        assert replica.source_status("west", 1) == ["out-of-sync"]
+        written = load.acknowledged
+        until(lambda: load.acknowledged > written, "clients are cut off")
+        error = replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"][0]["last_error"]
+        assert "certificate" in error
+        status, bdb = replica.rest("west", "PUT", "/v1/bdbs/1", new_source_certificate(replica, second))
+        assert (status, bdb["status"]) == (200, "active-change-pending")
+        assert replica.comes_in_sync("west", 1)
+    until(lambda: replica.redis("west", 1, "LLEN", "load") == str(load.acknowledged),
+          lambda: f"{replica.redis('west', 1, 'LLEN', 'load')} of {load.acknowledged} writes arrived")
+    assert len(replica.outages()) == 2
+    assert not replica.events(event="full-resynchronisation")
+
+
+def test_a_change_in_progress_is_a_conflict(replica, authority):
+    replica.set(action_ms=300)
+    change = {"replica_sources": replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"]}
+    status, bdb = replica.rest("west", "PUT", "/v1/bdbs/1", change)
+    assert status == 200
+    action = f"/v1/actions/{bdb['action_uid']}"
+    assert replica.rest("west", "GET", action)[1]["status"] == "active"
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", change)[0] == 409
+    until(lambda: replica.rest("west", "GET", action)[1]["status"] == "completed", "the action does not end")
+    assert replica.rest("west", "PUT", "/v1/bdbs/1?dry_run", change)[0] == 200
+    assert replica.rest("west", "GET", "/v1/bdbs/1")[1]["status"] == "active"
+
+
+def test_what_was_masked_is_not_a_configuration(replica):
+    """Written back, the masked password takes the source away: a syncer that cannot log in stops for good."""
+    replica.do("set", cluster="west", settings={"mask_bdb_credentials": True})
+    bdb = replica.rest("west", "GET", "/v1/bdbs/1")[1]
+    assert bdb["replica_sources"][0]["uri"].split("@")[0] == "redis://admin:******"
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", {"replica_sources": bdb["replica_sources"]})[0] == 200
+    until(lambda: replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sync"] == "stopped", "it goes on")
+    assert "authenticating" in replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"][0]["last_error"]
+
+
+def test_an_edit_can_start_from_the_beginning(replica, authority):
+    replica.redis("east", 1, "SET", "before", "1")
+    replica.fault("resync-on-edit", cluster="west")
+    pair = whole(authority, "new.example.test")
+    assert replica.replace("east", "proxy", pair)[0] == 200
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", new_source_certificate(replica, pair))[0] == 200
+    until(lambda: replica.events(event="full-resynchronisation"), "nothing was resynchronised")
+    assert replica.comes_in_sync("west", 1)
+    assert replica.redis("west", 1, "GET", "before") == "1"
+
+
+def test_a_source_that_asks_for_certificates_knows_the_old_syncer_only(start, authority):
+    """Its list takes old and new side by side, so that there need not be a gap."""
+    site = start(cluster("east", databases=[{"uid": 1, "name": "orders"}]),
+                 cluster("west", databases=[{"uid": 1, "name": "copy"}]),
+                 replicas=[{"source": ["east", 1], "destination": ["west", 1]}])
+    old = {"client_cert": site.certificate("west", "syncer")[0]}
+    enforced = {"enforce_client_authentication": "enabled", "authentication_ssl_client_certs": [old]}
+    assert site.rest("east", "PUT", "/v1/bdbs/1", enforced)[0] == 200
+    until(lambda: site.events(event="bdb-changed", cluster="east"), "the source is not changed")
+    site.do("cut", cluster="west")
+    assert site.comes_in_sync("west", 1)
+    new = whole(authority, "syncer.example.test")
+    assert site.replace("west", "syncer", new)[0] == 200
+    until(lambda: "unknown ca" in site.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"][0]["last_error"],
+          "the new syncer certificate is not refused")
+    assert site.source_status("west", 1) == ["out-of-sync"]
+    both = {"authentication_ssl_client_certs": [old, {"client_cert": new.leaf.decode()}]}
+    assert site.rest("east", "PUT", "/v1/bdbs/1", both)[0] == 200
+    assert site.comes_in_sync("west", 1)
+    until(lambda: site.rest("east", "GET", "/v1/bdbs/1")[1]["status"] == "active", "the source stays busy")
+    twice = {"authentication_ssl_client_certs": [old, old]}
+    status, error = site.rest("east", "PUT", "/v1/bdbs/1", twice)
+    assert (status, error["error_code"]) == (406, "duplicated_certs")
+
+
+def test_several_destinations_have_one_source(start, authority):
+    names = ["one", "two", "three"]
+    site = start(cluster("east", databases=[{"uid": 1, "name": "orders"}]),
+                 *[cluster(name, nodes=1, databases=[{"uid": 1, "name": "copy"}]) for name in names],
+                 replicas=[{"source": ["east", 1], "destination": [name, 1]} for name in names])
+    pair = whole(authority, "new.example.test")
+    with Load(site, "east", 1) as load:
+        assert site.replace("east", "proxy", pair)[0] == 200
+        for name in names:
+            assert site.rest(name, "PUT", "/v1/bdbs/1", new_source_certificate(site, pair, name))[0] == 200
+        assert all(site.comes_in_sync(name, 1) for name in names)
+    until(lambda: {site.redis(name, 1, "LLEN", "load") for name in names} == {str(load.acknowledged)},
+          "writes are lost")
+    assert len(site.outages()) == 3
+
+
+# ---- Active-Active ----
+
+@pytest.fixture
+def active(start):
+    return start(*[cluster(name, nodes=2) for name in ("east", "west", "north")],
+                 crdbs=[{"name": "carts", "clusters": ["east", "west", "north"]}])
+
+
+def force(site, name="east", crdb="carts", **more):
+    status, task = site.rest(name, "POST", f"/v1/crdbs/{site.guid(crdb)}/updates", {"force_update": True}, **more)
+    assert status == 200
+    return task["id"]
+
+
+def task_ends(site, task, name="east"):
+    path = f"/v1/crdb_tasks/{task}"
+    return until(lambda: site.rest(name, "GET", path)[1]["status"] in ("finished", "failed")
+                 and site.rest(name, "GET", path)[1]["status"], "the task does not end")
+
+
+@pytest.mark.parametrize("slot, broken", [
+    ("proxy", {("west", "east"), ("north", "east")}),
+    ("syncer", {("west", "east"), ("north", "east"), ("east", "west"), ("east", "north")})])
+def test_links_break_until_the_crdb_is_forced(active, authority, slot, broken):
+    for name in ("east", "west", "north"):
+        active.redis(name, 1, "INCR", "before")
+    assert active.replace("east", slot, whole(authority, "new.example.test"))[0] == 200
+    expected = {(active.fqdn(near), active.fqdn(far)) for near, far in broken}
+
+    def down():
+        return {link for link, state in active.links("carts", "west").items() if state == "down"}
+    until(lambda: down() == expected, lambda: str(down()))
+    for name in ("east", "west", "north"):
+        active.redis(name, 1, "INCR", "meanwhile")
+    assert task_ends(active, force(active)) == "finished"
+    assert active.links_come_up("carts", "west")
+    assert down() == set()
+    until(lambda: all(active.redis(name, 1, "GET", key) == "3" for name in ("east", "west", "north")
+                      for key in ("before", "meanwhile")), "writes are lost")
+    report = active.rest("north", "GET", f"/v1/crdbs/{active.guid('carts')}/health_report")[1]
+    assert {one["active_config_version"] for one in report} == {2}
+    assert {one["configurations"][0]["status"] for one in report} == {"commit-completed"}
+
+
+def test_an_update_without_force_changes_nothing(active, authority):
+    assert active.replace("east", "proxy", whole(authority, "new.example.test"))[0] == 200
+    task = active.rest("east", "PATCH", f"/v1/crdbs/{active.guid('carts')}", {})[1]["id"]
+    assert task_ends(active, task) == "finished"
+    assert "down" in active.links("carts", "east").values()
+    assert [entry["forced"] for entry in active.events(event="crdb-update")] == [False]
+
+
+def test_a_task_can_be_stuck_and_fail(active):
+    number = active.fault("stuck-task", crdb=active.guid("carts"))
+    task = force(active)
+    path = f"/v1/crdb_tasks/{task}"
+    until(lambda: active.rest("east", "GET", path)[1]["status"] == "started", "it does not start")
+    assert [one["id"] for one in active.rest("east", "GET", "/v1/crdb_tasks")[1]] == [task]
+    active.heal(number)
+    assert task_ends(active, task) == "finished"
+    active.fault("failed-task", times=1)
+    assert task_ends(active, force(active)) == "failed"
+    for node in (1, 2):
+        active.do("node-down", cluster="north", node=node)
+    task = force(active)
+    assert task_ends(active, task) == "failed"
+    errors = active.rest("east", "GET", f"/v1/crdb_tasks/{task}")[1]["errors"]
+    assert errors[0]["cluster_name"] == active.fqdn("north")
+    report = active.rest("east", "GET", f"/v1/crdbs/{active.guid('carts')}/health_report")[1]
+    assert [one["connection_error"] for one in report][2]
+
+
+def test_a_finished_task_is_forgotten(active):
+    task = force(active, headers={"x-task-id": "mine", "x-result-ttl": "1"})
+    assert task == "mine"
+    assert task_ends(active, task) == "finished"
+    until(lambda: active.rest("east", "GET", "/v1/crdb_tasks/mine")[0] == 404, "it is remembered")

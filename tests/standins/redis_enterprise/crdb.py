@@ -1,17 +1,18 @@
 """Active-Active databases (CRDB): the links between their instances, and the tasks that change them.
 
 Each pair of instances has two links, one in each direction: a TLS connection from the syncer of one cluster to
-the database endpoint of the other, where the real redis-server asks for the syncer's certificate. Both sides
-believe only what the last update of the CRDB told them, so a new proxy or syncer certificate takes effect with
-the next forced update: rs/security/certificates/updating-certificates."""
+the database endpoint of the other, where the real redis-server asks for the syncer's certificate, and over which
+the writes come (stream.py). Both sides believe only what the last update of the CRDB told them, so a new proxy or
+syncer certificate takes effect with the next forced update: rs/security/certificates/updating-certificates."""
 import asyncio
 import datetime
 import ssl
 import time
 import uuid
 
-from . import pem
+from . import background, pem
 from .redis_server import RedisError, encode, read_reply
+from .stream import Follower
 
 TASK_IS_KEPT = 500            # rs/references/rest-api/requests/crdb_tasks: "kept for 500 seconds by default".
 
@@ -32,9 +33,10 @@ class Link:
         self._site = near.cluster.site
         self._running = None
         self._connected = None
+        self._follower = Follower(near.server, lambda: self._now(True))
 
     def start(self):
-        self._running = asyncio.ensure_future(self._run())
+        self._running = background.run(self._run())
 
     def close(self):
         self._running.cancel()
@@ -42,6 +44,7 @@ class Link:
     def cut(self):
         if self._connected:
             self._connected.transport.abort()
+            self._now(False)
 
     async def _run(self):
         while True:
@@ -59,22 +62,18 @@ class Link:
         context = pem.client_context(self.near.cluster.certificates["syncer"])
         reader, self._connected = await asyncio.open_connection(address, self.far.port, ssl=context)
         try:
-            await self._beat(reader, self._connected)
+            await self._follow(reader, self._connected)
         finally:
-            self._connected.close()
+            self._connected.transport.abort()
             self._connected = None
 
-    async def _beat(self, reader, writer):
+    async def _follow(self, reader, writer):
         shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         if not self.crdb.believes(self.far.cluster, shown):
             raise ConnectionError("certificate verify failed")
         writer.write(encode("AUTH", "admin", self.far.admin_password))
         await read_reply(reader)
-        while True:
-            writer.write(encode("PING"))
-            await read_reply(reader)
-            self._now(True)
-            await asyncio.sleep(0.05)
+        await self._follower.follow(reader, writer)
 
     def _now(self, up):
         if up != self.up:
@@ -234,7 +233,7 @@ class Crdb:
         cluster.site.record.event("crdb-update", crdb=self.guid, cluster=cluster.name, forced=forced, task=task.id)
         self.waiting.append((task, cluster, forced))
         if not self.running:
-            asyncio.ensure_future(self._work())
+            background.run(self._work())
         return task
 
     async def _work(self):

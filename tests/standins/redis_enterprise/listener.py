@@ -4,6 +4,8 @@ import asyncio
 import socket
 import struct
 
+from . import background
+
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -26,7 +28,7 @@ class Listener:
         self._socket = socket.create_server((self.address, self.port), backlog=128)
         self._socket.setblocking(False)
         self.port = self._socket.getsockname()[1]
-        self._accepting = asyncio.ensure_future(self._accept())
+        self._accepting = background.run(self._accept())
 
     def close(self):
         """No more connections, and those that there are end with a reset."""
@@ -46,7 +48,7 @@ class Listener:
         while True:
             accepted, _ = await loop.sock_accept(self._socket)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = asyncio.ensure_future(self._converse(accepted))
+            connection = background.run(self._converse(accepted))
             self._connections.add(connection)
             connection.add_done_callback(self._connections.discard)
 
@@ -90,7 +92,7 @@ async def splice(reader, writer, far_reader, far_writer):
         except OSError:
             pass
 
-    pumps = [asyncio.ensure_future(pump(reader, far_writer)), asyncio.ensure_future(pump(far_reader, writer))]
+    pumps = [background.run(pump(reader, far_writer)), asyncio.ensure_future(pump(far_reader, writer))]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -23,7 +23,7 @@ import pathlib
 import signal
 import sys
 
-from . import tools
+from . import background, tools
 from .control import Control
 from .site import Site
 
@@ -43,6 +43,7 @@ async def run(description, directory):
         await ending.wait()
     finally:
         site.stop()
+        background.cancel()
 
 
 def main(arguments):

@@ -49,7 +49,7 @@ async def read_reply(reader):
 def encode(*words):
     parts = [f"*{len(words)}\r\n".encode()]
     for word in words:
-        data = str(word).encode()
+        data = word if isinstance(word, bytes) else str(word).encode()
         parts.append(f"${len(data)}\r\n".encode() + data + b"\r\n")
     return b"".join(parts)
 

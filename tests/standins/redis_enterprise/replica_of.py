@@ -12,7 +12,7 @@ import hashlib
 import ssl
 import urllib.parse
 
-from . import pem
+from . import background, pem
 from .listener import Listener, splice
 from .redis_server import RedisError, encode, read_reply
 
@@ -67,7 +67,7 @@ class ReplicaOf:
         for relay in self._relays:
             relay.open()
         await self._believe()
-        self._supervising = asyncio.ensure_future(self._supervise())
+        self._supervising = background.run(self._supervise())
 
     async def stop(self):
         self._supervising.cancel()
@@ -129,7 +129,7 @@ class ReplicaOf:
             self._failed(error)
             return
         self._connected = True
-        watching = asyncio.ensure_future(self._watch())
+        watching = background.run(self._watch())
         try:
             await splice(reader, writer, *far)
         finally:

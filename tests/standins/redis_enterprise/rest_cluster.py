@@ -1,7 +1,7 @@
 """The cluster and its certificates: rs/references/rest-api/requests/cluster and .../cluster/certificates."""
 import asyncio
 
-from . import upload
+from . import background, upload
 from .http1 import Response
 from .upload import Refused
 
@@ -75,7 +75,7 @@ def _after(cluster, pairs):
         asyncio.get_running_loop().call_later(0.01, lambda: [node.reset_api() for node in cluster.nodes])
     silence = faults.take("internode-silence", cluster) if set(pairs) & set(upload.INTERNODE) else None
     if silence:
-        asyncio.ensure_future(cluster.silence(silence.get("ms", 1000) / 1000))
+        background.run(cluster.silence(silence.get("ms", 1000) / 1000))
 
 
 async def delete_certificate(call):

@@ -1,8 +1,8 @@
 """Databases and the actions on them: rs/references/rest-api/requests/bdbs and .../actions."""
-import asyncio
 import time
 import uuid
 
+from . import background
 from .upload import Refused
 
 
@@ -40,7 +40,7 @@ def _begin(cluster, database, change):
     database.status = "active-change-pending"
     database.action_uid = action["action_uid"]
     cluster.state_id += 1
-    asyncio.ensure_future(_run(cluster, database, action, change))
+    background.run(_run(cluster, database, action, change))
 
 
 async def _run(cluster, database, action, change):
