@@ -35,16 +35,18 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "standins" / "redis-ente
 ADMIN = {"email": "admin@example.test", "password": "correct horse", "role": "admin"}
 
 
-class Unverified(http.client.HTTPSConnection):
-    """A client that looks at nothing; verify elsewhere."""
+def unverified():
+    """TLS that looks at nothing; what is served is verified elsewhere."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
-    def __init__(self, host, pair=None):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        if pair:
-            context.load_cert_chain(*pair)
-        super().__init__(host, 9443, timeout=30 * PATIENCE, context=context)
+
+def client(address, port):
+    """A client's connection to a database's endpoint."""
+    plain = socket.create_connection((address, port), timeout=10 * PATIENCE)
+    return unverified().wrap_socket(plain)
 
 
 class RedisEnterprise:
@@ -177,7 +179,11 @@ class RedisEnterprise:
         if user:
             word = base64.b64encode(f"{user['email']}:{user['password']}".encode()).decode()
             headers["authorization"] = f"Basic {word}"
-        connection = Unverified(self.address(cluster, node), pair)
+        context = unverified()
+        if pair:
+            context.load_cert_chain(*pair)
+        connection = http.client.HTTPSConnection(self.address(cluster, node), 9443, timeout=30 * PATIENCE,
+                                                 context=context)
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
         answer.body = answer.read()
@@ -252,14 +258,10 @@ class Load:
         self._thread.join()
 
     def _run(self):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         while not self._over.is_set():
             try:
-                with socket.create_connection(self._address, timeout=5) as plain:
-                    with context.wrap_socket(plain) as stream:
-                        self._write(stream)
+                with client(*self._address) as stream:
+                    self._write(stream)
             except OSError:
                 continue
 

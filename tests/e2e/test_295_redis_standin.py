@@ -1,8 +1,12 @@
 """The stand-in for Redis Enterprise itself: what certdrop's tests rely on, and what they could be fooled by."""
+import json
+import pathlib
+import time
+
 import pytest
 
 from certificates import pem_of
-from redis_enterprise import ADMIN, Load, RedisEnterprise
+from redis_enterprise import ADMIN, Load, RedisEnterprise, client, exchange
 from waiting import until
 
 VIEWER = {"email": "viewer@example.test", "password": "battery staple", "role": "cluster_viewer"}
@@ -342,3 +346,170 @@ def test_a_finished_task_is_forgotten(active):
     assert task == "mine"
     assert task_ends(active, task) == "finished"
     until(lambda: active.rest("east", "GET", "/v1/crdb_tasks/mine")[0] == 404, "it is remembered")
+
+
+# ---- what goes wrong ----
+
+def test_old_workers_show_the_old_certificate_for_a_while(start, authority):
+    site = start(cluster("east", version=OLD, databases=[{"uid": 1, "name": "orders"}],
+                         behaviour={"old_worker_ms": 1000}))
+    old, new = site.wanted("east", "proxy"), authority.issue("new.example.test")
+    assert site.replace("east", "proxy", new)[0] == 200
+    assert [site.served("east", 12001) for _ in range(4)] == [new.fingerprint, old] * 2
+    until(lambda: {site.served("east", 12001) for _ in range(4)} == {new.fingerprint}, "old workers stay")
+
+
+def test_a_node_can_miss_a_change_and_an_upgrade_can_undo_it(one, authority):
+    old, new = one.wanted("east", "proxy"), authority.issue("new.example.test")
+    one.do("keep", cluster="east", node=1)
+    status, error = one.replace("east", "proxy", new)
+    assert status == 409 and error["description"] == "not all nodes have been updated"
+    assert [one.served("east", 12001, node) for node in (1, 2, 3)] == [old, new.fingerprint, new.fingerprint]
+    one.fault("skipped-node-is-not-told")
+    assert one.replace("east", "proxy", new)[0] == 200
+    assert one.served("east", 12001, 1) == old
+    one.do("upgrade", cluster="east", software_version=NEW)
+    assert {one.served("east", 12001, node) for node in (1, 2, 3)} == {old}
+    assert one.rest("east", "GET", "/v1/nodes/2")[1]["software_version"] == NEW
+
+
+def test_a_request_can_be_answered_with_an_error(one, authority):
+    pair = authority.issue("new.example.test")
+    one.fault("answer", path="/v1/cluster/*", method="PUT", status=500, form="text", times=1)
+    one.fault("answer", path="/v1/cluster/*", method="PUT", status=503, form="empty", times=1)
+    assert one.rest_raw("east", "PUT", "/v1/cluster/update_cert", entry("cm", pair)).body == b"upstream connect error"
+    assert one.replace("east", "cm", pair) == (503, None)
+    assert one.served("east", 8443) != pair.fingerprint
+    one.fault("answer", path="/v1/cluster/update_cert", drop=True, after=True, times=1)
+    with pytest.raises(ConnectionError):
+        one.replace("east", "cm", pair)
+    assert one.served("east", 8443) == pair.fingerprint
+    assert one.replace("east", "cm", pair)[0] == 200
+    statuses = [request["status"] for request in one.requests(method="PUT")]
+    assert statuses == [500, 503, None, 200]
+
+
+def test_a_round_trip_takes_its_time(one):
+    one.set(round_trip_ms=50)
+    before = time.monotonic()
+    assert one.rest("east", "GET", "/v1/cluster")[0] == 200
+    assert time.monotonic() - before >= 0.15
+
+
+def test_a_node_without_power_is_gone(one):
+    one.do("node-down", cluster="east", node=2)
+    assert one.served("east", 9443, 2) is one.served("east", 12001, 2) is None
+    assert one.rest("east", "GET", "/v1/nodes/status")[1]["2"]["node_status"] == "down"
+    one.do("node-up", cluster="east", node=2)
+    assert one.served("east", 12001, 2) == one.wanted("east", "proxy")
+
+
+def test_the_record_has_no_secrets(replica, authority):
+    pair = authority.issue("new.example.test")
+    assert replica.replace("east", "proxy", pair)[0] == 200
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", new_source_certificate(replica, pair))[0] == 200
+    uri = replica.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"][0]["uri"]
+    put, = replica.requests(method="PUT", path="/v1/cluster/update_cert")
+    assert put["body"]["certificates"][0]["certificate"][0] == pair.fingerprint
+    assert put["user"] == ADMIN["email"]
+    changed, = replica.requests(method="PUT", path="/v1/bdbs/1")
+    assert changed["body"]["replica_sources"][0]["server_cert"][0] == pair.fingerprint
+    text = json.dumps([replica.requests(), replica.events()])
+    password = uri.split(":")[2].split("@")[0]
+    for secret in (ADMIN["password"], password, "PRIVATE KEY", "authorization"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize("version, cut", [(OLDEST, True), (MIDDLE, False)])
+def test_a_new_syncer_cuts_clients_off_in_the_oldest_version(start, authority, version, cut):
+    site = start(cluster("east", version=version, nodes=1, databases=[{"uid": 1, "name": "orders"}]))
+    with client(site.address("east"), 12001) as stream:
+        assert exchange(stream, "PING") == "PONG"
+        assert site.replace("east", "syncer", authority.issue("new.example.test"))[0] == 200
+        if cut:
+            with pytest.raises(OSError):
+                exchange(stream, "PING")
+        else:
+            assert exchange(stream, "PING") == "PONG"
+
+
+def test_nothing_survives_the_stand_in(scratch):
+    site = RedisEnterprise(scratch, {"clusters": [cluster("east", databases=[{"uid": 1, "name": "orders"}])]})
+    site.start()
+    assert processes(site)
+    site.kill()
+    until(lambda: not processes(site), lambda: str(processes(site)))
+
+
+def processes(site):
+    """The command lines of all processes that work below the site's directory."""
+    lines = [path.read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if readable(path)]
+    return [line for line in lines if str(site.directory).encode() in line]
+
+
+def readable(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+# ---- the tools ----
+
+def test_rladmin_installs_a_certificate(one, scratch, authority):
+    pair = authority.issue("new.example.test")
+    certificate, key = scratch / "new.pem", scratch / "key.pem"
+    certificate.write_bytes(pair.fullchain)
+    key.write_bytes(pair.key)
+    words = ["cluster", "certificate", "set", "proxy", "certificate_file", str(certificate)]
+    assert "key_values_mismatch" not in one.run("east", "rladmin", *words).stdout
+    assert one.served("east", 12001) != pair.fingerprint
+    done = one.run("east", "rladmin", *words, "key_file", str(key), node=3)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (f"Set proxy certificate to contents of file {certificate}\n"
+                           f"Set proxy key to contents of file {key}\n")
+    assert one.served("east", 12001, 2) == pair.fingerprint
+    again = one.run("east", "rladmin", *words)
+    assert again.stdout == f"Set proxy certificate to contents of file {certificate}\n"
+
+
+def test_rladmin_fails_with_an_error(one, scratch, authority):
+    wrong = scratch / "wrong.pem"
+    wrong.write_text("not a certificate")
+    words = ["cluster", "certificate", "set", "proxy", "certificate_file", str(wrong)]
+    failed = one.run("east", "rladmin", *words)
+    assert failed.returncode == 1 and failed.stdout == "" and "ERROR" in failed.stderr
+    one.fault("tools-exit-0")
+    assert one.run("east", "rladmin", *words).returncode == 0
+    one.do("node-down", cluster="east", node=1)
+    assert one.run("east", "rladmin", *words).returncode == 1
+
+
+def test_rladmin_shows_the_status(one):
+    status = one.run("east", "rladmin", "status", "extra", "all", node=3).stdout
+    assert "OK. Cluster master: 1 (127." in status
+    assert [line for line in status.splitlines() if line.startswith("*node:3") and " 7.22.2-14 " in line]
+    assert "    login_lockout_threshold: 5\n" in one.run("east", "rladmin", "info", "cluster").stdout
+
+
+def test_crdb_cli_forces_an_update(active, authority):
+    listed = active.run("east", "crdb-cli", "crdb", "list").stdout.splitlines()
+    assert listed[0].split() == ["CRDB-GUID", "NAME", "REPL-ID", "CLUSTER-FQDN"]
+    assert listed[1].split() == [active.guid("carts"), "carts", "1", active.fqdn("east")]
+    assert active.replace("east", "proxy", whole(authority, "new.example.test"))[0] == 200
+    words = ["crdb", "update", "--crdb-guid", active.guid("carts"), "--force"]
+    done = active.run("north", "crdb-cli", *words)
+    task = done.stdout.split()[1]
+    assert done.returncode == 0
+    assert done.stdout == (f"Task {task} created\n  ---> Status changed: queued -> started\n"
+                           "  ---> Status changed: started -> finished\n")
+    assert active.links_come_up("carts", "east")
+    status = active.run("north", "crdb-cli", "task", "status", "--task-id", task).stdout
+    assert "Status: finished" in status
+    report = json.loads(active.run("west", "crdb-cli", "crdb", "health-report", "--crdb-guid",
+                                   active.guid("carts")).stdout)
+    assert {one["active_config_version"] for one in report} == {2}
+    active.fault("failed-task", times=1)
+    failed = active.run("north", "crdb-cli", *words)
+    assert failed.returncode == 1 and "started -> failed" in failed.stdout
+    assert active.run("north", "crdb-cli", *words, "--no-wait").stdout.count("\n") == 1

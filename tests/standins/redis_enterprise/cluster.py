@@ -67,11 +67,10 @@ class Cluster:
         for node in self.nodes:
             node.start()
 
-    def stop(self):
+    async def stop(self):
         for node in self.nodes:
             node.stop()
-        for database in self.databases.values():
-            database.kill()
+        await asyncio.gather(*(database.kill() for database in self.databases.values()))
 
     def reachable(self):
         return any(node.up for node in self.nodes)

@@ -39,7 +39,8 @@ class Link:
         self._running = background.run(self._run())
 
     def close(self):
-        self._running.cancel()
+        if self._running:
+            self._running.cancel()
 
     def cut(self):
         if self._connected:

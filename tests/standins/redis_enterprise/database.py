@@ -55,11 +55,11 @@ class Database:
         certificates = self.cluster.certificates
         await self.server.start(certificates["proxy"], certificates["syncer"], self.trusted(None))
 
-    def kill(self):
+    async def kill(self):
         for link in self.sources:
             link.close()
-            link.server.kill()
-        self.server.kill()
+            await link.server.kill()
+        await self.server.kill()
 
     def uri(self):
         """How a Replica Of destination names this database."""

@@ -42,7 +42,7 @@ async def run(description, directory):
         print(json.dumps(site.describe()), flush=True)
         await ending.wait()
     finally:
-        site.stop()
+        await site.stop()
         background.cancel()
 
 

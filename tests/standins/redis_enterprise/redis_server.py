@@ -5,7 +5,6 @@ https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryptio
 serves both its roles there: a source that verifies its replicas, and a replica that verifies its source."""
 import asyncio
 import pathlib
-import signal
 
 CONFIGURATION = """
 port 0
@@ -86,9 +85,10 @@ class RedisServer:
                 raise RuntimeError("redis-server does not start: " + (self.directory / "log").read_text())
             await asyncio.sleep(0.002)
 
-    def kill(self):
+    async def kill(self):
         if self.process and self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
+            await self.process.wait()
 
     def _write(self, role, pair):
         self._installed[role] = pair

@@ -128,13 +128,13 @@ class Site:
                 raise RuntimeError(f"not in sync: {[link.last_error for link in links if not link.up]}")
             await asyncio.sleep(0.005)
 
-    def stop(self):
+    async def stop(self):
         for server in self._local:
             server.close()
         for crdb in self.crdbs:
             crdb.close()
         for cluster in self.clusters:
-            cluster.stop()
+            await cluster.stop()
 
     def describe(self):
         """What a test needs in order to use it."""
