@@ -121,6 +121,10 @@ class RedisEnterprise:
     def events(self, **narrow):
         return self._narrow("/events", narrow)
 
+    def forget(self):
+        """The requests and events so far."""
+        self.control("DELETE", "/record")
+
     def _narrow(self, path, narrow):
         return [entry for entry in self.control("GET", path)
                 if all(entry.get(key) == value for key, value in narrow.items())]

@@ -1,12 +1,16 @@
 """The stand-in for Redis Enterprise itself: what certdrop's tests rely on, and what they could be fooled by."""
+import http.client
 import json
 import pathlib
+import shutil
+import tempfile
 import time
 
 import pytest
 
 from certificates import pem_of
-from redis_enterprise import ADMIN, Load, RedisEnterprise, client, exchange
+from nginx import handshake
+from redis_enterprise import ADMIN, Load, RedisEnterprise, client, exchange, unverified
 from waiting import until
 
 VIEWER = {"email": "viewer@example.test", "password": "battery staple", "role": "cluster_viewer"}
@@ -31,9 +35,23 @@ def start(scratch):
         site.stop()
 
 
+@pytest.fixture(scope="module")
+def shared():
+    directory = tempfile.mkdtemp(prefix="certdrop-", dir="/tmp")
+    with RedisEnterprise(directory, {"clusters": [cluster("east", databases=[{"uid": 1, "name": "orders"}])]}) as site:
+        yield site
+    shutil.rmtree(directory)
+
+
 @pytest.fixture
-def one(start):
-    return start(cluster("east", databases=[{"uid": 1, "name": "orders"}]))
+def one(shared):
+    """One cluster of three nodes. Another test has had it before: its certificates are any."""
+    yield shared
+    shared.heal()
+    shared.forget()
+    shared.set(round_trip_ms=0)
+    shared.do("set", cluster="east", settings={"handle_redirects": False})
+    shared.do("lead", cluster="east", node=1)
 
 
 @pytest.fixture
@@ -359,7 +377,8 @@ def test_old_workers_show_the_old_certificate_for_a_while(start, authority):
     until(lambda: {site.served("east", 12001) for _ in range(4)} == {new.fingerprint}, "old workers stay")
 
 
-def test_a_node_can_miss_a_change_and_an_upgrade_can_undo_it(one, authority):
+def test_a_node_can_miss_a_change_and_an_upgrade_can_undo_it(start, authority):
+    one = start(cluster("east", databases=[{"uid": 1, "name": "orders"}]))
     old, new = one.wanted("east", "proxy"), authority.issue("new.example.test")
     one.do("keep", cluster="east", node=1)
     status, error = one.replace("east", "proxy", new)
@@ -433,6 +452,64 @@ def test_a_new_syncer_cuts_clients_off_in_the_oldest_version(start, authority, v
             assert exchange(stream, "PING") == "PONG"
 
 
+def test_the_api_can_be_gone_after_a_change(start, authority):
+    site = start(cluster("east", nodes=2))
+    site.fault("api-restarts")
+    old = http.client.HTTPSConnection(site.address("east"), 9443, timeout=10, context=unverified())
+    old.connect()
+    assert site.replace("east", "api", authority.issue("api.example.test"))[0] == 200
+    until(lambda: gone(old), "the connection of before is still there")
+    site.fault("internode-silence", ms=300)
+    rsa = authority.issue("ccs.example.test", kind="rsa")
+    assert site.replace("east", "ccs_internode_encryption", rsa)[0] == 200
+    until(lambda: site.served("east", 9443) is None, "9443 still answers")
+    until(lambda: site.served("east", 9443), "9443 does not come back")
+    assert site.served("east", 8443)
+
+
+def gone(connection):
+    try:
+        connection.request("GET", "/v1/bootstrap")
+        return not connection.getresponse().read()
+    except OSError:
+        return True
+
+
+def test_an_internal_address_can_be_out_of_reach(start):
+    site = start(cluster("east", nodes=2, internal_reachable=False))
+    internal = site.cluster("east")["nodes"][0]["internal"]
+    assert site.rest_raw("east", "GET", "/v1/nodes", node=2).getheader("location").startswith(f"https://{internal}:")
+    assert handshake(9443, internal) is None
+    assert site.served("east", 9443)
+
+
+def test_somebody_else_changes_things(replica, authority):
+    old, pair = replica.wanted("east", "proxy"), authority.issue("manual.example.test")
+    replica.do("replace", cluster="east", certificates={
+        "proxy": {"certificate": pair.fullchain.decode(), "key": pair.key.decode()}})
+    assert replica.served("east", 12001) == pair.fingerprint != old
+    replica.do("revert", cluster="east", name="ccs_internode_encryption")
+    replica.do("busy", cluster="west", bdb=1, ms=200)
+    assert replica.rest("west", "PUT", "/v1/bdbs/1", {"name": "renamed"})[0] == 409
+    until(lambda: replica.rest("west", "PUT", "/v1/bdbs/1", {"name": "renamed"})[0] == 200, "it stays busy")
+    replica.do("stop-sync", cluster="west", bdb=1, error="the syncer exited with code 4")
+    bdb = replica.rest("west", "GET", "/v1/bdbs/1")[1]
+    assert bdb["replica_sync"] == "stopped"
+    assert bdb["replica_sources"][0]["last_error"] == "the syncer exited with code 4"
+
+
+def test_expired_certificates_keep_an_old_version_from_updating(start, authority):
+    pair = authority.issue("old.example.test", starts_in_days=-30, days=10)
+    ends = {"certificate": pair.fullchain.decode(), "key": pair.key.decode()}
+    for version, ending in ((OLDEST, "failed"), (OLD, "finished")):
+        site = start(*[cluster(name, nodes=1, version=version)
+                       for name in ("east", "west")], crdbs=[{"name": "carts", "clusters": ["east", "west"]}])
+        site.do("replace", cluster="east", certificates={"proxy": ends})
+        site.do("crdb-update", cluster="east", crdb="carts", forced=True)
+        until(lambda: [task["status"] for task in site.rest("east", "GET", "/v1/crdb_tasks")[1]] == ["finished"], "")
+        assert task_ends(site, force(site)) == ending
+
+
 def test_nothing_survives_the_stand_in(scratch):
     site = RedisEnterprise(scratch, {"clusters": [cluster("east", databases=[{"uid": 1, "name": "orders"}])]})
     site.start()
@@ -481,8 +558,9 @@ def test_rladmin_fails_with_an_error(one, scratch, authority):
     assert failed.returncode == 1 and failed.stdout == "" and "ERROR" in failed.stderr
     one.fault("tools-exit-0")
     assert one.run("east", "rladmin", *words).returncode == 0
-    one.do("node-down", cluster="east", node=1)
-    assert one.run("east", "rladmin", *words).returncode == 1
+    one.do("node-down", cluster="east", node=2)
+    assert one.run("east", "rladmin", *words, node=2).returncode == 1
+    one.do("node-up", cluster="east", node=2)
 
 
 def test_rladmin_shows_the_status(one):

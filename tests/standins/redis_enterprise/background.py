@@ -22,5 +22,5 @@ def _ended(task):
 
 def cancel():
     """Ends all of them."""
-    for task in _running:
+    for task in list(_running):
         task.cancel()

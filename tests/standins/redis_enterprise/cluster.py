@@ -23,7 +23,7 @@ UNITS = {"proxy": "redisdb", "syncer": "syncer"}
 
 class Cluster:
     def __init__(self, site, number, name, version="7.22.2-14", nodes=3, fqdn=None, users=(), settings=None,
-                 certificates=None, behaviour=None):
+                 certificates=None, behaviour=None, internal_reachable=True):
         self.site = site
         self.number = number
         self.name = name
@@ -35,6 +35,7 @@ class Cluster:
         self.api = Api(self)
         self.nodes = [Node(self, uid, self.address(uid), self.address(100 + uid)) for uid in range(1, nodes + 1)]
         self.leader = self.nodes[0]
+        self.internal_reachable = internal_reachable
         self.databases = {}
         self.crdbs = []
         self.actions = {}
@@ -60,7 +61,7 @@ class Cluster:
         database = Database(self, uid, name, 12000 + uid, **more)
         self.databases[uid] = database
         for node in self.nodes:
-            node.endpoints += [Endpoint(node, database, address) for address in (node.external, node.internal)]
+            node.endpoints += [Endpoint(node, database, address) for address in node.addresses()]
         return database
 
     def start(self):

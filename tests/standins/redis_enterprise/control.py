@@ -7,12 +7,14 @@
     GET    /site            clusters, nodes, addresses, what each node serves
     GET    /requests        every request since the start (record.py)
     GET    /events          everything else that happened
+    DELETE /record          forgets both
 
     word            arguments                   what happens
     node-down       cluster, node               its power is cut; node-up switches it on again
     lead            cluster, node               this node leads from now on
     keep            cluster, node, name         the node goes on with the certificate it has; name "*": with all
     replace         cluster, certificates       somebody replaces certificates behind certdrop's back
+    revert          cluster, name               the product puts a self-signed certificate in its place
     upgrade         cluster, software_version   the certificates of the first node are copied to all
     old-workers     cluster, ms                 every second connection meets the certificate of before
     set             cluster, settings           the cluster's settings, as PUT /v1/cluster sets them, and more
@@ -63,6 +65,11 @@ async def keep(_, cluster, node, name="*"):
 @word
 async def replace(_, cluster, certificates):
     await cluster.replace({name: pem.Pair(**pair) for name, pair in certificates.items()})
+
+
+@word
+async def revert(_, cluster, name):
+    await cluster.replace({name: pem.self_signed(cluster.fqdn, name)})
 
 
 @word
@@ -136,6 +143,8 @@ class Control:
             return {"id": site.faults.add(body)}
         if method == "DELETE" and path[0] == "faults":
             return site.faults.remove(int(path[1])) if path[1:] else site.faults.clear()
+        if method == "DELETE" and path == ["record"]:
+            return site.record.clear()
         if method == "POST" and path == ["settings"]:
             return site.settings.update(body)
         if method == "POST" and path[0] == "do":

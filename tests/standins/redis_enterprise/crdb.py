@@ -128,7 +128,7 @@ class Crdb:
         self.status = "commit-completed"
         self.running = None       # The task that changes it now,
         self.waiting = []         # and those that wait for it.
-        self._believed = {}       # By cluster name: the leaves of its proxy and syncer at the last update.
+        self._believed = {}       # By cluster name: its proxy and syncer pairs at the last update.
         self.links = [Link(self, near, far) for near in instances for far in instances if near is not far]
         for instance in instances:
             instance.crdb = self
@@ -139,7 +139,7 @@ class Crdb:
         """Everybody learns everybody's certificates, and the links are made anew."""
         for instance in self.instances:
             certificates = instance.cluster.certificates
-            self._believed[instance.cluster.name] = (certificates["proxy"].leaf, certificates["syncer"].leaf)
+            self._believed[instance.cluster.name] = (certificates["proxy"], certificates["syncer"])
         for instance in self.instances:
             instance.crdt_peers = {peer.cluster.name: peer.cluster.certificates["syncer"].certificate
                                    for peer in self.instances if peer is not instance}
@@ -147,11 +147,16 @@ class Crdb:
 
     def agreed(self, near, far):
         """The syncer of either side is the one that the other side was told of at the last update."""
-        return all(self._believed[cluster.name][1] == cluster.certificates["syncer"].leaf
+        return all(self._believed[cluster.name][1].leaf == cluster.certificates["syncer"].leaf
                    for cluster in (near, far))
 
     def believes(self, far, der):
-        return pem.fingerprint(pem.x509.load_der_x509_certificate(der)) == self._believed[far.name][0]
+        return pem.fingerprint(pem.x509.load_der_x509_certificate(der)) == self._believed[far.name][0].leaf
+
+    def _expired(self):
+        """The clusters whose certificates, as the others know them, have expired."""
+        return [instance.cluster for instance in self.instances
+                if any(pem.expired(pair.certificate) for pair in self._believed[instance.cluster.name])]
 
     # ---- links ----
 
@@ -251,17 +256,26 @@ class Crdb:
         task.begin()
         while cluster.site.faults.active("stuck-task", cluster, crdb=self.guid) and not task.over:
             await asyncio.sleep(0.01)
-        missing = [each.cluster for each in self.instances if not each.cluster.reachable()]
-        failure = cluster.site.faults.take("failed-task", cluster, crdb=self.guid)
-        if not task.over and (missing or failure):
-            task.errors = [{"cluster_name": peer.fqdn, "error_code": "internal_error",
-                            "description": "the cluster is not available"} for peer in missing or [cluster]]
+        if not task.over:
+            task.errors = self._obstacles(cluster)
+        if task.errors:
             task.end("failed")
         if task.over:
             return
         await self._commit(settings["task_ms"] / 1000, forced)
         task.end("finished")
         cluster.site.record.event("crdb-updated", crdb=self.guid, cluster=cluster.name, forced=forced, task=task.id)
+
+    def _obstacles(self, cluster):
+        """What keeps an update from being made, as a task's errors."""
+        errors = [(each.cluster, "the cluster is not available") for each in self.instances
+                  if not each.cluster.reachable()]
+        if cluster.version.expired_blocks_crdb:
+            errors += [(each, "a certificate has expired") for each in self._expired()]
+        if cluster.site.faults.take("failed-task", cluster, crdb=self.guid):
+            errors.append((cluster, "told to fail"))
+        return [{"cluster_name": peer.fqdn, "error_code": "internal_error", "description": text}
+                for peer, text in errors]
 
     async def _commit(self, seconds, forced):
         """The four states of a configuration (.../health_report/health_report_configuration)."""

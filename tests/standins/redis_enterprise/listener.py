@@ -21,19 +21,18 @@ class Listener:
         self._context = context
         self._round_trip = round_trip
         self._socket = None
-        self._accepting = None
         self._connections = set()
 
     def open(self):
         self._socket = socket.create_server((self.address, self.port), backlog=128)
         self._socket.setblocking(False)
         self.port = self._socket.getsockname()[1]
-        self._accepting = background.run(self._accept())
+        asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def close(self):
         """No more connections, and those that there are end with a reset."""
         if self._socket:
-            self._accepting.cancel()
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
         self.reset()
@@ -43,14 +42,16 @@ class Listener:
         for connection in list(self._connections):
             connection.cancel()
 
-    async def _accept(self):
-        loop = asyncio.get_running_loop()
-        while True:
-            accepted, _ = await loop.sock_accept(self._socket)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = background.run(self._converse(accepted))
-            self._connections.add(connection)
-            connection.add_done_callback(self._connections.discard)
+    def _accept(self):
+        try:
+            accepted, _ = self._socket.accept()
+        except OSError:
+            return
+        accepted.setblocking(False)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = background.run(self._converse(accepted))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
     async def _converse(self, accepted):
         writer = None
@@ -59,9 +60,8 @@ class Listener:
             await self._serve(reader, writer)
             writer.close()
         except asyncio.CancelledError:
-            accepted_now = writer.get_extra_info("socket") if writer else accepted
-            accepted_now.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if writer:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 writer.transport.abort()
         except OSError:
             pass
@@ -92,7 +92,7 @@ async def splice(reader, writer, far_reader, far_writer):
         except OSError:
             pass
 
-    pumps = [background.run(pump(reader, far_writer)), asyncio.ensure_future(pump(far_reader, writer))]
+    pumps = [background.run(pump(reader, far_writer)), background.run(pump(far_reader, writer))]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -9,7 +9,7 @@ for it alone, and has a short name, because Unix sockets are made below it.
                    "users": [{"email": "admin@example.test", "password": "...", "role": "admin"}],
                    "settings": {"mask_bdb_credentials": true},
                    "certificates": {"proxy": {"certificate": "...", "key": "..."}},
-                   "behaviour": {"old_worker_ms": 500},
+                   "behaviour": {"old_worker_ms": 500}, "internal_reachable": false,
                    "databases": [{"uid": 1, "name": "orders"}]}, ...],
      "replicas": [{"source": ["east", 1], "destination": ["west", 1]}],
      "crdbs": [{"name": "carts", "clusters": ["east", "west"]}],
@@ -42,8 +42,8 @@ async def run(description, directory):
         print(json.dumps(site.describe()), flush=True)
         await ending.wait()
     finally:
-        await site.stop()
         background.cancel()
+        await site.stop()
 
 
 def main(arguments):

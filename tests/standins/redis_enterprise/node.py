@@ -30,6 +30,10 @@ class Node:
     def leads(self):
         return self.cluster.leader is self
 
+    def addresses(self):
+        """Those at which the test reaches it."""
+        return [self.external, self.internal] if self.cluster.internal_reachable else [self.external]
+
     def install(self, name, pair):
         self.served[name] = pair
         self._contexts.pop(name, None)
@@ -44,7 +48,7 @@ class Node:
         """Opens all that it listens on; again after stop()."""
         for name, port in PORTS.items():
             serve = self._serve_api if name == "api" else self._serve_page
-            for address in (self.external, self.internal):
+            for address in self.addresses():
                 listener = Listener(address, port, serve, lambda name=name: self._context(name),
                                     self.cluster.round_trip)
                 listener.open()

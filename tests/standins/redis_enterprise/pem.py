@@ -43,6 +43,12 @@ def leaf(text):
     return found[0] if found else None
 
 
+def expired(text):
+    """Whether one of the certificates is past its end."""
+    now = datetime.datetime.utcnow()
+    return any(certificate.not_valid_after < now for certificate in certificates_in(text))
+
+
 def load_key(text):
     """The private key of a PEM text without a password; ValueError when there is none such."""
     try:

@@ -42,6 +42,10 @@ class Record:
         self.requests = []
         self.events = []
 
+    def clear(self):
+        self.requests.clear()
+        self.events.clear()
+
     def request(self, **facts):
         """A request that has just come in; the entry is completed when it is answered."""
         entry = {"at": time.monotonic(), "time": time.time(), **facts}

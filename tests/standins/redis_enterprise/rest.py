@@ -5,7 +5,6 @@ is not there, 400 for a body that is not JSON or not declared so. A node that do
 leader's internal address with 307 (known limitation RS40641 in rs/release-notes), unless handle_redirects."""
 import asyncio
 import re
-import time
 
 from . import record, rest_cluster, rest_crdbs, rest_databases, rest_nodes, rest_users
 from .access import LOCAL
@@ -62,11 +61,15 @@ class Api:
         user, how = None, "redirected"
         entry = self._record(node, request, connection)
         await asyncio.sleep(self.cluster.round_trip())
-        redirected = self._redirect(node, request)
-        if not redirected:
-            user, how = self.cluster.access.identify(request.headers.get("authorization"), certificate)
-        entry.update(user=user.email if user else None, authentication=how)
-        return await self._finish(entry, node, request, user, redirected)
+        try:
+            redirected = self._redirect(node, request)
+            if not redirected:
+                user, how = self.cluster.access.identify(request.headers.get("authorization"), certificate)
+            entry.update(user=user.email if user else None, authentication=how)
+            return await self._finish(entry, node, request, user, redirected)
+        except Dropped:
+            self.cluster.site.record.answered(entry, None)
+            raise
 
     async def answer_local(self, node, request):
         """For a tool on the node itself, which needs no login and is never redirected."""
@@ -89,36 +92,36 @@ class Api:
             path=request.path, query=request.query, body=body)
 
     def _redirect(self, node, request):
-        if node.leads or self.cluster.settings["handle_redirects"] or request.path.startswith(LOCAL_PATHS):
+        settings = self.cluster.settings
+        if (self.cluster.version.certificate_login_at_leader_only and not node.leads
+                and settings["mtls_certificate_authentication"]):
+            raise Dropped
+        if node.leads or settings["handle_redirects"] or request.path.startswith(LOCAL_PATHS):
             return None
         return Response(307, None, {"location": f"https://{self.cluster.leader.internal}:9443{request.target}"})
 
     async def _finish(self, entry, node, request, user, redirected):
         faults = self.cluster.site.faults
         fault = faults.take("answer", self.cluster, node=node.uid, method=request.method, path=request.path)
-        try:
-            if fault and fault.get("delay_ms"):
-                await asyncio.sleep(fault["delay_ms"] / 1000)
-            response = redirected
-            if not response and (not fault or fault.get("after")):
-                response = await self._respond(node, request, user)
-            if fault:
-                response = self._fault(fault, response)
-        except Dropped:
-            entry.update(status=None, answered=time.monotonic())
-            raise
+        if fault:
+            await asyncio.sleep(fault.get("delay_ms", 0) / 1000)
+        spoilt = fault and (fault.get("drop") or "status" in fault)
+        response = redirected
+        if not response and (not spoilt or fault.get("after")):
+            response = await self._respond(node, request, user)
+        if spoilt:
+            response = self._spoil(fault)
         response.headers["cluster-state-id"] = self.cluster.state_id
         self.cluster.site.record.answered(entry, response.status)
         return response
 
-    def _fault(self, fault, response):
+    def _spoil(self, fault):
         if fault.get("drop"):
             raise Dropped
-        status = fault.get("status", response.status if response else 500)
         form = fault.get("form", "json")
         if form != "json":
-            return Response(status, b"" if form == "empty" else b"upstream connect error")
-        return self.error(status, fault.get("code", "internal_error"), fault.get("text", "told to fail"))
+            return Response(fault["status"], b"" if form == "empty" else b"upstream connect error")
+        return self.error(fault["status"], fault.get("code", "internal_error"), fault.get("text", "told to fail"))
 
     async def _respond(self, node, request, user):
         if not user:

@@ -3,8 +3,6 @@
 The statuses are those of rs/references/rest-api/requests/cluster/certificates. The page names no error codes;
 where rs/security/certificates/create-certificates names the mistake, that name is used, and otherwise one of
 the codes of a neighbouring request (rs/references/rest-api/requests/bdbs)."""
-import datetime
-
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
@@ -58,9 +56,8 @@ def _read(text):
     return chain
 
 
-def _check_dates(chain):
-    now = datetime.datetime.utcnow()
-    if any(certificate.not_valid_after < now for certificate in chain):
+def _check_dates(text):
+    if pem.expired(text):
         raise Refused(406, "certificate_expired", "the certificate has expired")
 
 
@@ -104,7 +101,7 @@ def check(entry, installed, version):
     if name not in version.names:
         raise Refused(403, "unknown_certificate", f"there is no certificate named {name}")
     chain = _read(entry.get("certificate"))
-    _check_dates(chain)
+    _check_dates(entry["certificate"])
     if name in WITHOUT_KEY:
         return pem.Pair(entry["certificate"], None)
     _check_chain(chain, version)
