@@ -58,7 +58,7 @@ class Cluster:
     # ---- life ----
 
     def add_database(self, uid, name, **more):
-        database = Database(self, uid, name, 12000 + uid, **more)
+        database = Database(self, uid, name, **more)
         self.databases[uid] = database
         for node in self.nodes:
             node.endpoints += [Endpoint(node, database, address) for address in node.addresses()]

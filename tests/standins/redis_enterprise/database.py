@@ -16,17 +16,18 @@ SYNC = ("enabled", "disabled", "paused", "stopped")
 
 
 class Database:
-    def __init__(self, cluster, uid, name, port, password=None, tls_mode="enabled",
-                 enforce_client_authentication="disabled", client_certs=()):
+    def __init__(self, cluster, uid, name, password=None, tls_mode="enabled",
+                 enforce_client_authentication="disabled", repl_backlog_size=16 << 20):
         self.cluster = cluster
         self.uid = uid
         self.name = name
-        self.port = port
+        self.port = 12000 + uid
         self.status = "active"
         self.action_uid = None
         self.tls_mode = tls_mode
         self.enforce_client_authentication = enforce_client_authentication
-        self.client_certs = list(client_certs)
+        self.client_certs = []
+        self.repl_backlog_size = repl_backlog_size
         self.replica_sync = "disabled"
         self.sources = []
         self.crdb = None
@@ -34,11 +35,13 @@ class Database:
         self.admin_password = secrets.token_urlsafe(18)
         self._password = password
         self._source_uids = 0
-        self.server = self._new_server("server", port)
+        self.server = self._new_server("server", self.port)
 
     def _new_server(self, directory, port):
-        return RedisServer(self.cluster.directory / f"db-{self.uid}" / directory, self.cluster.address(200),
-                           port, self.admin_password, self._password, self._clients())
+        return RedisServer(
+            self.cluster.directory / f"db-{self.uid}" / directory, self.cluster.address(200), port,
+            clients=self._clients(), admin=self.admin_password, backlog=self.repl_backlog_size,
+            default=f">{self._password}" if self._password else "nopass")
 
     def _clients(self):
         """Whether a client needs a certificate: of peers, one is always looked at."""
@@ -85,6 +88,7 @@ class Database:
             "enforce_client_authentication": self.enforce_client_authentication,
             "authentication_ssl_client_certs": [{"client_cert": text} for text in self.client_certs],
             "authentication_admin_pass": HIDDEN if masked else self.admin_password,
+            "repl_backlog_size": str(self.repl_backlog_size),
             "replica_sync": self.replica_sync, "sync": self.replica_sync,
             "replica_sources": [await link.describe(masked) for link in self.sources],
             "endpoints": [{

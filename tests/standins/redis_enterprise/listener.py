@@ -60,7 +60,7 @@ class Listener:
             await self._serve(reader, writer)
             writer.close()
         except asyncio.CancelledError:
-            if writer:
+            if writer and not writer.is_closing():
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 writer.transport.abort()
         except OSError:
@@ -83,7 +83,7 @@ class Listener:
 
 
 async def splice(reader, writer, far_reader, far_writer):
-    """Passes bytes both ways until one side ends; then both are closed."""
+    """Passes bytes both ways until one side ends; then the far one is closed."""
     async def pump(source, sink):
         try:
             while data := await source.read(1 << 16):
@@ -98,5 +98,4 @@ async def splice(reader, writer, far_reader, far_writer):
     finally:
         for one in pumps:
             one.cancel()
-        writer.close()
         far_writer.close()

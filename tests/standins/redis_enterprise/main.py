@@ -10,7 +10,7 @@ for it alone, and has a short name, because Unix sockets are made below it.
                    "settings": {"mask_bdb_credentials": true},
                    "certificates": {"proxy": {"certificate": "...", "key": "..."}},
                    "behaviour": {"old_worker_ms": 500}, "internal_reachable": false,
-                   "databases": [{"uid": 1, "name": "orders"}]}, ...],
+                   "databases": [{"uid": 1, "name": "orders", "repl_backlog_size": 1000000}]}, ...],
      "replicas": [{"source": ["east", 1], "destination": ["west", 1]}],
      "crdbs": [{"name": "carts", "clusters": ["east", "west"]}],
      "settings": {"round_trip_ms": 20}}

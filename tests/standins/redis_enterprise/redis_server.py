@@ -25,7 +25,7 @@ user admin on >{admin} ~* &* +@all
 save ""
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
-repl-backlog-size 16mb
+repl-backlog-size {backlog}
 """
 
 
@@ -54,17 +54,16 @@ def encode(*words):
 
 
 class RedisServer:
-    """clients: "no", "optional" or "yes", what is asked of a client's certificate."""
+    """more: clients is "no", "optional" or "yes", what is asked of a client's certificate; admin the password of
+    the user admin; default that of everybody, or "nopass"; backlog how many bytes a replica may miss."""
 
-    def __init__(self, directory, address, port, admin_password, password=None, clients="no"):
+    def __init__(self, directory, address, port, **more):
         self.directory = pathlib.Path(directory)
         self.address = address
         self.port = port
         self.process = None
         self._installed = {}
-        self._configuration = CONFIGURATION.format(
-            directory=directory, address=address, port=port, clients=clients, admin=admin_password,
-            default=f">{password}" if password else "nopass")
+        self._configuration = CONFIGURATION.format(directory=directory, address=address, port=port, **more)
 
     async def start(self, proxy, syncer, trusted):
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -126,5 +125,9 @@ class RedisServer:
 
     async def replication(self):
         """INFO replication, as a dictionary."""
-        lines = (await self.command("INFO", "replication")).splitlines()
+        return await self.facts("replication")
+
+    async def facts(self, section):
+        """A section of INFO, as a dictionary."""
+        lines = (await self.command("INFO", section)).splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)

@@ -50,6 +50,15 @@ async def _run(cluster, database, action, change):
     cluster.site.record.event("bdb-changed", cluster=cluster.name, bdb=database.uid, fields=sorted(change))
 
 
+async def get_last_stats(call):
+    """Of rs/references/rest-api/requests/bdbs/stats/last, what tells how soon a backlog is full."""
+    database = _database(call)
+    facts = await database.server.facts("stats")
+    return {str(database.uid): {
+        "interval": "1sec", "ingress_bytes": float(facts["instantaneous_input_kbps"]) * 1024,
+        "write_req": float(facts["instantaneous_ops_per_sec"])}}
+
+
 def _action(call):
     action = call.cluster.actions.get(call.words[0])
     if not action:
@@ -91,6 +100,7 @@ ROUTES = [
     ("GET", "/v1/bdbs", "view_all_bdbs_info", get_bdbs),
     ("GET", "/v1/bdbs/([0-9]+)", "view_bdb_info", get_bdb),
     ("PUT", "/v1/bdbs/([0-9]+)", "update_bdb", put_bdb),
+    ("GET", "/v1/bdbs/stats/last/([0-9]+)", "view_bdb_info", get_last_stats),
     ("GET", "/v1/actions", "view_status_of_cluster_action", get_actions),
     ("GET", "/v1/actions/bdb/([0-9]+)", "view_status_of_cluster_action", get_database_actions),
     ("GET", "/v1/actions/([0-9a-f-]+)", "view_status_of_cluster_action", get_action),
