@@ -193,10 +193,25 @@ static const struct step *find_make(
 	return NULL;
 }
 
+static bool build_store(struct contents *contents, const struct given *given,
+		const struct make_step *make, struct secret *bytes, struct error *error)
+{
+	struct content store = { 0 }, key = { 0 };
+	struct keystore_passwords passwords;
+
+	if (!make->password_file)
+		return fail(error, ERROR_CONFIG, "%s needs a password file", make->make);
+	if (!password(contents, make->password_file, &store, error) ||
+			(make->key_password_file &&
+					!password(contents, make->key_password_file, &key, error)))
+		return false;
+	passwords = (struct keystore_passwords){ .store = store.bytes, .key = key.bytes };
+	return keystore_build(make, given->parts, &passwords, bytes, error);
+}
+
 static bool build(struct contents *contents, const struct given *given, const char *name,
 		struct secret *bytes, struct error *error)
 {
-	struct content passphrase = { 0 };
 	struct make_step make;
 
 	for (size_t i = 0; i < sizeof(compositions) / sizeof(*compositions); i++)
@@ -204,11 +219,7 @@ static bool build(struct contents *contents, const struct given *given, const ch
 			return compose(given, i, bytes, error);
 	if (!find_make(contents, name, &make))
 		return fail(error, ERROR_INTERNAL, "there is no content \"%s\"", name);
-	if (!make.password_file)
-		return fail(error, ERROR_CONFIG, "%s needs a password file", name);
-	if (!password(contents, make.password_file, &passphrase, error))
-		return false;
-	return keystore_build(&make, given->parts, passphrase.bytes, bytes, error);
+	return build_store(contents, given, &make, bytes, error);
 }
 
 static bool get_built(struct contents *contents, const struct given *given, const char *name,

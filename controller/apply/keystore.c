@@ -6,6 +6,7 @@
 #include <openssl/pkcs12.h>
 #include <string.h>
 
+#include "controller/apply/keystore-jks.h"
 #include "controller/base/owned.h"
 #include "controller/model/credential.h"
 
@@ -33,6 +34,8 @@ static void bio_done(BIO **bio)
 	BIO_free(*bio);
 }
 
+/* ---- what goes in ---- */
+
 static BIO *bio_of(struct span span)
 {
 	return BIO_new_mem_buf(span.start, (int)span.length);
@@ -57,13 +60,15 @@ static STACK_OF(X509) * read_certificates(struct span span)
 	return found;
 }
 
-static PKCS12 *create(bool old, const char *password, const char *alias, EVP_PKEY *key, X509 *leaf,
-		STACK_OF(X509) * chain)
+/* ---- PKCS#12 ---- */
+
+static PKCS12 *create(bool old, const char *password, const char *alias,
+		const struct keystore_content *content)
 {
 	const int cipher = old ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
 	const EVP_MD *digest = old ? EVP_sha1() : EVP_sha256();
-	PKCS12 *store = PKCS12_create(
-			password, alias, key, leaf, chain, cipher, cipher, ITERATIONS, -1, 0);
+	PKCS12 *store = PKCS12_create(password, alias, content->key, content->leaf, content->chain,
+			cipher, cipher, ITERATIONS, -1, 0);
 
 	if (store && PKCS12_set_mac(store, password, -1, NULL, 0, ITERATIONS, digest) == 1)
 		return store;
@@ -83,28 +88,53 @@ static bool write_out(PKCS12 *store, struct secret *bytes)
 	return true;
 }
 
-bool keystore_build(const struct make_step *make, const char *parts, const char *password,
-		struct secret *bytes, struct error *error)
+static bool write_pkcs12(const struct make_step *make, const struct keystore_content *content,
+		const struct keystore_passwords *passwords, struct secret *bytes,
+		struct error *error)
 {
 	const bool old = make->profile && strcmp(make->profile, "old-java") == 0;
+	autodone(pkcs12) PKCS12 *store = NULL;
+
+	if (make->profile && !old && strcmp(make->profile, "modern") != 0)
+		return fail(error, ERROR_CONFIG, "unknown profile \"%s\"", make->profile);
+	if (passwords->key)
+		return fail(error, ERROR_CONFIG,
+				"a PKCS#12 that Java is to read has one password, not another one "
+				"for the key");
+	store = create(old, passwords->store, make->alias, content);
+	if (!store || !write_out(store, bytes))
+		return fail(error, ERROR_INTERNAL, "building the store failed");
+	return true;
+}
+
+/* ---- either ---- */
+
+static bool write_store(const struct make_step *make, const struct keystore_content *content,
+		const struct keystore_passwords *passwords, struct secret *bytes,
+		struct error *error)
+{
+	if (make->format && strcmp(make->format, "pkcs12") == 0)
+		return write_pkcs12(make, content, passwords, bytes, error);
+	if (make->format && strcmp(make->format, "jks") == 0)
+		return keystore_jks_write(content, make->alias, passwords, bytes, error);
+	return fail(error, ERROR_CONFIG, "unknown format \"%s\"", make->format ? make->format : "");
+}
+
+bool keystore_build(const struct make_step *make, const char *parts,
+		const struct keystore_passwords *passwords, struct secret *bytes,
+		struct error *error)
+{
 	autodone(chain) STACK_OF(X509) *leaves = NULL;
 	autodone(chain) STACK_OF(X509) *chain = NULL;
 	autodone(pkey) EVP_PKEY *key = NULL;
-	autodone(pkcs12) PKCS12 *store = NULL;
+	struct keystore_content content;
 
-	if (!make->format || strcmp(make->format, "pkcs12") != 0)
-		return fail(error, ERROR_CONFIG, "%s: unknown format \"%s\"", make->make,
-				make->format ? make->format : "");
-	if (make->profile && !old && strcmp(make->profile, "modern") != 0)
-		return fail(error, ERROR_CONFIG, "%s: unknown profile \"%s\"", make->make,
-				make->profile);
 	leaves = read_certificates(credential_part(parts, PART_LEAF));
 	chain = read_certificates(credential_part(parts, PART_CHAIN));
 	key = read_key(credential_part(parts, PART_KEY));
 	if (sk_X509_num(leaves) != 1 || !key)
 		return fail(error, ERROR_INPUT, "%s: no usable leaf and key", make->make);
-	store = create(old, password, make->alias, key, sk_X509_value(leaves, 0), chain);
-	if (!store || !write_out(store, bytes))
-		return fail(error, ERROR_INTERNAL, "%s: building the store failed", make->make);
-	return true;
+	content = (struct keystore_content){ key, sk_X509_value(leaves, 0), chain };
+	return write_store(make, &content, passwords, bytes, error) ||
+			fail_while(error, "%s", make->make);
 }

@@ -129,6 +129,7 @@ static const struct member make_members[] = {
 	TEXT(make_step, password_file, "password-file"),
 	TEXT(make_step, alias, "alias"),
 	TEXT(make_step, profile, "profile"),
+	TEXT(make_step, key_password_file, "key-password-file"),
 	{ 0 },
 };
 

@@ -100,13 +100,15 @@ struct file_step {
 
 /* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC
  * 7292, with the password from a file; profile "modern" (AES-256, PBKDF2, SHA-256) or
- * "old-java" (what Java 8 before 8u301 reads). */
+ * "old-java" (what Java 8 before 8u301 reads). format "jks": a Java key store, in which the
+ * private key may have a password of its own. */
 struct make_step {
 	const char *make;
 	const char *format;
 	const char *password_file;
 	const char *alias;
 	const char *profile;
+	const char *key_password_file; /* "jks"; NULL: the key has the store's password */
 };
 
 /* Runs a tool: an argv, never a shell, in its own process group, with a clean environment

@@ -111,18 +111,28 @@ static void what_cannot_be_made_fails_in_prepare(void **state)
 		{ "\tformat pkcs12\n\tprofile x\n\tpassword-file %s/password\n",
 				"unknown profile \"x\"" },
 		{ "\tformat pkcs12\n", "needs a password file" },
+		{ "\tformat pkcs12\n\tpassword-file %s/password\n"
+		  "\tkey-password-file %s/password\n",
+				"has one password" },
+		{ "\tformat jks\n\tpassword-file %s/password\n", "needs an alias" },
+		{ "\tformat jks\n\talias cl\xc3\xa9\n\tpassword-file %s/password\n",
+				"is not good for a JKS" },
+		{ "\tformat jks\n\talias web\n\tpassword-file %s/password\n"
+		  "\tkey-password-file %s/none\n",
+				"none: No such file" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		autodone(conversation) struct conversation c;
 		autodone(buffer) struct buffer make = { 0 };
-		const char *at = strstr(cases[i].make, "%s");
+		const char *from = cases[i].make, *at;
 
-		buffer_append(&make, cases[i].make,
-				at ? (size_t)(at - cases[i].make) : strlen(cases[i].make));
-		if (at)
-			buffer_printf(&make, "%s%s", directory, at + 2);
+		for (; (at = strstr(from, "%s")); from = at + 2) {
+			buffer_append(&make, from, (size_t)(at - from));
+			buffer_add(&make, directory);
+		}
+		buffer_add(&make, from);
 		publish(&c, "never", buffer_text(&make));
 		assert_string_equal(c.end, "failed");
 		assert_string_equal(record_word(records_find(&c.said, "failed", NULL), 3),
