@@ -26,6 +26,7 @@ struct inspection {
 	const char *target_name;
 	long long derivations;
 	const char *passphrases, *authorities;
+	const char *key_alias, *key_passphrases; /* the target's */
 	struct records rules;
 	struct file *files;
 	size_t file_count, file_size;
@@ -58,8 +59,13 @@ struct inspection *inspection_new(const struct target *target, long long derivat
 	inspection->derivations = derivations;
 	inspection->passphrases = arena_copy(inspection->arena, passphrases);
 	inspection->authorities = arena_copy(inspection->arena, authorities);
-	if (target)
+	if (target) {
 		rules_write(inspection->arena, target, &inspection->rules);
+		inspection->key_alias = arena_copy(
+				inspection->arena, setting_text(target->settings, "key-alias"));
+		inspection->key_passphrases = arena_copy(inspection->arena,
+				setting_text(target->settings, "key-passphrases"));
+	}
 	return inspection;
 }
 
@@ -102,7 +108,7 @@ struct request {
 	struct records records;
 	int fds[MESSAGE_FDS_MAX];
 	size_t fd_count;
-	int opened[2]; /* of the fds: passphrases and authorities */
+	int opened[3]; /* of the fds: passphrases, those for keys, and authorities */
 };
 
 static void add_file(
@@ -136,6 +142,8 @@ static bool fill_request(
 			record_new(inspection->arena, "inspect", inspection->target_name, NULL);
 
 	record_add_number(inspection->arena, head, "derivations", inspection->derivations);
+	if (inspection->key_alias)
+		record_add_text(inspection->arena, head, "key-alias", inspection->key_alias);
 	records_append(inspection->arena, &request->records, head);
 	for (size_t i = 0; i < inspection->rules.count; i++)
 		records_append(inspection->arena, &request->records, inspection->rules.items[i]);
@@ -149,13 +157,15 @@ static bool fill_request(
 	}
 	return add_side_file(inspection, "passphrases", inspection->passphrases,
 			       &request->opened[0], request, error) &&
+			add_side_file(inspection, "key-passphrases", inspection->key_passphrases,
+					&request->opened[1], request, error) &&
 			add_side_file(inspection, "authorities", inspection->authorities,
-					&request->opened[1], request, error);
+					&request->opened[2], request, error);
 }
 
 static bool send_request(struct inspection *inspection, struct error *error)
 {
-	struct request request = { .opened = { -1, -1 } };
+	struct request request = { .opened = { -1, -1, -1 } };
 	autodone(buffer) struct buffer text = { 0 };
 	bool sent = fill_request(inspection, &request, error);
 
@@ -164,8 +174,8 @@ static bool send_request(struct inspection *inspection, struct error *error)
 		sent = child_send(inspection->child, buffer_text(&text), request.fds,
 				request.fd_count, error);
 	}
-	owned_close(&request.opened[0]);
-	owned_close(&request.opened[1]);
+	for (size_t i = 0; i < 3; i++)
+		owned_close(&request.opened[i]);
 	return sent;
 }
 

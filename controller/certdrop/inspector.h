@@ -25,7 +25,7 @@ enum { INSPECTION_DEADLINE_MS = 15000 };
 struct inspection;
 typedef void inspection_fn(void *context, struct inspection *inspection);
 
-/* NULL target: no rules are checked. `derivations`: see the protocol. Passphrases and
+/* NULL target: no rules are checked, and no key-alias is asked for. `derivations`: see the protocol. Passphrases and
  * authorities are paths, NULL for none. */
 struct inspection *inspection_new(const struct target *target, long long derivations,
 		const char *passphrases, const char *authorities);

@@ -136,8 +136,11 @@ static enum verdict read_object(struct findings *findings, struct input *input, 
 				"the private key is DSA, which is not used here");
 	case SHAPE_BCFKS:
 		return conclude(findings, input, VERDICT_REFUSED,
-				"a Bouncy Castle key store (BCFKS) is not accepted; "
-				"convert it to PKCS#12");
+				"is a Bouncy Castle key store (BCFKS), which only Bouncy Castle "
+				"reads; make a PKCS#12 of it: keytool -importkeystore "
+				"-srcstoretype BCFKS -srckeystore OLD -deststoretype PKCS12 "
+				"-destkeystore NEW.p12 -providerpath bc-fips.jar -providerclass "
+				"org.bouncycastle.jcajce.provider.BouncyCastleFipsProvider");
 	case SHAPE_UNKNOWN:
 		break;
 	}

@@ -89,6 +89,13 @@ static bool read_constraints(const X509 *x509, bool *authority)
 	return true;
 }
 
+bool certificate_is_authority(const X509 *x509)
+{
+	bool authority = false;
+
+	return read_constraints(x509, &authority) && authority;
+}
+
 static const char *read_extensions(const X509 *x509, struct certificate *made)
 {
 	void *names, *limits;

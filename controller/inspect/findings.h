@@ -101,6 +101,10 @@ struct findings {
 	struct crl *crls[FINDINGS_CRLS_MAX];
 	size_t crl_count;
 	const struct passphrases *passphrases; /* NULL: none */
+	const struct passphrases *key_passphrases; /* more for private keys; NULL: none */
+	const char *key_alias; /* which private key of a key store; NULL: the only one */
+	bool several_keys; /* without an alias all of them: a client pair is asked for, too */
+	bool trust_stores; /* key stores without a private key: authorities are asked for */
 	long long derivations_max; /* in one file */
 	long long derivations_left; /* in all, tries with several passphrases included */
 };
@@ -118,6 +122,9 @@ enum verdict findings_add_key(struct findings *findings, struct input *input, EV
 
 /* Takes away what was found in this file and nowhere else. */
 void findings_forget(struct findings *findings, const struct input *input);
+
+/* Do the basic constraints of this certificate make it an authority's? */
+bool certificate_is_authority(const X509 *x509);
 
 /* The certificate's public key, decoded when first asked for; NULL: of an unknown kind. */
 EVP_PKEY *certificate_public_key(struct certificate *certificate);

@@ -6,20 +6,21 @@
 static const struct {
 	const char *magic;
 	size_t length;
-	const char *says; /* why it is refused; NULL: a ZIP archive */
+	enum verdict (*read)(struct findings *findings, struct input *input, struct bytes bytes);
+	const char *says; /* why it is refused when nothing here reads it */
 } magics[] = {
-	{ "PK\x03\x04", 4, NULL },
-	{ "PK\x05\x06", 4, NULL },
-	{ "\xfe\xed\xfe\xed", 4,
-			"a Java key store (JKS) is not accepted by this target yet; convert it to "
-			"PKCS#12 with keytool -importkeystore" },
+	{ "PK\x03\x04", 4, .read = archive_read },
+	{ "PK\x05\x06", 4, .read = archive_read },
+	{ "\xfe\xed\xfe\xed", 4, .read = jks_read },
 	{ "\xce\xce\xce\xce", 4,
-			"a JCEKS key store is not accepted, because it may hold serialised Java "
-			"objects; convert it to PKCS#12 with keytool -importkeystore" },
-	{ "\xff\xfe", 2, "is UTF-16 text; save it as UTF-8" },
-	{ "\xfe\xff", 2, "is UTF-16 text; save it as UTF-8" },
-	{ "\x1f\x8b", 2, "is compressed with gzip; unpack it first" },
-	{ "7z\xbc\xaf", 4, "is a 7-Zip archive; only ZIP archives are accepted" },
+			.says = "is a Java key store of type JCEKS, which is not read, because it "
+				"may hold serialised Java objects; make a PKCS#12 of it: keytool "
+				"-importkeystore -srcstoretype JCEKS -srckeystore OLD "
+				"-deststoretype PKCS12 -destkeystore NEW.p12" },
+	{ "\xff\xfe", 2, .says = "is UTF-16 text; save it as UTF-8" },
+	{ "\xfe\xff", 2, .says = "is UTF-16 text; save it as UTF-8" },
+	{ "\x1f\x8b", 2, .says = "is compressed with gzip; unpack it first" },
+	{ "7z\xbc\xaf", 4, .says = "is a 7-Zip archive; only ZIP archives are accepted" },
 };
 
 static bool starts_with(struct bytes bytes, const char *magic, size_t length)
@@ -49,9 +50,9 @@ enum verdict format_read(struct findings *findings, struct input *input, struct 
 	for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
 		if (!starts_with(bytes, magics[i].magic, magics[i].length))
 			continue;
-		return magics[i].says
-				? conclude(findings, input, VERDICT_REFUSED, "%s", magics[i].says)
-				: archive_read(findings, input, bytes);
+		return magics[i].read
+				? magics[i].read(findings, input, bytes)
+				: conclude(findings, input, VERDICT_REFUSED, "%s", magics[i].says);
 	}
 	if (is_der(bytes))
 		return der_read(findings, input, bytes);

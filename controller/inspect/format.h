@@ -40,6 +40,9 @@ enum verdict pkcs7_read(struct findings *findings, struct input *input, struct b
 /* PKCS#12 (RFC 7292), also in BER. Iteration counts are read before anything is derived. */
 enum verdict pkcs12_read(struct findings *findings, struct input *input, struct bytes bytes);
 
+/* A Java key store (JKS): java-store.h. Which of its private keys: entries.h. */
+enum verdict jks_read(struct findings *findings, struct input *input, struct bytes bytes);
+
 /* ZIP. The directory is checked here, bit for bit, before libzip sees it: no encryption,
  * no links, no overlap, nothing absolute or upwards, no nested archive, no ZIP64. */
 enum verdict archive_read(struct findings *findings, struct input *input, struct bytes bytes);

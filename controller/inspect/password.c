@@ -119,6 +119,22 @@ bool password_next(const struct findings *findings, size_t index, const char **p
 	return index < given + 2;
 }
 
+bool password_next_for_key(const struct findings *findings, const char *opened, size_t index,
+		const char **passphrase)
+{
+	const struct passphrases *own = findings->key_passphrases;
+	const size_t own_count = own ? own->count : 0;
+
+	*passphrase = opened;
+	if (opened && index-- == 0)
+		return true;
+	if (index < own_count) {
+		*passphrase = own->lines[index];
+		return true;
+	}
+	return password_next(findings, index - own_count, passphrase) && *passphrase;
+}
+
 enum verdict password_lacking(struct findings *findings, struct input *input, const char *what)
 {
 	const size_t given = findings->passphrases ? findings->passphrases->count : 0;
@@ -129,4 +145,23 @@ enum verdict password_lacking(struct findings *findings, struct input *input, co
 	return conclude(findings, input, VERDICT_REFUSED, "%s is encrypted, and %s", what,
 			given == 1 ? "the passphrase given does not open it"
 				   : "none of the passphrases given opens it");
+}
+
+enum verdict password_lacking_for_key(
+		struct findings *findings, struct input *input, const char *store, const char *key)
+{
+	const struct passphrases *own = findings->key_passphrases;
+
+	return conclude(findings, input, VERDICT_REFUSED,
+			"the passphrase opens the %s, but not the private key %s in it, %s", store,
+			key,
+			own && own->count > 0 ? "nor does one of the key-passphrases"
+					      : "which has one of its own: name a file with it as "
+						"key-passphrases");
+}
+
+enum verdict password_unpaid(struct findings *findings, struct input *input)
+{
+	return conclude(findings, input, VERDICT_REFUSED,
+			"the files together ask for too many password iterations");
 }

@@ -26,5 +26,17 @@ bool password_pay(struct findings *findings, long long cost);
  * tells them apart) none at all: `*passphrase` is NULL. False: there are no more. */
 bool password_next(const struct findings *findings, size_t index, const char **passphrase);
 
+/* Those to try on a private key: the one that opened its key store (NULL: it is in none), then
+ * the passphrases for keys, those given, and the empty one. False: there are no more. */
+bool password_next_for_key(const struct findings *findings, const char *opened, size_t index,
+		const char **passphrase);
+
 /* "encrypted, and there is no passphrase for it": VERDICT_REFUSED. */
 enum verdict password_lacking(struct findings *findings, struct input *input, const char *what);
+
+/* "the passphrase opens the key store, but not the private key in it": VERDICT_REFUSED. */
+enum verdict password_lacking_for_key(
+		struct findings *findings, struct input *input, const char *store, const char *key);
+
+/* "too many password iterations": VERDICT_REFUSED. */
+enum verdict password_unpaid(struct findings *findings, struct input *input);

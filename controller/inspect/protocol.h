@@ -5,14 +5,19 @@
  * standard input; texts are records, files travel as descriptors (base/message.h). One
  * request, one reply, any number of times, until the controller closes the socket.
  *
- * Request; one descriptor for each file, passphrases and authorities record, in their order:
+ * Request; one descriptor for each file, (key-)passphrases and authorities record, in their
+ * order:
  *
  *         inspect TARGET
  *                 derivations 2000000      cap on the sum of password iterations in one file
+ *                 key-alias ALIAS          the private key to take from a key store; without it the
+ *                                          only one, or all where a client pair is asked for
  *         rule ...                         any number (model/rule.h)
  *         file NAME                        a sealed memfd; the name is for messages only
  *                 arrived NANOSECONDS      larger is later
  *         passphrases                      a file, one passphrase a line, tried in turn
+ *         key-passphrases                  the same, for private keys only: those in Java key
+ *                                          stores may have a password of their own
  *         authorities                      a file of PEM certificates that may complete a chain
  *
  * Limits: INSPECT_FILES_MAX files; a passphrase file of 16 KiB and 16 lines (empty lines

@@ -17,6 +17,7 @@ void request_done(struct request *request)
 	findings_done(&request->findings);
 	findings_done(&request->authorities);
 	secret_done(&request->passphrases.text);
+	secret_done(&request->key_passphrases.text);
 	*request = (struct request){ 0 };
 }
 
@@ -122,7 +123,8 @@ static bool read_pass(struct request *request, const struct message *message, en
 		bool good = true;
 		int fd;
 
-		if (!file && !is(record, "passphrases") && !is(record, "authorities"))
+		if (!file && !is(record, "passphrases") && !is(record, "key-passphrases") &&
+				!is(record, "authorities"))
 			continue;
 		if (next == message->fd_count)
 			return fail(error, ERROR_INTERNAL, "a request with too few descriptors");
@@ -131,6 +133,8 @@ static bool read_pass(struct request *request, const struct message *message, en
 			good = add_file(request, record, fd, error);
 		else if (is(record, "passphrases") && pass == PASS_SETTINGS)
 			good = read_passphrases(&request->passphrases, fd, error);
+		else if (is(record, "key-passphrases") && pass == PASS_SETTINGS)
+			good = read_passphrases(&request->key_passphrases, fd, error);
 		else if (is(record, "authorities") && pass == PASS_SETTINGS)
 			good = request->has_authorities =
 					read_authorities(&request->authorities, fd, error);
@@ -154,6 +158,11 @@ static bool read_records(struct request *request, const char *text, struct error
 	findings->derivations_max = record_number(head, "derivations", DERIVATIONS_DEFAULT);
 	findings->derivations_left = WORK_FACTOR * findings->derivations_max;
 	findings->passphrases = &request->passphrases;
+	findings->key_passphrases = &request->key_passphrases;
+	findings->key_alias = record_text(head, "key-alias");
+	findings->several_keys = rules_want_part(&request->records, "client-leaf") ||
+			rules_want_part(&request->records, "client-key");
+	findings->trust_stores = rules_want_part(&request->records, "ca");
 	return rules_check(&request->records, error);
 }
 

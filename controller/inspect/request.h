@@ -15,7 +15,7 @@ struct request {
 	struct findings findings; /* of the files */
 	struct input inputs[INSPECT_FILES_MAX];
 	size_t input_count;
-	struct passphrases passphrases;
+	struct passphrases passphrases, key_passphrases;
 	struct findings authorities;
 	bool has_authorities;
 };

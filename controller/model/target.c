@@ -46,7 +46,7 @@ const struct option target_options[] = {
 				"completed, and up to which `chain` is judged." },
 	{ "passphrases", OPTION_PATH,
 			.help = "A file of passphrases, one a line, which are tried on encrypted "
-				"keys and PKCS#12 files. Nobody else should be able to read it." },
+				"keys and key stores. Nobody else should be able to read it." },
 	{ "names", OPTION_WORDS,
 			.help = "Names that a certificate must cover to be accepted: "
 				"\"db1.example\", \"*.cluster.example\", \"192.0.2.1\"." },
@@ -84,6 +84,13 @@ const struct option target_options[] = {
 	{ "check", OPTION_DURATION, .min = 1000, .max = 7LL * 24 * 3600 * 1000,
 			.help = "How often the target is asked what it serves. Without it, the "
 				"`check` of all targets counts." },
+	{ "key-alias", OPTION_TEXT,
+			.help = "The alias of the private key to take from a key store (JKS, "
+				"PKCS#12), in upper or lower case. Needed only where a store "
+				"holds more than one private key." },
+	{ "key-passphrases", OPTION_PATH,
+			.help = "A file of passphrases, one a line, for private keys alone: in a "
+				"Java key store a key may have another password than the store." },
 	{ NULL },
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controller/base/file.h"
+#include "tests/unit/java.h"
 #include "tests/unit/material.h"
 
 static struct identity authority, leaf, rsa;
@@ -79,6 +80,21 @@ static void seed_binary(const char *root)
 	write_seeds(root, "pkcs12", "old.p12", &second);
 }
 
+static void seed_java(const char *root)
+{
+	const struct jks_recipe with_chain = { &leaf, &authority, "web", "x" };
+	const struct jks_recipe other = { &rsa, NULL, "other", "unknown" };
+	autodone(buffer) struct buffer first = { 0 }, second = { 0 }, one = { 0 }, many = { 0 };
+
+	add_jks_key(&first, &with_chain);
+	add_jks(&one, 1, &first, "x");
+	write_seeds(root, "jks", "one.jks", &one);
+	add_jks_trusted(&second, "root", &authority);
+	add_jks_key(&second, &other);
+	add_jks(&many, 2, &second, "x");
+	write_seeds(root, "jks", "many.jks", &many);
+}
+
 static void seed_archive(const char *root)
 {
 	static const char *const names[] = { "web.pem" };
@@ -106,6 +122,7 @@ int main(int argc, char **argv)
 	identity_make(&rsa, &recipes[2]);
 	seed_text(argv[1]);
 	seed_binary(argv[1]);
+	seed_java(argv[1]);
 	seed_archive(argv[1]);
 	identity_done(&authority);
 	identity_done(&leaf);

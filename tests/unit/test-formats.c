@@ -476,12 +476,14 @@ static void revocation_lists_are_read(void **state)
 static void java_key_stores_are_told_what_to_become(void **state)
 {
 	(void)state;
-	expect_state("a.jks", "\xfe\xed\xfe\xed\0\0\0\2", 8, "refused", "a Java key store (JKS)");
-	expect_state("a.jceks", "\xce\xce\xce\xce\0\0\0\2", 8, "refused", "JCEKS");
+	expect_state("a.jceks", "\xce\xce\xce\xce\0\0\0\2", 8, "refused",
+			"a.jceks: is a Java key store of type JCEKS");
+	expect_state("b.jceks", "\xce\xce\xce\xce\0\0\0\2", 8, "refused",
+			"keytool -importkeystore -srcstoretype JCEKS");
 	expect_state("a.bcfks",
 			"\x30\x81\x13\x30\x0d\x30\x05\x06\x03\x2a\x03\x04\x04\x04\x01\x02\x03\x04"
 			"\x30\x02\x05\x00",
-			22, "refused", "BCFKS");
+			22, "refused", "keytool -importkeystore -srcstoretype BCFKS");
 }
 
 int main(void)
