@@ -21,14 +21,20 @@ static const char *const methods[] = { "link", "exchange", "fixed", NULL };
 static const char *const protocols[] = { "tls", "postgresql", NULL };
 static const char *const profiles[] = { "modern", "old-java", NULL };
 static const char *const contents[] = { "leaf", "chain", "fullchain", "key", "combined", "ca",
-	"crl", "client-leaf", "client-chain", "client-fullchain", "client-key", "pkcs12", NULL };
+	"crl", "client-leaf", "client-chain", "client-fullchain", "client-key", "pkcs12", "jks",
+	NULL };
+
+/* The contents that a make step builds. */
+static const char *const stores[] = { "pkcs12", "jks" };
+enum { STORE_COUNT = sizeof(stores) / sizeof(*stores) };
 
 static const struct option file_options[] = {
 	{ "name", OPTION_TEXT, .required = true,
 			.help = "The file's name below the published place." },
 	{ "content", OPTION_CHOICE, .required = true, .choices = contents,
 			.help = "What is in it. fullchain is the leaf and its chain; combined is the key "
-				"followed by both; pkcs12 is a key store with all three, see password-file." },
+				"followed by both; pkcs12 and jks (of Java) are key stores with all three, see "
+				"password-file." },
 	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its permissions." },
 	{ "owner", OPTION_TEXT, .help = "The user who owns it. Needs a worker with that right." },
 	{ "group", OPTION_TEXT, .help = "Its group. Needs a worker with that right." },
@@ -73,11 +79,14 @@ static const struct option options[] = {
 	{ "probe-deadline", OPTION_DURATION, .fallback = "10s", .min = 100, .max = 3600000,
 			.help = "How long the server may take to serve it." },
 	{ "password-file", OPTION_PATH,
-			.help = "The file whose first line is the password of the pkcs12 content." },
+			.help = "The file whose first line is the password of the pkcs12 or jks content." },
+	{ "key-password-file", OPTION_PATH,
+			.help = "The file whose first line is the password of the private key in the jks "
+				"content, where that is not the store's." },
 	{ "alias", OPTION_TEXT, .fallback = "certdrop",
-			.help = "The entry's name in the key store." },
+			.help = "The entry's name in the key store; ASCII in jks." },
 	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = profiles,
-			.help = "The key store's algorithms: modern, or what Java 8 before 8u301 reads." },
+			.help = "The algorithms of pkcs12: modern, or what Java 8 before 8u301 reads." },
 	{ 0 },
 };
 
@@ -94,6 +103,14 @@ static bool wants_content(const struct settings *settings, const char *content)
 		if (strcmp(setting_text(file, "content"), content) == 0)
 			return true;
 	}
+	return false;
+}
+
+static bool wants_store(const struct settings *settings)
+{
+	for (size_t i = 0; i < STORE_COUNT; i++)
+		if (wants_content(settings, stores[i]))
+			return true;
 	return false;
 }
 
@@ -153,8 +170,10 @@ static bool check(const struct target *target, struct error *error)
 
 	if (setting_count(settings, "files") == 0)
 		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
-	if (wants_content(settings, "pkcs12") && !setting_text(settings, "password-file"))
-		return fail(error, ERROR_CONFIG, "content \"pkcs12\" needs a password-file");
+	for (size_t i = 0; i < STORE_COUNT; i++)
+		if (wants_content(settings, stores[i]) && !setting_text(settings, "password-file"))
+			return fail(error, ERROR_CONFIG, "content \"%s\" needs a password-file",
+					stores[i]);
 	return check_names(settings, error) && check_words(settings, error);
 }
 
@@ -205,9 +224,10 @@ static const char *layout_of(struct arena *arena, const struct settings *setting
 {
 	const char *layout = setting_text(settings, "directory-mode");
 
-	if (wants_content(settings, "pkcs12"))
-		layout = arena_printf(arena, "%s %s %s", layout, setting_text(settings, "profile"),
-				setting_text(settings, "alias"));
+	if (wants_store(settings))
+		layout = arena_printf(arena, "%s %s %s%s", layout,
+				setting_text(settings, "profile"), setting_text(settings, "alias"),
+				setting_text(settings, "key-password-file") ? " key-password" : "");
 
 	for (size_t i = 0; i < setting_count(settings, "files"); i++) {
 		const struct settings *file = setting_item(settings, "files", i);
@@ -321,6 +341,21 @@ static void add_way_back(const struct target *target, const struct answers *seen
 				plan);
 }
 
+static void add_store(const struct settings *settings, const char *format, struct plan *plan)
+{
+	const bool jks = strcmp(format, "jks") == 0;
+	const struct make_step store = {
+		.make = format,
+		.format = format,
+		.password_file = setting_text(settings, "password-file"),
+		.alias = setting_text(settings, "alias"),
+		.profile = jks ? NULL : setting_text(settings, "profile"),
+		.key_password_file = jks ? setting_text(settings, "key-password-file") : NULL,
+	};
+
+	plan_make(plan, jks ? "build the Java key store" : "build the key store", &store);
+}
+
 static void add_files(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan)
 {
@@ -336,17 +371,9 @@ static void add_files(const struct target *target, const struct credential *want
 		.files = file_rows(plan->arena, settings),
 	};
 
-	if (wants_content(settings, "pkcs12")) {
-		const struct make_step store = {
-			.make = "pkcs12",
-			.format = "pkcs12",
-			.password_file = setting_text(settings, "password-file"),
-			.alias = setting_text(settings, "alias"),
-			.profile = setting_text(settings, "profile"),
-		};
-
-		plan_make(plan, "build the key store", &store);
-	}
+	for (size_t i = 0; i < STORE_COUNT; i++)
+		if (wants_content(settings, stores[i]))
+			add_store(settings, stores[i], plan);
 	plan_file(plan, PHASE_CHANGE,
 			arena_printf(plan->arena, "publish the files at %s", publish.publish),
 			&publish);

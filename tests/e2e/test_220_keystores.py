@@ -1,0 +1,139 @@
+"""Key stores of Java, both ways: keytool and pyjks write what certdrop reads, and read what it writes."""
+import hashlib
+import pathlib
+import tempfile
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+import java
+
+jks = pytest.importorskip("jks", reason="pyjks is not installed")
+pytestmark = pytest.mark.skipif(not java.KEYTOOL, reason="keytool is not installed")
+
+STORE, KEY = "store-secret", "key-secret"
+
+
+@pytest.fixture(scope="module")
+def stores(authority):
+    """One of each kind, all made by keytool, openssl or pyjks."""
+    with tempfile.TemporaryDirectory(prefix="certdrop-java-") as name:
+        directory = pathlib.Path(name)
+        java.generate(directory / "one.jks", "One", STORE)
+        java.generate(directory / "two.jks", "First", STORE, KEY, key=("EC", 256))
+        java.generate(directory / "two.jks", "second", STORE, KEY)
+        java.trust(directory / "two.jks", "Root", authority.root, STORE)
+        java.trust(directory / "trust.jks", "root", authority.root, STORE)
+        java.generate(directory / "secret.jceks", "one", STORE, kind="JCEKS")
+        yield directory
+
+
+@pytest.fixture
+def look(certdrop, scratch):
+    """Inspects a file for a target with these settings: (is it accepted, everything that is said)."""
+    def look(path, lines="", key_lines=None, **settings):
+        (scratch / "passphrases").write_text(lines)
+        settings["passphrases"] = str(scratch / "passphrases")
+        if key_lines is not None:
+            (scratch / "key-passphrases").write_text(key_lines)
+            settings["key-passphrases"] = str(scratch / "key-passphrases")
+        certdrop.configure([{"name": "app", "product": "files", "publish": str(scratch / "app"),
+                             "files": [{"name": "a.pem", "content": "combined"}], **settings}])
+        done = certdrop.run("inspect", str(path), "--for", "app", "--json")
+        return done.returncode == 0, done.stdout + done.stderr
+    return look
+
+
+def test_a_jks_of_keytool_is_read(look, stores):
+    accepted, said = look(stores / "one.jks", STORE)
+    assert accepted, said
+    assert java.fingerprint(stores / "one.jks", "one", STORE) in said
+
+
+@pytest.mark.parametrize("alias", ["first", "SECOND"])
+def test_the_alias_chooses_and_the_key_has_its_own_password(look, stores, alias):
+    accepted, said = look(stores / "two.jks", STORE, KEY, **{"key-alias": alias})
+    assert accepted, said
+    assert java.fingerprint(stores / "two.jks", alias, STORE) in said
+
+
+@pytest.mark.parametrize("lines, key_lines, settings, sentence", [
+    ("wrong", None, {}, "is not the password of the Java key store"),
+    (STORE, None, {"key-alias": "first"}, "opens the Java key store (JKS), but not the private key"),
+    (STORE, "wrong", {"key-alias": "first"}, "nor does one of the key-passphrases"),
+    (STORE, KEY, {}, "holds 2 private keys"),
+    (STORE, KEY, {"key-alias": "third"}, "holds no private key called"),
+])
+def test_what_is_wrong_is_told_apart(look, stores, lines, key_lines, settings, sentence):
+    accepted, said = look(stores / "two.jks", lines, key_lines, **settings)
+    assert not accepted and sentence in said, said
+    assert STORE not in said and KEY not in said
+
+
+def test_other_stores_are_named(look, stores):
+    for name, sentence in (("trust.jks", "is a trust store, with 1 trusted certificate and no private key"),
+                           ("secret.jceks", "keytool -importkeystore -srcstoretype JCEKS")):
+        accepted, said = look(stores / name, STORE)
+        assert not accepted and sentence in said, said
+
+
+def test_a_jks_of_pyjks_is_read(look, scratch, authority):
+    pair = authority.issue("py.example.com", "rsa")
+    chain = [c.public_bytes(serialization.Encoding.DER) for c in (pair.certificate, *pair.intermediates)]
+    entry = jks.PrivateKeyEntry.new("py", chain, pair.key_der)
+    entry.encrypt("pässword")
+    jks.KeyStore.new("jks", [entry]).save(str(scratch / "py.jks"), "gehe\u00efm \U0001F511")
+    accepted, said = look(scratch / "py.jks", "gehe\u00efm \U0001F511\n", "pässword\n")
+    assert accepted and pair.fingerprint in said, said
+
+
+# ---- writing ----
+
+@pytest.fixture
+def published(certdrop, scratch):
+    """Drops a pair for a target that wants key stores, and gives the directory they are in."""
+    (scratch / "store.password").write_text(STORE + "\n")
+    (scratch / "key.password").write_text(KEY + "\n")
+
+    def published(pair, name, content, **settings):
+        certdrop.configure([{
+            "name": "app", "product": "files", "publish": str(scratch / "app"), "alias": "Server-Cert",
+            "password-file": str(scratch / "store.password"),
+            "files": [{"name": name, "content": content, "mode": "0600"}], **settings}])
+        certdrop.drop("app", {"all.pem": pair.fullchain + pair.key})
+        done = certdrop.run("apply", "app")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return scratch / "app" / name
+    return published
+
+
+def key_in(pem):
+    return serialization.load_pem_private_key(pem[pem.index(b"-----BEGIN"):], None).private_numbers()
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_keytool_and_pyjks_read_a_jks_of_certdrop(published, scratch, authority, kind):
+    pair = authority.issue("java.example.com", kind)
+    store = published(pair, "keystore.jks", "jks", **{"key-password-file": str(scratch / "key.password")})
+    listed = java.keytool("-list", "-v", "-keystore", store, "-storepass", STORE)
+    assert listed and "Keystore type: JKS" in listed, java.keytool.said
+    assert "Alias name: server-cert" in listed and "Certificate chain length: 2" in listed, listed
+    assert java.fingerprint(store, "Server-Cert", STORE) == pair.fingerprint
+    assert key_in(java.key_of(store, "server-cert", STORE, KEY, scratch)) == pair.private.private_numbers()
+    assert java.key_of(store, "server-cert", STORE, STORE, scratch) is None, "the key has its own password"
+    assert java.fingerprint(store, "server-cert", "wrong") is None, "the store has a seal"
+
+    read = jks.KeyStore.load(str(store), STORE, try_decrypt_keys=False)
+    entry = read.private_keys["server-cert"]
+    entry.decrypt(KEY)
+    assert entry.pkey_pkcs8 == pair.key_der
+    assert hashlib.sha256(entry.cert_chain[0][1]).hexdigest() == pair.fingerprint
+    assert len(entry.cert_chain) == 2
+    assert store.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_certdrop_writes_it_reads(published, look, scratch, authority):
+    pair = authority.issue("java.example.com")
+    store = published(pair, "keystore.jks", "jks", **{"key-password-file": str(scratch / "key.password")})
+    accepted, said = look(store, STORE, KEY)
+    assert accepted and pair.fingerprint in said, said
