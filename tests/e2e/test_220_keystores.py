@@ -1,6 +1,7 @@
 """Key stores of Java, both ways: keytool and pyjks write what certdrop reads, and read what it writes."""
 import hashlib
 import pathlib
+import subprocess
 import tempfile
 
 import pytest
@@ -24,6 +25,12 @@ def stores(authority):
         java.generate(directory / "two.jks", "second", STORE, KEY)
         java.trust(directory / "two.jks", "Root", authority.root, STORE)
         java.trust(directory / "trust.jks", "root", authority.root, STORE)
+        java.generate(directory / "modern.p12", "One", STORE, kind="PKCS12")
+        java.generate(directory / "legacy.p12", "One", STORE, kind="PKCS12",
+                      options=["-Dkeystore.pkcs12.legacy"])
+        java.generate(directory / "modern.p12", "Two", STORE, kind="PKCS12", key=("EC", 256))
+        java.trust(directory / "modern.p12", "Root", authority.root, STORE, kind="PKCS12")
+        java.trust(directory / "trust.p12", "root", authority.root, STORE, kind="PKCS12")
         java.generate(directory / "secret.jceks", "one", STORE, kind="JCEKS")
         yield directory
 
@@ -70,8 +77,27 @@ def test_what_is_wrong_is_told_apart(look, stores, lines, key_lines, settings, s
     assert STORE not in said and KEY not in said
 
 
+@pytest.mark.parametrize("name, alias", [("modern.p12", "one"), ("modern.p12", "TWO"), ("legacy.p12", None)])
+def test_a_pkcs12_of_keytool_is_read(look, stores, name, alias):
+    accepted, said = look(stores / name, STORE, **({"key-alias": alias} if alias else {}))
+    assert accepted, said
+    assert java.fingerprint(stores / name, alias or "one", STORE) in said
+
+
+def test_a_pkcs12_of_openssl_is_read(look, scratch, authority):
+    pair = authority.issue("openssl.example.com", "rsa")
+    (scratch / "all.pem").write_bytes(pair.key + pair.fullchain)
+    for options in ([], ["-name", "x"], ["-legacy"]):
+        subprocess.run(["openssl", "pkcs12", "-export", "-in", scratch / "all.pem", *options,
+                        "-out", scratch / "a.p12", "-passout", f"pass:{STORE}"], check=True)
+        accepted, said = look(scratch / "a.p12", STORE)
+        assert accepted and pair.fingerprint in said, said
+
+
 def test_other_stores_are_named(look, stores):
     for name, sentence in (("trust.jks", "is a trust store, with 1 trusted certificate and no private key"),
+                           ("trust.p12", "is a trust store, with 1 trusted certificate and no private key"),
+                           ("modern.p12", "holds 2 private keys"),
                            ("secret.jceks", "keytool -importkeystore -srcstoretype JCEKS")):
         accepted, said = look(stores / name, STORE)
         assert not accepted and sentence in said, said
@@ -130,6 +156,18 @@ def test_keytool_and_pyjks_read_a_jks_of_certdrop(published, scratch, authority,
     assert hashlib.sha256(entry.cert_chain[0][1]).hexdigest() == pair.fingerprint
     assert len(entry.cert_chain) == 2
     assert store.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("profile", ["modern", "old-java"])
+def test_keytool_reads_a_pkcs12_of_certdrop(published, scratch, authority, profile):
+    pair = authority.issue("java.example.com", "rsa")
+    store = published(pair, "keystore.p12", "pkcs12", profile=profile)
+    listed = java.keytool("-list", "-v", "-keystore", store, "-storepass", STORE)
+    assert listed and "Keystore type: PKCS12" in listed, java.keytool.said
+    assert "Alias name: server-cert" in listed and "Certificate chain length: 2" in listed, listed
+    assert java.fingerprint(store, "server-cert", STORE) == pair.fingerprint
+    assert key_in(java.key_of(store, "server-cert", STORE, STORE, scratch)) == pair.private.private_numbers()
+    assert java.fingerprint(store, "server-cert", "wrong") is None
 
 
 def test_what_certdrop_writes_it_reads(published, look, scratch, authority):

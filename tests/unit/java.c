@@ -1,12 +1,13 @@
 #include "tests/unit/java.h"
 
 #include <assert.h>
+#include <openssl/pkcs12.h>
 #include <string.h>
 
 #include "controller/apply/keystore.h"
 #include "controller/base/java-protection.h"
 
-enum { HEAD_SIZE = 12 };
+enum { HEAD_SIZE = 12, ITERATIONS = 10 };
 
 void add_jks_key(struct buffer *entries, const struct jks_recipe *recipe)
 {
@@ -78,4 +79,47 @@ void add_simple_jks(struct buffer *store, const struct identity *identity, const
 
 	add_jks_key(&entries, &recipe);
 	add_jks(store, 1, &entries, password);
+}
+
+static void name_bag(PKCS12_SAFEBAG *bag, const struct pkcs12_entry *entry)
+{
+	assert(bag);
+	if (entry->alias)
+		assert(PKCS12_add_friendlyname_utf8(bag, entry->alias, -1) == 1);
+	if (entry->trusted)
+		assert(PKCS12_add1_attr_by_txt(bag, "2.16.840.1.113894.746875.1.1",
+				       V_ASN1_OCTET_STRING, (const unsigned char *)"x", 1) == 1);
+}
+
+void add_pkcs12_entries(struct buffer *store, const struct pkcs12_entry *entries, size_t count,
+		const char *password)
+{
+	STACK_OF(PKCS12_SAFEBAG) *certificates = NULL, *keys = NULL;
+	STACK_OF(PKCS7) *safes = NULL;
+	unsigned char *der = NULL;
+	PKCS12 *made;
+	int length;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pkcs12_entry *entry = &entries[i];
+
+		name_bag(PKCS12_add_cert(&certificates, entry->identity->certificate), entry);
+		if (entry->key_password)
+			name_bag(PKCS12_add_key(&keys, entry->identity->key, 0, ITERATIONS,
+						 NID_aes_256_cbc, entry->key_password),
+					entry);
+	}
+	assert(PKCS12_add_safe(&safes, certificates, NID_aes_256_cbc, ITERATIONS, password) == 1);
+	if (keys)
+		assert(PKCS12_add_safe(&safes, keys, -1, 0, NULL) == 1);
+	made = PKCS12_add_safes(safes, 0);
+	assert(made && PKCS12_set_mac(made, password, -1, NULL, 0, ITERATIONS, NULL) == 1);
+	length = i2d_PKCS12(made, &der);
+	assert(length > 0);
+	buffer_append(store, der, (size_t)length);
+	OPENSSL_free(der);
+	PKCS12_free(made);
+	sk_PKCS7_pop_free(safes, PKCS7_free);
+	sk_PKCS12_SAFEBAG_pop_free(certificates, PKCS12_SAFEBAG_free);
+	sk_PKCS12_SAFEBAG_pop_free(keys, PKCS12_SAFEBAG_free);
 }

@@ -29,3 +29,13 @@ void add_jks(struct buffer *store, unsigned count, const struct buffer *entries,
 
 /* A store with one key and one password. */
 void add_simple_jks(struct buffer *store, const struct identity *identity, const char *password);
+
+/* A PKCS#12 as Java writes it: the certificates sealed in one safe, the keys in another one. */
+struct pkcs12_entry {
+	const struct identity *identity;
+	const char *alias; /* NULL: none */
+	const char *key_password; /* NULL: only the certificate */
+	bool trusted; /* Java's mark of a trusted certificate */
+};
+void add_pkcs12_entries(struct buffer *store, const struct pkcs12_entry *entries, size_t count,
+		const char *password);
