@@ -17,6 +17,7 @@ struct leg {
 	CURL *curl;
 	struct curl_slist *headers, *connect_to;
 	struct secret reply;
+	const char *header;
 	bool too_large;
 	char why[CURL_ERROR_SIZE];
 };
@@ -25,6 +26,19 @@ void http_reply_done(struct http_reply *reply)
 {
 	secret_done(&reply->body);
 	*reply = (struct http_reply){ 0 };
+}
+
+bool http_identify(struct http_request *request, struct contents *contents, struct error *error)
+{
+	const struct http_step *step = request->step;
+
+	request->confidential = request->confidential || step->password_file || step->bearer_file;
+	if (step->password_file &&
+			!contents_password(
+					contents, step->password_file, &request->password, error))
+		return false;
+	return !step->bearer_file ||
+			contents_password(contents, step->bearer_file, &request->bearer, error);
 }
 
 static void leg_done(struct leg *leg)
@@ -270,6 +284,18 @@ static const char *connection_key(const struct leg *leg)
 #undef OR_NONE
 }
 
+static const char *reply_header(const struct leg *leg)
+{
+	const struct http_request *r = leg->request;
+	struct curl_header *header;
+
+	if (!r->wants_header ||
+			curl_easy_header(leg->curl, r->wants_header, 0, CURLH_HEADER, -1,
+					&header) != CURLHE_OK)
+		return NULL;
+	return arena_copy(r->arena, header->value);
+}
+
 static bool travel(struct leg *leg, long *status, const char **next, struct error *error)
 {
 	const struct http_request *r = leg->request;
@@ -291,6 +317,7 @@ static bool travel(struct leg *leg, long *status, const char **next, struct erro
 	(void)curl_easy_getinfo(leg->curl, CURLINFO_RESPONSE_CODE, status);
 	(void)curl_easy_getinfo(leg->curl, CURLINFO_REDIRECT_URL, &location);
 	*next = arena_copy(r->arena, location);
+	leg->header = reply_header(leg);
 	web_give_back(r->web, key, leg->curl);
 	return code == CURLE_OK || explain(leg, code, error);
 }
@@ -340,7 +367,9 @@ bool http_send(const struct http_request *request, struct http_reply *reply, str
 				!travel(&leg, &status, &next, error))
 			return false;
 		if (!is_redirect(request, status, next)) {
-			*reply = (struct http_reply){ .status = status, .body = leg.reply };
+			*reply = (struct http_reply){
+				.status = status, .body = leg.reply, .header = leg.header
+			};
 			leg.reply = (struct secret){ 0 };
 			return true;
 		}

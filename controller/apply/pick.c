@@ -7,7 +7,7 @@
 
 #include "controller/apply/certificate.h"
 
-enum pick_kind { PICK_TEXT, PICK_NUMBER, PICK_CERTIFICATE };
+enum pick_kind { PICK_TEXT, PICK_NUMBER, PICK_CERTIFICATE, PICK_ADDRESS };
 
 struct picking {
 	struct arena *arena;
@@ -76,6 +76,19 @@ static const char *as_certificate(const struct picking *p, const json_t *value)
 	return arena_copy(p->arena, certificate.fingerprint.hex);
 }
 
+/* What stands in front of the last "@" is a name and a password. */
+static const char *as_address(const struct picking *p, const json_t *value)
+{
+	const char *start = json_is_string(value) ? strstr(json_string_value(value), "://") : NULL;
+	const char *at;
+
+	if (!start)
+		return "";
+	at = strrchr(start, '@');
+	start = at ? at + 1 : start + strlen("://");
+	return scrubbed(p, start, strcspn(start, "/?#"));
+}
+
 static void add(struct picking *p, const char *value)
 {
 	if (p->count == PICKED_MAX) {
@@ -97,6 +110,9 @@ static void add_value(struct picking *p, const json_t *value)
 		break;
 	case PICK_CERTIFICATE:
 		add(p, as_certificate(p, value));
+		break;
+	case PICK_ADDRESS:
+		add(p, as_address(p, value));
 		break;
 	}
 }
@@ -171,6 +187,7 @@ static bool read_kind(const char *name, enum pick_kind *kind)
 		[PICK_TEXT] = "text",
 		[PICK_NUMBER] = "number",
 		[PICK_CERTIFICATE] = "certificate",
+		[PICK_ADDRESS] = "address",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -180,6 +197,14 @@ static bool read_kind(const char *name, enum pick_kind *kind)
 		}
 	}
 	return false;
+}
+
+json_t *pick_follow(struct arena *arena, json_t *document, const char *pointer)
+{
+	bool all;
+	json_t *found = descend(arena, document, &pointer, &all);
+
+	return all ? NULL : found;
 }
 
 bool pick_values(struct arena *arena, struct contents *contents, json_t *reply, struct words row,

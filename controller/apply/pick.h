@@ -12,7 +12,8 @@
  *
  * Kinds: "text" (a string, or a number, true or false as written), "number" (a number, or
  * a string that is one), "certificate" (the fingerprint of the first PEM certificate in a
- * string).
+ * string), "address" (the "host:port" of a URI, without the password that may stand in
+ * it).
  */
 
 #include <jansson.h>
@@ -26,3 +27,6 @@ enum { PICKED_MAX = 10000 };
  * values. Texts are scrubbed (contents_hide). */
 bool pick_values(struct arena *arena, struct contents *contents, json_t *reply, struct words row,
 		struct words *values, struct error *error) must_check;
+
+/* What a pointer without "*" leads to; NULL: there is nothing. */
+json_t *pick_follow(struct arena *arena, json_t *document, const char *pointer);

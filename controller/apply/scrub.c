@@ -77,6 +77,24 @@ static void cover_base64(struct buffer *text)
 	}
 }
 
+/* redis://admin:secret@host:6379: from behind the slashes up to the last "@" of the word. */
+static void cover_userinfo(struct buffer *text)
+{
+	char *at = text->bytes;
+
+	while ((at = strstr(at, "://"))) {
+		size_t length;
+
+		at += strlen("://");
+		length = strcspn(at, " \t\r\n\"'<>");
+		for (; length > 0 && at[length - 1] != '@'; length--)
+			;
+		if (length > 0)
+			memset(at, '*', length - 1);
+		at += length;
+	}
+}
+
 void scrub_foreign(struct buffer *text)
 {
 	if (text->length == 0)
@@ -89,4 +107,5 @@ void scrub_foreign(struct buffer *text)
 	}
 	cover_private_keys(text);
 	cover_base64(text);
+	cover_userinfo(text);
 }

@@ -12,7 +12,8 @@
  * are not looked for, and PEM's own BEGIN and END lines stay. */
 void scrub_lines(struct buffer *text, const char *secret, size_t length);
 
-/* What looks like a key: PEM blocks of private keys, to the end of the text when there is
- * no END line, and base64 of 60 characters or more that is not plain hexadecimal (a
- * fingerprint). Control characters other than line ends and tabs become '?'. */
+/* What looks like a secret: PEM blocks of private keys, to the end of the text when there is
+ * no END line, base64 of 60 characters or more that is not plain hexadecimal (a
+ * fingerprint), and the name and password in a URI. Control characters other than line ends
+ * and tabs become '?'. */
 void scrub_foreign(struct buffer *text);

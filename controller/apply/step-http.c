@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "controller/apply/deadline.h"
+#include "controller/apply/http-reply.h"
 #include "controller/apply/http-request.h"
 #include "controller/apply/job.h"
 #include "controller/apply/pick.h"
 
-enum { USUAL_POLL_MS = 500, QUOTED_MAX = 240 };
+enum { USUAL_POLL_MS = 500 };
 
 struct http {
 	struct arena *arena;
@@ -86,62 +87,7 @@ static bool fill_body(struct http *h, struct secret *body, struct error *error)
 	return true;
 }
 
-static bool fill_identity(struct http *h, struct error *error)
-{
-	h->request.confidential = h->step->password_file || h->step->bearer_file;
-	if (h->step->password_file &&
-			!contents_password(h->contents, h->step->password_file,
-					&h->request.password, error))
-		return false;
-	return !h->step->bearer_file ||
-			contents_password(h->contents, h->step->bearer_file, &h->request.bearer,
-					error);
-}
-
 /* ---- the reply ---- */
-
-static void add_reason(const json_t *reply, const char *name, struct buffer *text)
-{
-	const json_t *value = json_object_get(reply, name);
-
-	if (json_is_string(value) && *json_string_value(value))
-		buffer_printf(text, ": %s", json_string_value(value));
-}
-
-/* What the server says about it, in one line, fit to be shown. */
-static const char *reason(struct http *h, const json_t *reply)
-{
-	autodone(buffer) struct buffer text = { 0 };
-
-	add_reason(reply, "error_code", &text);
-	add_reason(reply, "description", &text);
-	add_reason(reply, "message", &text);
-	contents_hide(h->contents, &text);
-	for (size_t i = 0; i < text.length; i++)
-		if (strchr("\r\n\t", text.bytes[i]))
-			text.bytes[i] = ' ';
-	return arena_printf(h->arena, "%.*s", QUOTED_MAX, buffer_text(&text));
-}
-
-static bool is_success(struct http *h, long status)
-{
-	if (h->step->success.count == 0)
-		return status >= 200 && status <= 299;
-	return words_contain(h->step->success, arena_printf(h->arena, "%ld", status));
-}
-
-static bool judge_status(struct http *h, long status, const json_t *reply, struct error *error)
-{
-	const char *url = h->step->url;
-	const char *number = arena_printf(h->arena, "%ld", status);
-	const bool again = words_contain(h->step->retry, number);
-
-	if (is_success(h, status))
-		return true;
-	return fail(error, again ? ERROR_RETRY : ERROR_CONFIG, "%s %.*s: status %s%s",
-			h->step->method ? h->step->method : "GET", (int)strcspn(url, "?"), url,
-			number, reason(h, reply));
-}
 
 static bool pick_named(struct http *h, json_t *reply, const char *name, struct words *values,
 		struct error *error)
@@ -192,13 +138,13 @@ static enum progress judge(struct http *h, long status, json_t *reply, struct er
 {
 	bool stopped, reached;
 
-	if (!judge_status(h, status, reply, error) ||
+	if (!http_judge(h->arena, h->contents, h->step, status, reply, error) ||
 			!is_reached(h, reply, h->step->stop, &stopped, error) ||
 			!is_reached(h, reply, h->step->until, &reached, error))
 		return PROGRESS_FAILED;
 	if (stopped) {
 		(void)fail(error, ERROR_RETRY, "%s ended badly%s", h->step->stop.items[0],
-				reason(h, reply));
+				http_reason(h->arena, h->contents, reply));
 		return PROGRESS_STOPPED;
 	}
 	if (h->step->until.count > 0 && !reached) {
@@ -263,6 +209,6 @@ bool http_take(struct job *job, struct arena *arena, const struct step *step, st
 	};
 
 	http_step_read(arena, step, &read);
-	return fill_identity(&h, error) && fill_body(&h, &body, error) &&
+	return http_identify(&h.request, job->contents, error) && fill_body(&h, &body, error) &&
 			poll_until_done(&h, error);
 }
