@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "controller/apply/deadline.h"
+#include "controller/apply/leases.h"
 #include "controller/apply/talk.h"
+#include "controller/apply/writes.h"
 
 /* How far the conversation got. Once the controller is gone nothing more may be done. */
 enum ended { ENDED_WELL, ENDED_BADLY, ENDED_ALONE };
@@ -101,6 +103,23 @@ static enum ended put_back_step(struct job *job, size_t index)
 	return group_tell(&taking, 1);
 }
 
+/* Whoever puts back after a crash needs the rights that died with the worker before. */
+static enum ended take_leases(struct job *job)
+{
+	enum ended ended = ENDED_WELL;
+
+	for (size_t i = 0; i < job->plan.count && ended == ENDED_WELL; i++) {
+		autoarena struct arena *arena = arena_new();
+		struct taking taking = { .job = job, .index = i, .arena = arena, .back = true };
+
+		if (job->plan.steps[i].kind != STEP_LEASE)
+			continue;
+		group_take(&taking, 1);
+		ended = group_tell(&taking, 1);
+	}
+	return ended;
+}
+
 /* A tool's exit code proves nothing, in this direction neither: the reload that was refused
  * may well be refused again. What counts then is whether a probe behind it sees what was
  * there before. */
@@ -120,7 +139,8 @@ static bool put_back(struct job *job, const bool *begun)
 		ended = put_back_step(job, i);
 		if (ended == ENDED_ALONE)
 			return false;
-		if (ended == ENDED_BADLY && step->kind != STEP_COMMAND)
+		if (ended == ENDED_BADLY &&
+				(step->kind != STEP_COMMAND || leases_lost(job->leases)))
 			return say_end(job, "stuck");
 		if (ended == ENDED_BADLY)
 			doubtful = true;
@@ -128,6 +148,15 @@ static bool put_back(struct job *job, const bool *begun)
 			doubtful = false;
 	}
 	return say_end(job, doubtful ? "stuck" : "undone");
+}
+
+static bool undo_later(struct job *job, const bool *begun)
+{
+	const enum ended ended = take_leases(job);
+
+	if (ended == ENDED_ALONE)
+		return false;
+	return ended == ENDED_BADLY ? say_end(job, "stuck") : put_back(job, begun);
 }
 
 /* `done`: NULL, or what is not to be taken again when the rest is finished. */
@@ -166,6 +195,8 @@ static bool apply(struct job *job, bool *begun, const bool *done)
 		ended = take_group(job, i, count, begun);
 		if (ended == ENDED_ALONE)
 			return false;
+		if (ended == ENDED_BADLY && leases_lost(job->leases))
+			return say_end(job, "stuck");
 		if (ended == ENDED_BADLY && !done &&
 				(phase == PHASE_CHANGE || phase == PHASE_PROVE))
 			return put_back(job, begun);
@@ -253,7 +284,10 @@ bool job_take(int controller, struct message *message, struct web *web)
 {
 	static const char undo[] = "work undo";
 	autoarena struct arena *arena = arena_new();
-	struct job job = { .controller = controller, .web = web };
+	struct job job = { .controller = controller,
+		.web = web,
+		.leases = leases_new(web),
+		.writes = writes_new() };
 	const struct record *work = NULL;
 	struct error error;
 	bool good, *begun = NULL, *done = NULL;
@@ -274,7 +308,9 @@ bool job_take(int controller, struct message *message, struct web *web)
 	else if (strcmp(record_word(work, 1), "finish") == 0)
 		good = finish(&job, begun, done, work);
 	else
-		good = put_back(&job, begun);
+		good = undo_later(&job, begun);
+	leases_free(job.leases);
+	writes_free(job.writes);
 	contents_free(job.contents);
 	return good;
 }

@@ -16,7 +16,9 @@
 #include "controller/base/message.h"
 #include "controller/model/plan.h"
 
+struct leases; /* held until the job ends, see leases.h */
 struct web; /* connections that are kept between steps, see web.h */
+struct writes; /* made in prepare, see writes.h */
 
 struct job {
 	int controller; /* the socket; used by job.c alone */
@@ -24,6 +26,8 @@ struct job {
 	struct contents *contents;
 	struct web *web;
 	long long gap_ends; /* deadline_now(); until then finish steps elsewhere are tried again */
+	struct leases *leases;
+	struct writes *writes;
 };
 
 /* False: the controller is gone, or does not keep to the protocol; nothing more may be
@@ -42,4 +46,8 @@ bool command_take(struct job *job, struct arena *arena, const struct step *step,
 bool http_take(struct job *job, struct arena *arena, const struct step *step, struct record *answer,
 		struct error *error) must_check;
 bool probe_take(struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error) must_check;
+bool amend_take(struct job *job, struct arena *arena, const struct step *step,
+		struct error *error) must_check;
+bool lease_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;

@@ -30,7 +30,8 @@
  *
  * "end failed": a prepare step failed, nothing was changed. "end undone": a later step
  * failed and all that was begun is put back (so is each "work undo" that succeeds). "end
- * stuck": putting back failed as well; what was reached is in the messages before. A
+ * stuck": putting back failed as well, or a lease was lost, so that nothing more may be
+ * done; what was reached is in the messages before. A
  * failing finish step ends with "failed" too, after its retries: the controller decides
  * whether to go on or to put back. "work finish" ends as "applied" or "failed".
  *
@@ -42,7 +43,8 @@
  * Undoing takes the steps from the last one begun to the first: file steps that were begun
  * put back what they replaced, and undo steps that stand before the last one begun are
  * taken. It stops at the first that fails, so that nothing is made to load what is not
- * whole; the same undo can be asked for again. Only a failing command does not stop it (a
+ * whole; the same undo can be asked for again. An undo job takes the plan's leases first, without
+ * a go-ahead ("done N MILLISECONDS undo"). Only a failing command does not stop it (a
  * reload that was refused may be refused again): it ends as "undone" if a probe after it
  * sees what was there before, else as "stuck".
  *

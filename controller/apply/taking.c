@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "controller/apply/deadline.h"
+#include "controller/apply/leases.h"
 
 enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000 };
 
@@ -11,11 +12,22 @@ const struct step *step_of(const struct taking *taking)
 	return &taking->job->plan.steps[taking->index];
 }
 
+/* What others may notice is done only with the right to it. */
+static bool is_fenced(const struct taking *t)
+{
+	const struct step *step = step_of(t);
+
+	return step->kind != STEP_LEASE &&
+			(t->back || step->phase == PHASE_CHANGE || step->phase == PHASE_FINISH);
+}
+
 static bool take_once(struct taking *t)
 {
 	const struct step *step = step_of(t);
 
-	if (t->back && step->phase != PHASE_UNDO)
+	if (is_fenced(t) && !leases_verify(t->job->leases, &t->error))
+		return false;
+	if (t->back && step->kind == STEP_FILE)
 		return file_put_back(t->arena, step, &t->error);
 
 	switch (step->kind) {
@@ -31,6 +43,10 @@ static bool take_once(struct taking *t)
 		return http_take(t->job, t->arena, step, t->answer, &t->error);
 	case STEP_PROBE:
 		return probe_take(t->arena, step, t->answer, &t->error);
+	case STEP_AMEND:
+		return amend_take(t->job, t->arena, step, &t->error);
+	case STEP_LEASE:
+		return lease_take(t->job, t->arena, step, &t->error);
 	}
 	return fail(&t->error, ERROR_INTERNAL, "no such kind of step");
 }
@@ -48,7 +64,7 @@ static bool may_try_again(const struct taking *t, int attempts, long long deadli
 {
 	const enum phase phase = step_of(t)->phase;
 
-	if (t->good || t->error.kind != ERROR_RETRY)
+	if (t->good || t->error.kind != ERROR_RETRY || leases_lost(t->job->leases))
 		return false;
 	if (is_in_gap(t))
 		return true;

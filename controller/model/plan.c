@@ -64,6 +64,17 @@ struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
 	return add(plan, phase, STEP_PROBE, text, probe_step_record(plan->arena, probe));
 }
 
+struct step *plan_amend(struct plan *plan, enum phase phase, const char *text,
+		const struct amend_step *amend)
+{
+	return add(plan, phase, STEP_AMEND, text, amend_step_record(plan->arena, amend));
+}
+
+struct step *plan_lease(struct plan *plan, const char *text, const struct lease_step *lease)
+{
+	return add(plan, PHASE_PREPARE, STEP_LEASE, text, lease_step_record(plan->arena, lease));
+}
+
 /* A question is any step with a name for its answer. */
 static struct step *named(struct plan *plan, struct step *step, const char *name)
 {
@@ -218,6 +229,10 @@ static bool check_step(const struct plan *plan, const struct step *step, struct 
 					step_kind_name(step->kind), step->record->fields[i].name);
 	if ((step->phase == PHASE_ASK) != (step->name != NULL))
 		return fail(error, ERROR_INTERNAL, "a question, and only a question, has a name");
+	if (step->phase == PHASE_ASK && step->kind == STEP_AMEND)
+		return fail(error, ERROR_INTERNAL, "a question changes nothing");
+	if (step->phase != PHASE_PREPARE && step->kind == STEP_LEASE)
+		return fail(error, ERROR_INTERNAL, "a lease is taken in prepare");
 	if (step->phase != PHASE_ASK && !plan->credential)
 		return fail(error, ERROR_INTERNAL, "a change without a credential");
 	return true;

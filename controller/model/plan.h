@@ -76,6 +76,9 @@ struct step *plan_http(struct plan *plan, enum phase phase, const char *text,
 		const struct http_step *http);
 struct step *plan_probe(struct plan *plan, enum phase phase, const char *text,
 		const struct probe_step *probe);
+struct step *plan_amend(struct plan *plan, enum phase phase, const char *text,
+		const struct amend_step *amend);
+struct step *plan_lease(struct plan *plan, const char *text, const struct lease_step *lease);
 
 /* Questions by tool, HTTP or handshake: the answer is known by `name`. */
 struct step *plan_ask_command(struct plan *plan, const char *name, const char *text,
@@ -93,9 +96,10 @@ void plan_print(const struct plan *plan, struct buffer *text);
 bool plan_read(struct arena *arena, const char *text, struct plan *plan,
 		struct error *error) must_check;
 
-/* ERROR_INTERNAL: an unknown field, phases out of order, a question without a name, a
- * change step in a plan without a credential, more than PLAN_STEPS_MAX steps, a soak of what
- * is no follow-up, a negative time, a follow-up that says nothing. */
+/* ERROR_INTERNAL: an unknown field, phases out of order, a question without a name, one that
+ * would amend, a lease outside of prepare, a change step in a plan without a credential, more
+ * than PLAN_STEPS_MAX steps, a soak of what is no follow-up, a negative time, a follow-up that
+ * says nothing. */
 bool plan_check(const struct plan *plan, struct error *error) must_check;
 
 /* ---- answers ---- */

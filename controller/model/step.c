@@ -14,6 +14,8 @@ static const char *const kind_names[] = {
 	[STEP_COMMAND] = "command",
 	[STEP_HTTP] = "http",
 	[STEP_PROBE] = "probe",
+	[STEP_AMEND] = "amend",
+	[STEP_LEASE] = "lease",
 };
 
 static const char *const phase_names[] = {
@@ -181,6 +183,33 @@ static const struct member probe_members[] = {
 	{ 0 },
 };
 
+/* Beside those of an http step, which it begins with. */
+static const struct member amend_members[] = {
+	TEXT(amend_step, array, "array"),
+	TEXT(amend_step, action, "action"),
+	ROWS(amend_step, where, "where"),
+	ROWS(amend_step, set, "set"),
+	WORDS(amend_step, send, "send"),
+	WORDS(amend_step, members, "members"),
+	WORDS(amend_step, match, "match"),
+	TEXT(amend_step, rehearsal, "rehearsal"),
+	NUMBER(amend_step, fresh_ms, "fresh"),
+	{ 0 },
+};
+
+static const struct member lease_members[] = {
+	WORDS(lease_step, leases, "lease"),
+	TEXT(lease_step, store, "store"),
+	TEXT(lease_step, directory, "directory"),
+	WORDS(lease_step, endpoints, "endpoints"),
+	TEXT(lease_step, prefix, "prefix"),
+	TEXT(lease_step, ca_file, "ca-file"),
+	TEXT(lease_step, client_certificate, "client-certificate"),
+	TEXT(lease_step, client_key, "client-key"),
+	NUMBER(lease_step, ttl_ms, "ttl"),
+	{ 0 },
+};
+
 static const struct member *const members[] = {
 	[STEP_LOOK] = look_members,
 	[STEP_MAKE] = make_members,
@@ -188,7 +217,17 @@ static const struct member *const members[] = {
 	[STEP_COMMAND] = command_members,
 	[STEP_HTTP] = http_members,
 	[STEP_PROBE] = probe_members,
+	[STEP_AMEND] = amend_members,
+	[STEP_LEASE] = lease_members,
 };
+
+static const struct member no_members[] = { { 0 } };
+
+/* The members of the struct that another one begins with. */
+static const struct member *inherited(enum step_kind kind)
+{
+	return kind == STEP_AMEND ? http_members : no_members;
+}
 
 /* ---- writing ---- */
 
@@ -231,6 +270,8 @@ static struct record *write_step(struct arena *arena, enum step_kind kind, const
 {
 	struct record *record = record_new(arena, "", "", "", NULL);
 
+	for (const struct member *m = inherited(kind); m->field; m++)
+		write_member(arena, record, m, (const char *)step + m->offset);
 	for (const struct member *m = members[kind]; m->field; m++)
 		write_member(arena, record, m, (const char *)step + m->offset);
 	return record;
@@ -266,6 +307,16 @@ struct record *probe_step_record(struct arena *arena, const struct probe_step *s
 	return write_step(arena, STEP_PROBE, step);
 }
 
+struct record *amend_step_record(struct arena *arena, const struct amend_step *step)
+{
+	return write_step(arena, STEP_AMEND, step);
+}
+
+struct record *lease_step_record(struct arena *arena, const struct lease_step *step)
+{
+	return write_step(arena, STEP_LEASE, step);
+}
+
 /* ---- reading ---- */
 
 static void read_member(struct arena *arena, const struct record *record,
@@ -290,6 +341,8 @@ static void read_member(struct arena *arena, const struct record *record,
 static void read_step(struct arena *arena, const struct step *step, enum step_kind kind, void *into)
 {
 	assert(step->kind == kind);
+	for (const struct member *m = inherited(kind); m->field; m++)
+		read_member(arena, step->record, m, (char *)into + m->offset);
 	for (const struct member *m = members[kind]; m->field; m++)
 		read_member(arena, step->record, m, (char *)into + m->offset);
 }
@@ -324,8 +377,21 @@ void probe_step_read(struct arena *arena, const struct step *step, struct probe_
 	read_step(arena, step, STEP_PROBE, probe);
 }
 
+void amend_step_read(struct arena *arena, const struct step *step, struct amend_step *amend)
+{
+	read_step(arena, step, STEP_AMEND, amend);
+}
+
+void lease_step_read(struct arena *arena, const struct step *step, struct lease_step *lease)
+{
+	read_step(arena, step, STEP_LEASE, lease);
+}
+
 bool step_field_known(enum step_kind kind, const char *field)
 {
+	for (const struct member *m = inherited(kind); m->field; m++)
+		if (strcmp(m->field, field) == 0)
+			return true;
 	for (const struct member *m = members[kind]; m->field; m++)
 		if (strcmp(m->field, field) == 0)
 			return true;

@@ -20,7 +20,16 @@
 #include "controller/base/arena.h"
 #include "controller/model/record.h"
 
-enum step_kind { STEP_LOOK, STEP_MAKE, STEP_FILE, STEP_COMMAND, STEP_HTTP, STEP_PROBE };
+enum step_kind {
+	STEP_LOOK,
+	STEP_MAKE,
+	STEP_FILE,
+	STEP_COMMAND,
+	STEP_HTTP,
+	STEP_PROBE,
+	STEP_AMEND,
+	STEP_LEASE
+};
 
 enum phase {
 	PHASE_ASK, /* a question: changes nothing, brings back an answer */
@@ -183,12 +192,78 @@ struct probe_step {
 	const char *client_certificate, *client_key;
 };
 
+/* Changes one JSON document that has to be sent back as it was read: reads it by GET,
+ * changes some elements of one array in it, and writes it back. What was read never leaves
+ * the worker, so it may hold passwords.
+ *
+ * In prepare the document is read and what would be written is made, and kept for the same
+ * step (all fields alike) in a later phase: there only the write is left, on the same
+ * connection. What was kept for longer than `fresh` is read again, and so it is after
+ * each write that has failed with one of the `retry` codes, or without a reply: such
+ * writes are repeated until the deadline, and not at all when the document already is as it
+ * should be. In undo nothing was kept.
+ *
+ * `where` chooses elements: each row is a JSON pointer within the element, a kind of
+ * value as in a pick, and the value that is to be found. `action` says what happens:
+ *         set       each chosen element gets the members in `set`; ERROR_RETRY when none is chosen
+ *         add       a new element with the members in `set`, unless one is chosen
+ *         remove    the chosen elements go
+ * A value in `set` is a text, or "{content:NAME}" for that content. Of the document only the
+ * members in `send` are written, of the array's elements only those in `members`.
+ *
+ * ERROR_CONFIG: a text that would be written back is masked by the server (three asterisks
+ * in a row): writing it would destroy what it stands for. */
+struct amend_step {
+	struct http_step
+			http; /* the document, and as whom; `method` is that of the write (NULL: PUT).
+				* Body, pick, until and stop are not used; `poll_ms`: the pause between
+				* attempts */
+	const char *array; /* JSON pointer */
+	const char *action;
+	struct rows where; /* none: every element */
+	struct rows set; /* name, value */
+	struct words send; /* none: the whole document */
+	struct words members; /* none: all */
+	struct words match; /* a header of the reply whose value is sent back with the write, so that
+			     * the server refuses what has changed since; and the header to
+			     * send it in. "ETag", "If-Match" (RFC 9110, section 13.1.1) */
+	const char *rehearsal; /* a query, "dry_run=true", with which the server only tells what it
+				* would do: sent in prepare */
+	long fresh_ms; /* 0: 10 s */
+};
+
+/* Rights to touch what others may touch too: taken in prepare, all or none, held until the job
+ * ends, and then given back. They are verified right before each step of change, finish and
+ * undo; when one is lost, nothing more is done, not even putting back (the job ends as
+ * "stuck"). An undo after a crash takes the plan's leases first.
+ *
+ * store "local": a lock on a file of that name in `directory`, which ends with the process.
+ * "etcd": a key of that name behind `prefix`, by the JSON gateway of etcd's v3 interface, bound to
+ * an etcd lease that ends `ttl` after it was last renewed. A worker that could not renew it in
+ * time, because it was stopped or cut off, is killed by a timer of the kernel a tenth of `ttl`
+ * before that (controller/apply/fuse.h), so that it never acts on a right that somebody else has
+ * by then.
+ *
+ * ERROR_RETRY: somebody else has one (who, is said), or no endpoint answers. */
+struct lease_step {
+	struct words leases; /* names: [A-Za-z0-9._:-]+, not starting with a dot; at most 100 */
+	const char *store;
+	const char *directory; /* local; made if it is missing */
+	struct words endpoints; /* etcd: "https://etcd1.example:2379", tried in this order */
+	const char *prefix; /* etcd; NULL: "certdrop/leases/" */
+	const char *ca_file; /* etcd: trusts these authorities; NULL: the system's */
+	const char *client_certificate, *client_key; /* etcd: files */
+	long ttl_ms; /* etcd: whole seconds; 0: 15 s */
+};
+
 struct record *look_step_record(struct arena *arena, const struct look_step *step);
 struct record *file_step_record(struct arena *arena, const struct file_step *step);
 struct record *make_step_record(struct arena *arena, const struct make_step *step);
 struct record *command_step_record(struct arena *arena, const struct command_step *step);
 struct record *http_step_record(struct arena *arena, const struct http_step *step);
 struct record *probe_step_record(struct arena *arena, const struct probe_step *step);
+struct record *amend_step_record(struct arena *arena, const struct amend_step *step);
+struct record *lease_step_record(struct arena *arena, const struct lease_step *step);
 
 /* Back from a step's record; members that are not there are NULL, 0 or empty. */
 void look_step_read(struct arena *arena, const struct step *step, struct look_step *look);
@@ -197,6 +272,8 @@ void make_step_read(struct arena *arena, const struct step *step, struct make_st
 void command_step_read(struct arena *arena, const struct step *step, struct command_step *command);
 void http_step_read(struct arena *arena, const struct step *step, struct http_step *http);
 void probe_step_read(struct arena *arena, const struct step *step, struct probe_step *probe);
+void amend_step_read(struct arena *arena, const struct step *step, struct amend_step *amend);
+void lease_step_read(struct arena *arena, const struct step *step, struct lease_step *lease);
 
 const char *step_kind_name(enum step_kind kind);
 const char *phase_name(enum phase phase);

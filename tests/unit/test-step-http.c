@@ -88,7 +88,7 @@ static void values_are_picked_through_arrays(void **state)
 			"\"a/b\": {\"~x\": \"odd\"},"
 			" \"list\": [{\"uid\": 1, \"role\": \"master\"}, {\"uid\": 2}, {\"uid\": 3, "
 			"\"role\": null}],"
-			" \"map\": {\"p\": {\"q\": [1, 2]}, \"r\": {\"q\": [3]}}, \"pem\": \"%s\"}",
+			" \"uri\": \"redis://admin:s3cret/x@c1.example:12000/0\", \"map\": {\"p\": {\"q\": [1, 2]}, \"r\": {\"q\": [3]}}, \"pem\": \"%s\"}",
 			buffer_text(&escaped));
 	site_start(&site);
 	seen = ask(&c,
@@ -102,7 +102,8 @@ static void values_are_picked_through_arrays(void **state)
 					"\tpick second /list/1/uid text\n"
 					"\tpick deep /map/*/q/* number\n"
 					"\tpick none /nothing/*/x text\n"
-					"\tpick leaf /pem certificate\n",
+					"\tpick leaf /pem certificate\n"
+					"\tpick host /uri address\n\tpick uri /uri text\n",
 					site.url));
 	site_stop(&site);
 	assert_string_equal(record_text(seen, "status"), "200");
@@ -119,6 +120,8 @@ static void values_are_picked_through_arrays(void **state)
 	assert_string_equal(joined(record_words(seen, "deep")), "1,2,3");
 	assert_null(record_text(seen, "none"));
 	assert_string_equal(record_text(seen, "leaf"), pair.fingerprint.hex);
+	assert_string_equal(record_text(seen, "host"), "c1.example:12000");
+	assert_string_equal(record_text(seen, "uri"), "redis://**************@c1.example:12000/0");
 	site_done(&site);
 }
 
