@@ -7,7 +7,7 @@
 
 #include "controller/apply/certificate.h"
 
-enum pick_kind { PICK_TEXT, PICK_NUMBER, PICK_CERTIFICATE, PICK_ADDRESS };
+enum pick_kind { PICK_TEXT, PICK_NUMBER, PICK_CERTIFICATE, PICK_ADDRESS, PICK_NAMES };
 
 struct picking {
 	struct arena *arena;
@@ -99,7 +99,7 @@ static void add(struct picking *p, const char *value)
 	p->items[p->count++] = value;
 }
 
-static void add_value(struct picking *p, const json_t *value)
+static void add_value(struct picking *p, json_t *value)
 {
 	switch (p->kind) {
 	case PICK_TEXT:
@@ -113,6 +113,12 @@ static void add_value(struct picking *p, const json_t *value)
 		break;
 	case PICK_ADDRESS:
 		add(p, as_address(p, value));
+		break;
+	case PICK_NAMES:
+		for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at))
+			add(p,
+					scrubbed(p, json_object_iter_key(at),
+							strlen(json_object_iter_key(at))));
 		break;
 	}
 }
@@ -188,6 +194,7 @@ static bool read_kind(const char *name, enum pick_kind *kind)
 		[PICK_NUMBER] = "number",
 		[PICK_CERTIFICATE] = "certificate",
 		[PICK_ADDRESS] = "address",
+		[PICK_NAMES] = "names",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -13,7 +13,7 @@
  * Kinds: "text" (a string, or a number, true or false as written), "number" (a number, or
  * a string that is one), "certificate" (the fingerprint of the first PEM certificate in a
  * string), "address" (the "host:port" of a URI, without the password that may stand in
- * it).
+ * it), "names" (of an object's members, each a value).
  */
 
 #include <jansson.h>

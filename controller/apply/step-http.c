@@ -101,19 +101,28 @@ static bool pick_named(struct http *h, json_t *reply, const char *name, struct w
 	return fail(error, ERROR_INTERNAL, "there is no pick \"%s\"", name);
 }
 
-/* Is the first value of the pick one of those that follow its name? */
-static bool is_reached(struct http *h, json_t *reply, struct words condition, bool *reached,
-		struct error *error)
+static bool is_listed(struct words condition, const char *value)
+{
+	for (size_t i = 1; i < condition.count; i++)
+		if (strcmp(condition.items[i], value) == 0)
+			return true;
+	return false;
+}
+
+/* How many values the pick has found, and how many of them the condition lists. */
+static bool count_listed(struct http *h, json_t *reply, struct words condition, size_t *found,
+		size_t *listed, struct error *error)
 {
 	struct words values = { 0 };
 
-	*reached = false;
+	*found = *listed = 0;
 	if (condition.count == 0)
 		return true;
 	if (!pick_named(h, reply, condition.items[0], &values, error))
 		return false;
-	for (size_t i = 1; i < condition.count && values.count > 0; i++)
-		*reached = *reached || strcmp(condition.items[i], values.items[0]) == 0;
+	*found = values.count;
+	for (size_t i = 0; i < values.count; i++)
+		*listed += is_listed(condition, values.items[i]);
 	return true;
 }
 
@@ -136,18 +145,18 @@ enum progress { PROGRESS_DONE, PROGRESS_WAIT, PROGRESS_FAILED, PROGRESS_STOPPED 
 
 static enum progress judge(struct http *h, long status, json_t *reply, struct error *error)
 {
-	bool stopped, reached;
+	size_t found, stopped, reached;
 
 	if (!http_judge(h->arena, h->contents, h->step, status, reply, error) ||
-			!is_reached(h, reply, h->step->stop, &stopped, error) ||
-			!is_reached(h, reply, h->step->until, &reached, error))
+			!count_listed(h, reply, h->step->stop, &found, &stopped, error) ||
+			!count_listed(h, reply, h->step->until, &found, &reached, error))
 		return PROGRESS_FAILED;
-	if (stopped) {
+	if (stopped > 0) {
 		(void)fail(error, ERROR_RETRY, "%s ended badly%s", h->step->stop.items[0],
 				http_reason(h->arena, h->contents, reply));
 		return PROGRESS_STOPPED;
 	}
-	if (h->step->until.count > 0 && !reached) {
+	if (h->step->until.count > 0 && (found == 0 || reached < found)) {
 		(void)fail(error, ERROR_RETRY, "%s did not become %s in time",
 				h->step->until.items[0],
 				h->step->until.count > 1 ? h->step->until.items[1] : "anything");
@@ -163,7 +172,7 @@ static enum progress attempt(struct http *h, struct error *error)
 {
 	autodone(http_reply) struct http_reply got = { 0 };
 	autodone(json) json_t *reply = NULL;
-	const bool polling = h->step->until.count > 0;
+	const bool polling = h->step->until.count > 0 || h->step->poll_ms > 0;
 	enum progress progress = PROGRESS_FAILED;
 
 	if (http_send(&h->request, &got, error)) {

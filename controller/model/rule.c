@@ -62,6 +62,13 @@ static bool has_words(enum rule_kind kind)
 			kind != RULE_NOT_SELF_SIGNED;
 }
 
+static bool is_meant(struct arena *arena, const struct rule *rule, const struct settings *settings)
+{
+	const char *value = rule->when_option ? setting_text(settings, rule->when_option) : NULL;
+
+	return !rule->when_option || (value && words_contain(split(arena, rule->when), value));
+}
+
 static void write_rule(struct arena *arena, const struct rule *rule,
 		const struct settings *settings, struct records *records)
 {
@@ -94,7 +101,8 @@ void rules_write(struct arena *arena, const struct target *target, struct record
 	const struct rule *rules = target->reconciler->rules;
 
 	for (; rules && rules->says; rules++)
-		write_rule(arena, rules, target->settings, records);
+		if (is_meant(arena, rules, target->settings))
+			write_rule(arena, rules, target->settings, records);
 	for (rules = target_rules; rules->says; rules++)
 		write_rule(arena, rules, target->settings, records);
 }

@@ -35,6 +35,8 @@ struct rule {
 	long min, max;
 	const char *min_option, *max_option; /* settings that replace min and max */
 	const char *words_option; /* a setting of words that replaces `words` */
+	const char *when_option, *when; /* only for targets in which this setting is one of these
+					 * words; NULL: for all */
 	const char *says; /* whose rule it is: "PingDirectory inter-server certificates" */
 };
 

@@ -149,7 +149,8 @@ struct command_step {
  * pick, with all values that it found (controller/apply/pick.h). Texts in it are scrubbed:
  * a key, or base64 of 60 characters and more, comes back as asterisks. Redirects (307 and
  * 308; others for GET) are followed with the same method, body and credentials, three at
- * most. The connection stays open for later steps with the same server, trust and client
+ * most. With `poll_ms`, and without `until`, what has failed with ERROR_RETRY is sent again after
+ * such a pause, until the deadline: for requests that bear repetition. The connection stays open for later steps with the same server, trust and client
  * certificate, so a request in prepare warms up that of the change. */
 struct http_step {
 	const char *method; /* "GET" */
@@ -169,8 +170,9 @@ struct http_step {
 	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an array), and
 			   * "text", "number" or "certificate" (its fingerprint): the answer's
 			   * fields */
-	struct words until; /* pick name and the values that end the polling, until the deadline */
-	struct words stop; /* pick name and the values that end it as a failure */
+	struct words until; /* pick name and values: polls until the pick finds something, and all that
+			     * it finds is one of these, or the deadline comes */
+	struct words stop; /* pick name and values: one that is found ends it as a failure */
 	long poll_ms; /* 0: 500 */
 };
 

@@ -10,6 +10,7 @@ static const struct option product_options[] = {
 	{ "rsa-min", OPTION_NUMBER, .help = "The least bits." },
 	{ "rsa-max", OPTION_NUMBER, .fallback = "4096", .help = "The most bits." },
 	{ "curves", OPTION_WORDS, .help = "The curves." },
+	{ "kind", OPTION_TEXT, .help = "What it is for." },
 	{ NULL },
 };
 
@@ -19,6 +20,8 @@ static const struct rule rules[] = {
 	{ RULE_EC_CURVES, .words = "P-256 P-384", .words_option = "curves", .says = "its keys" },
 	{ RULE_SIGNATURES, .words = "", .says = "nobody" },
 	{ RULE_NOT_SELF_SIGNED, .says = "a product" },
+	{ RULE_USAGES, .words = "clientAuth", .when_option = "kind", .when = "client peer",
+			.says = "clients" },
 	{ 0 },
 };
 
@@ -63,6 +66,22 @@ static void a_rule_stands_as_it_is_without_settings(void **state)
 			"rule rsa-bits 1024 4096 fallbacks\n"
 			"rule ec-curves \"its keys\" P-256 P-384\n"
 			"rule not-self-signed \"a product\"\n");
+}
+
+static void a_rule_may_be_for_some_targets_only(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	static const char usual[] = "rule rsa-bits 2048 3072 \"a product\"\n"
+				    "rule rsa-bits 1024 4096 fallbacks\n"
+				    "rule ec-curves \"its keys\" P-256 P-384\n"
+				    "rule not-self-signed \"a product\"\n";
+	struct settings *server = settings_of_product(arena), *peer = settings_of_product(arena);
+
+	(void)state;
+	set_word(server, "kind", "pee");
+	assert_rules(arena, server, usual);
+	set_word(peer, "kind", "peer");
+	assert_rules(arena, peer, arena_printf(arena, "%srule usages clients clientAuth\n", usual));
 }
 
 static void settings_win_over_the_product(void **state)
@@ -113,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_stands_as_it_is_without_settings),
+		cmocka_unit_test(a_rule_may_be_for_some_targets_only),
 		cmocka_unit_test(settings_win_over_the_product),
 		cmocka_unit_test(what_every_target_may_ask_for_follows),
 	};

@@ -103,7 +103,8 @@ static void values_are_picked_through_arrays(void **state)
 					"\tpick deep /map/*/q/* number\n"
 					"\tpick none /nothing/*/x text\n"
 					"\tpick leaf /pem certificate\n"
-					"\tpick host /uri address\n\tpick uri /uri text\n",
+					"\tpick host /uri address\n\tpick uri /uri text\n"
+					"\tpick names /map names\n",
 					site.url));
 	site_stop(&site);
 	assert_string_equal(record_text(seen, "status"), "200");
@@ -120,6 +121,7 @@ static void values_are_picked_through_arrays(void **state)
 	assert_string_equal(joined(record_words(seen, "deep")), "1,2,3");
 	assert_null(record_text(seen, "none"));
 	assert_string_equal(record_text(seen, "leaf"), pair.fingerprint.hex);
+	assert_string_equal(joined(record_words(seen, "names")), "p,r");
 	assert_string_equal(record_text(seen, "host"), "c1.example:12000");
 	assert_string_equal(record_text(seen, "uri"), "redis://**************@c1.example:12000/0");
 	site_done(&site);
@@ -404,6 +406,60 @@ static void polling_ends_when_it_failed_or_takes_too_long(void **state)
 	site_done(&site);
 }
 
+static void all_that_is_found_must_be_as_wanted(void **state)
+{
+	static const struct page pages[] = {
+		{ "GET /links", 200, NULL, "[{\"status\": \"up\"}, {\"status\": \"down\"}]" },
+		{ "GET /links", 200, NULL, "[]" },
+		{ "GET /links", 200, NULL, "[{\"status\": \"up\"}, {\"status\": \"up\"}]" },
+		{ 0 },
+	};
+	struct site site = { .pages = pages };
+	autodone(conversation) struct conversation c;
+	const struct record *seen;
+
+	(void)state;
+	site_start(&site);
+	seen = ask(&c,
+			arena_printf(arena,
+					"\turl %s/links\n\tpick link /*/status text\n"
+					"\tuntil link up\n\tpoll 5\n",
+					site.url));
+	site_stop(&site);
+	assert_string_equal(joined(record_words(seen, "link")), "up,up");
+	assert_int_equal(site.given[2], 1);
+	site_done(&site);
+}
+
+static void a_request_that_bears_it_is_sent_again(void **state)
+{
+	static const struct page pages[] = {
+		{ "GET /busy", 409, NULL, "" },
+		{ "GET /busy", 200, NULL, "{}" },
+		{ "GET /no", 403, NULL, "" },
+		{ 0 },
+	};
+	struct site site = { .pages = pages };
+	autodone(conversation) struct conversation c, d;
+
+	(void)state;
+	site_start(&site);
+	assert_string_equal(
+			record_text(ask(&c,
+						    arena_printf(arena,
+								    "\turl %s/busy\n\tretry 409\n\tpoll 5\n",
+								    site.url)),
+					"status"),
+			"200");
+	assert_failed(ask(&d,
+				      arena_printf(arena, "\turl %s/no\n\tretry 409\n\tpoll 5\n",
+						      site.url)),
+			"configuration", "status 403");
+	site_stop(&site);
+	assert_int_equal(site.given[2], 1);
+	site_done(&site);
+}
+
 /* ---- connections ---- */
 
 static void a_connection_made_in_prepare_is_used_by_the_change(void **state)
@@ -466,6 +522,8 @@ int main(void)
 		cmocka_unit_test(a_redirect_leads_only_to_known_hosts),
 		cmocka_unit_test(polling_ends_when_the_value_is_reached),
 		cmocka_unit_test(polling_ends_when_it_failed_or_takes_too_long),
+		cmocka_unit_test(all_that_is_found_must_be_as_wanted),
+		cmocka_unit_test(a_request_that_bears_it_is_sent_again),
 		cmocka_unit_test(a_connection_made_in_prepare_is_used_by_the_change),
 		cmocka_unit_test(a_connection_is_not_used_for_another_pin),
 	};
