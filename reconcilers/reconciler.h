@@ -25,7 +25,8 @@
  *         plan->soak_ms = setting_number(target->settings, "soak");
  *         plan_command(plan, PHASE_CHANGE, "purge it", &purge);
  *
- * A new product is one file here, one line in reconcilers.c, and an example in conf/.
+ * A new product is one file here (or a folder of its name, with a header, where it takes
+ * several), one line in reconcilers.c, and an example in conf/.
  */
 
 #include "controller/model/credential.h"

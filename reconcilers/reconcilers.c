@@ -4,10 +4,12 @@
 #include <string.h>
 
 extern const struct reconciler files_reconciler;
+extern const struct reconciler redis_enterprise_reconciler;
 
 /* Sorted by product. */
 const struct reconciler *const reconcilers[] = {
 	&files_reconciler,
+	&redis_enterprise_reconciler,
 	NULL,
 };
 

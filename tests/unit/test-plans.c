@@ -3,6 +3,7 @@
  *
  *         target.conf   a configuration with one target
  *         credential    the facts of what is wanted, or empty: nothing is planned then
+ *         predecessor   its digest (only where the file is there)
  *         answers       what the questions brought back
  *         plan          the plan's text; or "error: ..." ; empty: nothing to do
  *         questions     what ask() asks (only where the file is there)
@@ -92,6 +93,7 @@ static void check_plan(const struct plan_case *c)
 	plan_init(&plan, c->arena, c->target->name);
 	plan.text = "put it into service";
 	plan.credential = wanted.digest;
+	plan.predecessor = read_text(c, "predecessor");
 	if (!c->target->reconciler->plan(c->target, &wanted, &seen, &plan, &error)) {
 		buffer_printf(&text, "error: %s: %s\n", error_kind_name(error.kind), error.text);
 	} else if (plan.count > 0) {

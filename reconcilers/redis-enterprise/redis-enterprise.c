@@ -1,0 +1,147 @@
+/*
+ * redis-enterprise: the certificates of a Redis Enterprise (Redis Software) cluster.
+ *
+ * How it takes a new certificate: one request replaces it on all nodes (rest.c, cluster.c); new
+ * connections meet it, those that are open stay. What is special about each certificate is data
+ * (slots.c).
+ *
+ * What can go wrong, and why the plans look as they do:
+ * - An answer of 200 does not prove that every node shows it, and old workers of the proxy may
+ *   show the one of before for a while: handshakes with every address count, several in a row.
+ * - A few wrong passwords lock the user: one question is asked alone first, a 401 never again.
+ * - Nodes that do not lead redirect to addresses that may not be reachable: the leader is
+ *   talked to directly.
+ * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
+ *
+ * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/
+ */
+
+#include "reconcilers/redis-enterprise/redis-enterprise.h"
+
+#include <string.h>
+
+static const char *const methods[] = { "rest", "rladmin", NULL };
+
+static const struct option options[] = {
+	{ "certificate", OPTION_CHOICE, .required = true, .choices = slot_names,
+			.help = "Which of the cluster's certificates it is. internode is that of the data "
+				"plane and of the control plane. mtls_trusted_ca takes the authorities "
+				"that are dropped with a certificate and its key." },
+	{ "method", OPTION_CHOICE, .fallback = "rest", .choices = methods,
+			.help = "rest: the REST API replaces the certificate. rladmin: that tool does, on a "
+				"node of the cluster, where certdrop runs then." },
+	ACCESS_OPTIONS{ "rladmin", OPTION_PATH, .fallback = "/opt/redislabs/bin/rladmin",
+			.help = "That tool." },
+	{ "rladmin-user", OPTION_TEXT,
+			.help = "The user who runs it, a member of the group redislabs." },
+	{ "upload-deadline", OPTION_DURATION, .fallback = "900s", .min = 1000, .max = 3600000,
+			.help = "How long the cluster may take to replace it on all nodes. The product's "
+				"own limit is 900 s." },
+	{ "probe", OPTION_WORDS,
+			.help = "The addresses, host:port, that must complete a handshake with the new "
+				"certificate: for proxy the databases' endpoints. For api, cm and "
+				"metrics_exporter each node's port is known without." },
+	{ "server-name", OPTION_TEXT, .help = "The name to ask for in these handshakes (SNI)." },
+	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
+			.help = "How many handshakes in a row must show it." },
+	{ "settle", OPTION_DURATION, .max = 600000,
+			.help = "For how long every handshake must show it. Without it, 250 ms, and 3 s "
+				"where old workers of the proxy may answer (before 7.8.6-36)." },
+	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
+			.help = "How long it may take until it is served." },
+	{ 0 },
+};
+
+/* ---- are the settings sound? ---- */
+
+static bool check_method(
+		const struct settings *settings, const struct slot *slot, struct error *error)
+{
+	if (equal(setting_text(settings, "method"), "rladmin") && !slot->rladmin)
+		return fail(error, ERROR_CONFIG, "rladmin cannot set %s; use method = \"rest\"",
+				slot->name);
+	if (equal(slot->name, "proxy") && setting_words(settings, "probe").count == 0)
+		return fail(error, ERROR_CONFIG,
+				"proxy needs `probe`: the databases' endpoints, host:port");
+	if (equal(slot->name, "api") && setting_given(settings, "pin"))
+		return fail(error, ERROR_CONFIG,
+				"pin names the certificate that is to be replaced; use ca-file");
+	return true;
+}
+
+static bool check(const struct target *target, struct error *error)
+{
+	const struct settings *settings = target->settings;
+	const struct slot *slot = slot_find(setting_text(settings, "certificate"));
+
+	if (setting_words(settings, "api").count == 0)
+		return fail(error, ERROR_CONFIG, "api is empty: there is nobody to talk to");
+	return check_method(settings, slot, error);
+}
+
+/* ---- asking ---- */
+
+static struct redis redis_of(const struct target *target, const struct answers *seen,
+		struct plan *plan, struct error *error)
+{
+	return (struct redis){
+		.target = target,
+		.settings = target->settings,
+		.slot = slot_find(setting_text(target->settings, "certificate")),
+		.seen = seen,
+		.plan = plan,
+		.arena = plan->arena,
+		.error = error,
+	};
+}
+
+/* With nothing known yet, to know the cluster is to ask the first question. */
+static void ask(const struct target *target, struct plan *plan)
+{
+	const struct answers nothing = { .arena = plan->arena };
+	struct error error;
+	struct redis r = redis_of(target, &nothing, plan, &error);
+	const enum known known = cluster_know(&r);
+
+	(void)known;
+	cluster_ask_served(&r);
+}
+
+/* ---- planning ---- */
+
+static void add_change(struct redis *r)
+{
+	cluster_add_way_back_proof(r);
+	cluster_add_way_back_upload(r);
+	cluster_add_check(r);
+	cluster_add_upload(r);
+	cluster_add_proof(r, PHASE_PROVE);
+}
+
+static bool plan_redis(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan, struct error *error)
+{
+	struct redis r = redis_of(target, seen, plan, error);
+	enum known known;
+
+	r.wanted = wanted;
+	known = cluster_know(&r);
+	if (known != KNOWN)
+		return known == ASKED;
+	if (cluster_has_it(&r))
+		return true;
+	if (!cluster_is_ready(&r))
+		return false;
+	add_change(&r);
+	return true;
+}
+
+const struct reconciler redis_enterprise_reconciler = {
+	.product = "redis-enterprise",
+	.summary = "The certificates of a Redis Enterprise cluster.",
+	.options = options,
+	.rules = slot_rules,
+	.check = check,
+	.ask = ask,
+	.plan = plan_redis,
+};

@@ -1,0 +1,133 @@
+#pragma once
+
+/*
+ * What the files of this product share. redis-enterprise.c is where to begin reading.
+ */
+
+#include "reconcilers/reconciler.h"
+
+/* ---- versions (https://redis.io/docs/latest/operate/rs/installing-upgrading/product-lifecycle/) ---- */
+
+/* "7.22.2-14": the numbers count from left to right, and a build that is not told is the first. */
+bool version_is_before(const char *version, const char *limit);
+
+/* ---- the certificates of a cluster (slots.c) ---- */
+
+struct slot {
+	const char *name; /* the value of the option `certificate` */
+	const char *names[2]; /* what the product calls it; two for internode encryption */
+	const char *since; /* the first version that can replace it; NULL: any */
+	const char *port; /* where each node shows it; NULL: nowhere, or at the databases' endpoints */
+	const char *path, *pointer; /* where it is read from */
+	const char *content; /* what is sent */
+	bool keyless; /* authorities, without a key */
+	bool rladmin; /* rladmin can set it, too */
+	bool between_clusters; /* other clusters are told about it: proxy, syncer */
+};
+
+extern const char *const slot_names[];
+extern const struct rule slot_rules[];
+const struct slot *slot_find(const char *name);
+
+/* ---- one call of plan() ---- */
+
+struct redis {
+	const struct target *target;
+	const struct settings *settings;
+	const struct slot *slot;
+	const struct credential *wanted;
+	const struct answers *seen;
+	struct plan *plan;
+	struct arena *arena;
+	struct error *error;
+
+	const char *api; /* the address of the cluster's leader, or of a node that knows it */
+	struct words hosts; /* where requests may be led */
+	struct words versions; /* of the nodes */
+	const char *oldest; /* of these */
+	const struct record *state; /* of the cluster: blocked, upgrading, upgrade-mode */
+	const char *installed; /* fingerprint; NULL or "": nothing */
+};
+
+/* Whether what is needed is known by now. ASKED: questions were added; FAILED: `error` tells. */
+enum known { KNOWN, ASKED, FAILED };
+
+/* "10.0.0.1" of "https://10.0.0.1:9443" */
+const char *host_of(struct arena *arena, const char *address);
+
+bool equal(const char *a, const char *b); /* also false when one is NULL */
+bool is_one_of(const char *word, const char *const *words);
+
+/* ---- the REST API (rest.c; https://redis.io/docs/latest/operate/rs/references/rest-api/) ---- */
+
+/* How a cluster is reached, and as whom: the same settings for each cluster. */
+#define ACCESS_OPTIONS                                                                                                \
+	{ "api", OPTION_WORDS, .required = true,                                                                      \
+		.help = "The REST API's address at each node, https://host:9443, or that of one load "                \
+			"balancer. The first that answers is asked, and the leader is talked to "                     \
+			"directly where it is among them." },                                                         \
+			{ "hosts", OPTION_WORDS,                                                                      \
+				.help = "Further hosts that a redirect may lead to with the password: the nodes' "    \
+					"internal addresses." },                                                      \
+			{ "fqdn", OPTION_TEXT,                                                                        \
+				.help = "The cluster's name. The API's certificate must be for it; without it, for "  \
+					"the host in the address." },                                                 \
+			{ "ca-file", OPTION_PATH,                                                                     \
+				.help = "The authorities that the API's certificate is verified with. Without it, "   \
+					"the system's." },                                                            \
+			{ "pin", OPTION_TEXT,                                                                         \
+				.help = "The SHA-256 fingerprint of the API's certificate, where nobody vouches for " \
+					"it. It has to be changed here whenever that certificate is." },              \
+			{ "user", OPTION_TEXT,                                                                        \
+				.help = "The user's e-mail address; certificates need the role Admin." },             \
+			{ "password-file", OPTION_PATH,                                                               \
+				.help = "The file whose first line is the user's password." },                        \
+			{ "bearer-file", OPTION_PATH,                                                                 \
+				.help = "The file whose first line is a token, instead." },                           \
+			{ "client-certificate", OPTION_PATH,                                                          \
+				.help = "A file with a certificate to log in with, instead (from 7.8.4 on)." },       \
+			{ "client-key", OPTION_PATH, .help = "The file with its key." },
+
+/* A request to a cluster. `access`: settings with the access options. */
+struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
+		const char *method, const char *path);
+
+/* GET, through the first address in `api` that answers; the answer is known as "NAME at ADDRESS".
+ * One at a time, so that a wrong password is not tried more often than it must be: a few wrong
+ * ones lock the user. */
+enum known rest_first(struct redis *r, const struct settings *access, const char *name,
+		const char *path, struct rows pick, const char **api, const struct record **told);
+
+struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count);
+
+#define PICKS(arena, rows) picks((arena), (rows), sizeof(rows) / sizeof(*(rows)))
+
+/* GET from the cluster's leader, beside others. FAILED: it could not be answered. */
+enum known rest_also(struct redis *r, const struct settings *access, const char *api,
+		const char *name, const char *path, struct rows pick, const struct record **told);
+
+/* The worse of two. */
+enum known both(enum known one, enum known other);
+
+/* A list of words, ended by NULL. */
+struct words words_of(struct arena *arena, const char *word, ...) __attribute__((sentinel));
+
+/* ---- the cluster's own certificate (cluster.c) ---- */
+
+/* The first question, for ask(), and what else the plan depends on. */
+enum known cluster_know(struct redis *r);
+
+/* Is it time for a change? ERROR_RETRY: the cluster is being upgraded, or takes no changes.
+ * ERROR_CONFIG: the cluster is too old for this certificate. */
+bool cluster_is_ready(const struct redis *r);
+
+bool cluster_has_it(const struct redis *r); /* and every address shows it */
+
+void cluster_add_check(struct redis *r); /* in prepare: as it was seen, on a warm connection */
+void cluster_add_upload(struct redis *r);
+void cluster_add_proof(struct redis *r, enum phase phase);
+void cluster_add_way_back_upload(struct redis *r);
+void cluster_add_way_back_proof(struct redis *r);
+
+/* What each address is asked. */
+void cluster_ask_served(struct redis *r);
