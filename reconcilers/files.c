@@ -208,7 +208,7 @@ static void ask(const struct target *target, struct plan *plan)
 		.files = file_names(plan->arena, settings),
 	};
 
-	plan_look(plan, "published", "see what is published", &look);
+	plan_look(plan, "published", "see what is published", &look)->together = 1;
 	for (size_t i = 0; i < addresses.count; i++) {
 		const struct probe_step probe = probe_of(settings, addresses.items[i]);
 

@@ -179,11 +179,12 @@ void pass_carry_out(struct pass *pass, const char *why)
 	pass->why = why;
 	if (why)
 		log_warning("target %s: it is changed %s", subject->target->name, why);
-	subject_tell_applying(subject, why);
 
+	/* It is told while the worker is on its way already. */
 	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_applied, pass, &error);
-	if (!pass->job) {
-		subject_tell_not_applying(subject);
+	if (pass->job) {
+		subject_tell_applying(subject, why);
+	} else {
 		journal_pass_end(subject->controller->journal, pass->entry, "failed", error.text,
 				-1);
 		not_applied(pass, &error);
