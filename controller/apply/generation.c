@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controller/apply/flush.h"
 #include "controller/base/file.h"
 
 enum { FILE_WORDS = 5, LOOKUP_SIZE = 16 * 1024, NAMES_TRIED = 1000 };
@@ -211,12 +212,12 @@ static bool add_manifest(int directory, const struct manifest *manifest,
 	return add_file(directory, &file, &content, unflushed, error);
 }
 
-/* All files first, and only then the disk is waited for. */
+/* All files first, and only then the disk is waited for, once. */
 static bool fill(int directory, const struct place *place, const struct file_step *step,
 		struct contents *contents, const struct manifest *manifest, struct error *error)
 {
 	autodone(unflushed) struct unflushed files = {
-		.fds = calloc(manifest->count + 1, sizeof(int)),
+		.fds = calloc(manifest->count + 2, sizeof(int)),
 	};
 	mode_t mode = 0755;
 
@@ -234,12 +235,10 @@ static bool fill(int directory, const struct place *place, const struct file_ste
 	}
 	if (!add_manifest(directory, manifest, &files, error))
 		return false;
-	for (size_t i = 0; i < files.count; i++)
-		if (!flush(files.fds[i], error))
-			return false;
-	if (fchmod(directory, mode) < 0 || fsync(directory) < 0)
-		return fail(error, ERROR_RETRY, "directory: %s", strerror(errno));
-	return true;
+	if (fchmod(directory, mode) < 0)
+		return fail(error, ERROR_RETRY, "chmod of the directory: %s", strerror(errno));
+	files.fds[files.count] = directory; /* not its to close */
+	return flush_together(files.fds, files.count + 1, error);
 }
 
 static bool build_beside(struct arena *arena, const struct place *place,
