@@ -18,6 +18,7 @@ static bool group_begin(struct job *job, struct taking *takings, size_t count, b
 	for (size_t i = 0; i < count; i++)
 		if (!say_begin(&takings[i]))
 			return false;
+	group_ready(takings, count);
 	if (!wait_for_go(job, takings, count))
 		return false;
 	for (size_t i = 0; i < count; i++)

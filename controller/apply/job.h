@@ -38,6 +38,9 @@ bool look_take(struct arena *arena, const struct step *step, struct record *answ
 		struct error *error) must_check;
 bool file_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;
+/* What can be done of it before the go-ahead: nothing that anybody sees. */
+bool file_ready(struct job *job, struct arena *arena, const struct step *step,
+		struct error *error) must_check;
 bool file_put_back(struct arena *arena, const struct step *step, struct error *error) must_check;
 bool make_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;

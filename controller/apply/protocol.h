@@ -56,6 +56,9 @@
  *
  *         go N                                the intent is in the journal: take the step
  *
+ * Until that comes the worker may do what nobody sees: write the new generation where nothing
+ * reads it yet. If that fails the step fails, once it has its go-ahead.
+ *
  * Steps of prepare and prove need no go-ahead: they change nothing. Of a together group all
  * "begin" are said first, the go-aheads may come in any order, and the outcomes are told
  * when all of the group have ended. Messages that belong together ("done 3", "begin 4")

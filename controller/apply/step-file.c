@@ -1,5 +1,7 @@
 /* Publishing files: find what is there, compare it with what the plan says, prepare the
- * new generation, and flip. What is done by each method is in publish-*.c. */
+ * new generation, and flip. All but the flip is done ahead, while the go-ahead is on its
+ * way, and only looked over when it has come. What is done by each method is in
+ * publish-*.c. */
 #define _GNU_SOURCE
 #include <string.h>
 
@@ -45,39 +47,85 @@ static bool is_in_service(const struct publishing *p)
 			manifest_holds(p->arena, &p->found->manifest, p->found->directory, NULL);
 }
 
+/* A file step, and what it is about once that is opened. */
+struct opened {
+	struct file_step file;
+	struct place place;
+	struct found found;
+	struct manifest manifest;
+	struct publishing p; /* all of these */
+};
+
+static void opened_init(
+		struct opened *o, struct job *job, struct arena *arena, const struct step *step)
+{
+	*o = (struct opened){
+		.place = { .parent = -1, .store = -1 },
+		.found = { .directory = -1 },
+		.p = { .arena = arena,
+				.place = &o->place,
+				.step = &o->file,
+				.found = &o->found,
+				.contents = job->contents,
+				.manifest = &o->manifest },
+	};
+	file_step_read(arena, step, &o->file);
+}
+
+static void opened_done(struct opened *o)
+{
+	found_done(&o->found);
+	place_done(&o->place);
+}
+
+/* All that comes before the publishing itself: the place is as the plan found it, and the
+ * new generation is on disk, where nothing reads it yet. */
+static bool make_ready(struct opened *o, const struct plan *plan, struct error *error)
+{
+	const struct publishing *p = &o->p;
+	const struct file_step *file = &o->file;
+
+	if (!place_open(p->arena, file->publish, file->method, &o->place, error))
+		return false;
+	if (!place_make_store(&o->place, error))
+		return false;
+	if (o->place.method == METHOD_EXCHANGE && !exchange_settle(p->arena, &o->place, error))
+		return false;
+	if (!place_look(p->arena, &o->place, file_names(p->arena, file), &o->found, error))
+		return false;
+	if (!file->replaces || strcmp(file->replaces, o->found.replaces) != 0)
+		return changed_meanwhile(p, error);
+	if (!generation_plan(p->arena, file, p->contents, &o->found, &o->manifest, error))
+		return false;
+	o->manifest.credential = plan->credential;
+	return is_in_service(p) ||
+			generation_build(p->arena, &o->place, file, p->contents, &o->manifest,
+					error);
+}
+
+static bool remove_old(struct opened *o, const struct plan *plan, struct error *error)
+{
+	return place_open(o->p.arena, o->file.publish, o->file.method, &o->place, error) &&
+			prune(o->p.arena, &o->place, o->file.keep, plan, error);
+}
+
+bool file_ready(struct job *job, struct arena *arena, const struct step *step, struct error *error)
+{
+	autodone(opened) struct opened opened;
+
+	opened_init(&opened, job, arena, step);
+	return opened.file.files.count == 0 || make_ready(&opened, &job->plan, error);
+}
+
 bool file_take(struct job *job, struct arena *arena, const struct step *step, struct error *error)
 {
-	autodone(place) struct place place = { .parent = -1, .store = -1 };
-	autodone(found) struct found found = { .directory = -1 };
-	struct manifest manifest;
-	struct file_step file;
-	const struct publishing p = { .arena = arena,
-		.place = &place,
-		.step = &file,
-		.found = &found,
-		.contents = job->contents,
-		.manifest = &manifest };
+	autodone(opened) struct opened opened;
 
-	file_step_read(arena, step, &file);
-	if (!place_open(arena, file.publish, file.method, &place, error))
-		return false;
-	if (file.files.count == 0)
-		return prune(arena, &place, file.keep, &job->plan, error);
-	if (!place_make_store(&place, error))
-		return false;
-	if (place.method == METHOD_EXCHANGE && !exchange_settle(arena, &place, error))
-		return false;
-	if (!place_look(arena, &place, file_names(arena, &file), &found, error))
-		return false;
-	if (!file.replaces || strcmp(file.replaces, found.replaces) != 0)
-		return changed_meanwhile(&p, error);
-	if (!generation_plan(arena, &file, job->contents, &found, &manifest, error))
-		return false;
-	manifest.credential = job->plan.credential;
-	if (is_in_service(&p))
-		return true;
-	return generation_build(arena, &place, &file, job->contents, &manifest, error) &&
-			publish(&p, error);
+	opened_init(&opened, job, arena, step);
+	if (opened.file.files.count == 0)
+		return remove_old(&opened, &job->plan, error);
+	return make_ready(&opened, &job->plan, error) &&
+			(is_in_service(&opened.p) || publish(&opened.p, error));
 }
 
 static bool put_back(const struct publishing *p, struct error *error)

@@ -79,13 +79,15 @@ static void *take(void *argument)
 	const long long deadline = deadline_of(step_of(t));
 	int pause = FIRST_PAUSE_MS;
 
+	if (t->unready)
+		return NULL;
 	t->good = take_once(t);
 	for (int attempts = 1; may_try_again(t, attempts, deadline); attempts++) {
 		deadline_pause(pause, is_in_gap(t) ? t->job->gap_ends : deadline);
 		pause = pause < LONGEST_PAUSE_MS ? 2 * pause : pause;
 		t->good = take_once(t);
 	}
-	t->took_ms = deadline_now() - started;
+	t->took_ms += deadline_now() - started;
 	return NULL;
 }
 
@@ -123,6 +125,18 @@ void group_init(struct taking *takings, struct job *job, struct arena *arena, si
 {
 	for (size_t i = 0; i < count; i++)
 		takings[i] = (struct taking){ .job = job, .index = first + i, .arena = arena };
+}
+
+void group_ready(struct taking *takings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct taking *t = &takings[i];
+		const long long started = deadline_now();
+
+		if (step_of(t)->kind == STEP_FILE && step_of(t)->phase == PHASE_CHANGE)
+			t->unready = !file_ready(t->job, t->arena, step_of(t), &t->error);
+		t->took_ms = deadline_now() - started;
+	}
 }
 
 void group_take(struct taking *takings, size_t count)

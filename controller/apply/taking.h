@@ -6,6 +6,7 @@
  *
  *         count = group_size(plan, first);
  *         group_init(takings, job, arena, first, count);
+ *         group_ready(takings, count);            while the go-ahead is on its way
  *         group_take(takings, count);             returns when all of them have ended
  *         ...                                     their outcomes
  *         group_done(takings, count);
@@ -30,6 +31,7 @@ struct taking {
 	struct record *answer; /* of a question */
 	long long took_ms;
 	bool back; /* put back what it changed */
+	bool unready; /* it has failed before it was begun */
 	bool good; /* else `error` tells why not */
 	struct error error;
 };
@@ -43,5 +45,6 @@ size_t group_size(const struct plan *plan, size_t first);
 /* Threads must not share an arena: all but the first get their own in group_take(). */
 void group_init(struct taking *takings, struct job *job, struct arena *arena, size_t first,
 		size_t count);
+void group_ready(struct taking *takings, size_t count);
 void group_take(struct taking *takings, size_t count);
 void group_done(struct taking *takings, size_t count);

@@ -263,6 +263,23 @@ static void a_controller_that_goes_away_leaves_what_can_be_put_back(void **state
 	}
 }
 
+static bool is_stored(struct scene *s, const char *name)
+{
+	return access(arena_printf(s->arena, "%s/.web.certdrop/%s", s->directory, name), F_OK) == 0;
+}
+
+static void the_new_set_is_ready_before_the_go_ahead(void **state)
+{
+	struct scene *s = *state;
+	autodone(conversation) struct conversation c;
+	const char *replaces = before_ours(s, "link");
+
+	take(s, &c, file_plan(s, &s->new, "link", "g-new", replaces, ""), 0);
+	assert_null(c.end);
+	assert_true(is_stored(s, "g-new"));
+	assert_serves(s, &s->old);
+}
+
 static void a_failure_after_it_puts_it_back(void **state)
 {
 	(void)state;
@@ -442,11 +459,6 @@ static void what_would_vanish_by_an_exchange_is_named(void **state)
 	assert_non_null(strstr(failure_in(&c), "also holds dhparam.pem"));
 }
 
-static bool is_stored(struct scene *s, const char *name)
-{
-	return access(arena_printf(s->arena, "%s/.web.certdrop/%s", s->directory, name), F_OK) == 0;
-}
-
 static void pruning_keeps_what_may_be_needed(void **state)
 {
 	struct scene *s = *state;
@@ -472,6 +484,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_was_there_is_replaced_and_put_back),
 		cmocka_unit_test(a_controller_that_goes_away_leaves_what_can_be_put_back),
+		cmocka_unit_test_setup_teardown(
+				the_new_set_is_ready_before_the_go_ahead, set_up, tear_down),
 		cmocka_unit_test(a_failure_after_it_puts_it_back),
 		cmocka_unit_test(what_is_not_what_was_seen_is_not_touched),
 		cmocka_unit_test(a_reader_never_sees_half_a_pair),
