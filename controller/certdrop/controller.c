@@ -37,10 +37,25 @@ static bool commit(struct controller *controller)
 	return committed;
 }
 
+/* Those that can wait after those that cannot. */
+static struct after_commit *in_order(struct after_commit *waiting)
+{
+	struct after_commit *first[2] = { NULL, NULL };
+	struct after_commit **last[2] = { &first[0], &first[1] };
+
+	for (; waiting; waiting = waiting->next) {
+		*last[waiting->can_wait] = waiting;
+		last[waiting->can_wait] = &waiting->next;
+	}
+	*last[1] = NULL;
+	*last[0] = first[1];
+	return first[0];
+}
+
 /* Whoever is told may register again: that waits for the next commit. */
 static void tell_waiting(struct controller *controller, bool committed)
 {
-	struct after_commit *waiting = controller->waiting;
+	struct after_commit *waiting = in_order(controller->waiting);
 
 	controller->waiting = NULL;
 	controller->last_waiting = &controller->waiting;
@@ -54,17 +69,34 @@ static void tell_waiting(struct controller *controller, bool committed)
 	}
 }
 
+static bool must_commit(const struct controller *controller)
+{
+	return controller->waiting || journal_pressing(controller->journal);
+}
+
 static void end_turn(struct controller *controller)
 {
 	/* Being told may write again (a receipt, the next pass). */
-	for (int i = 0; i < 8 && (controller->waiting || journal_pressing(controller->journal));
-			i++)
+	for (int i = 0; i < 8 && must_commit(controller); i++)
 		tell_waiting(controller, commit(controller));
+}
+
+static void on_looked_again(uv_idle_t *look_again)
+{
+	(void)look_again;
 }
 
 static void on_turn(uv_prepare_t *turn)
 {
-	end_turn(turn->data);
+	struct controller *controller = turn->data;
+	uv_idle_t *look_again = &controller->look_again;
+
+	if (must_commit(controller) && !uv_is_active((uv_handle_t *)look_again)) {
+		(void)uv_idle_start(look_again, on_looked_again);
+		return;
+	}
+	(void)uv_idle_stop(look_again);
+	end_turn(controller);
 }
 
 void controller_after_commit(struct controller *controller, struct after_commit *waiting)
@@ -322,6 +354,7 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	(void)uv_prepare_init(loop, &controller->turn);
 	controller->turn.data = controller;
 	(void)uv_prepare_start(&controller->turn, on_turn);
+	(void)uv_idle_init(loop, &controller->look_again);
 	(void)uv_timer_init(loop, &controller->rescan);
 	controller->rescan.data = controller;
 	return controller;
@@ -372,6 +405,7 @@ void controller_stop(struct controller *controller)
 	close_handle((uv_handle_t *)&controller->rescan);
 	end_turn(controller);
 	close_handle((uv_handle_t *)&controller->turn);
+	close_handle((uv_handle_t *)&controller->look_again);
 	pool_free(controller->inspectors);
 	pool_free(controller->workers);
 }

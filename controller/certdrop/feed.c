@@ -290,6 +290,7 @@ static struct feed *feed_new(struct controller *controller, const struct subject
 	assert(feed->name);
 	feed->drop = source == NULL;
 	feed->commit.done = take_away;
+	feed->commit.can_wait = true;
 	(void)uv_timer_init(controller->loop, &feed->timer);
 	feed->timer.data = feed;
 	feed->inlet = open_inlet(feed, subject, source);
