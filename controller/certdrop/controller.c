@@ -146,7 +146,8 @@ static void start_due(struct controller *controller)
 void controller_due(struct controller *controller, struct subject *subject)
 {
 	if (subject->pass) {
-		subject->again = true;
+		if (!pass_go_on(subject->pass))
+			subject->again = true;
 		return;
 	}
 	if (subject->due || controller->mode == MODE_DRY)
@@ -158,6 +159,21 @@ void controller_due(struct controller *controller, struct subject *subject)
 		controller->first_due = subject;
 	controller->last_due = subject;
 	start_due(controller);
+}
+
+void controller_expect(struct controller *controller, struct subject *subject)
+{
+	if (controller->mode != MODE_SERVICE || controller->begin_nothing || subject->pass ||
+			subject->due || controller->passes >= (int)controller->config->workers)
+		return;
+	controller->passes++;
+	pass_start(subject, PASS_AHEAD, NULL, NULL);
+}
+
+void controller_not_due(struct subject *subject)
+{
+	if (subject->pass)
+		pass_call_off(subject->pass);
 }
 
 void controller_pass_ended(struct controller *controller)

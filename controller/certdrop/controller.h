@@ -99,6 +99,11 @@ struct subject *controller_find(const struct controller *controller, const char 
 /* The subject is looked at as soon as there is a free place. */
 void controller_due(struct controller *controller, struct subject *subject);
 
+/* Something came that may be for the subject: if there is a free place a pass begins ahead (pass.h).
+ * controller_due() lets it go on; controller_not_due(): nothing came of it. */
+void controller_expect(struct controller *controller, struct subject *subject);
+void controller_not_due(struct subject *subject);
+
 /* A pass ended: there is a free place. */
 void controller_pass_ended(struct controller *controller);
 

@@ -26,6 +26,8 @@ struct feed {
 	size_t running; /* inspections */
 	struct harvest harvest;
 	bool again; /* something changed while the inspections ran */
+	struct digest *inspected; /* of the files that were inspected last */
+	size_t inspected_count;
 
 	struct entry *consumed; /* to be taken away, keys first, once it is all on disk */
 	size_t consumed_count;
@@ -123,6 +125,8 @@ static void all_inspected(struct feed *feed)
 		if (again > 0 && (soonest == 0 || again < soonest))
 			soonest = again;
 	}
+	for (size_t i = 0; i < feed->count; i++)
+		controller_not_due(feed->deliveries[i].subject);
 	take_away_accepted(feed);
 	if (soonest > 0) {
 		feed_forget(feed);
@@ -185,6 +189,40 @@ static struct inspection *inspection_of(const struct feed *feed, const struct su
 	return inspection;
 }
 
+static bool was_inspected(const struct feed *feed, const struct digest *digest)
+{
+	for (size_t i = 0; i < feed->inspected_count; i++)
+		if (strcmp(feed->inspected[i].hex, digest->hex) == 0)
+			return true;
+	return false;
+}
+
+/* Is there a file that neither lay there the last time nor is what the subject got last? */
+static bool has_news(const struct feed *feed, const struct subject *subject)
+{
+	for (size_t i = 0; i < feed->harvest.count; i++) {
+		const struct taken *taken = &feed->harvest.items[i];
+
+		if (taken->state == TAKEN_COPY && !was_inspected(feed, &taken->digest) &&
+				!(subject->inputs && strstr(subject->inputs, taken->digest.hex)))
+			return true;
+	}
+	return false;
+}
+
+static void remember_inspected(struct feed *feed)
+{
+	struct digest *inspected = calloc(feed->harvest.count + 1, sizeof(*inspected));
+
+	assert(inspected);
+	free(feed->inspected);
+	feed->inspected = inspected;
+	feed->inspected_count = 0;
+	for (size_t i = 0; i < feed->harvest.count; i++)
+		if (feed->harvest.items[i].state == TAKEN_COPY)
+			inspected[feed->inspected_count++] = feed->harvest.items[i].digest;
+}
+
 static void inspect(struct feed *feed)
 {
 	feed->running = feed->count;
@@ -195,6 +233,10 @@ static void inspect(struct feed *feed)
 		inspection_start(delivery->inspection, feed->controller->inspectors, on_inspected,
 				delivery);
 	}
+	for (size_t i = 0; i < feed->count; i++)
+		if (has_news(feed, feed->deliveries[i].subject))
+			controller_expect(feed->controller, feed->deliveries[i].subject);
+	remember_inspected(feed);
 }
 
 void feed_scan(struct feed *feed)
@@ -341,6 +383,7 @@ void feeds_close(struct controller *controller)
 
 		harvest_done(&feed->harvest);
 		free(feed->consumed);
+		free(feed->inspected);
 		free(feed->deliveries);
 		free(feed->name);
 		free(feed);

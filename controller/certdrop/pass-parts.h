@@ -12,6 +12,7 @@
 struct pass {
 	struct subject *subject;
 	enum pass_purpose purpose;
+	bool called_off; /* while it was ahead */
 	pass_planned_fn *planned;
 	void *context;
 

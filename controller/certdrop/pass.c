@@ -227,6 +227,11 @@ static void plan_next(struct pass *pass)
 	struct subject *subject = pass->subject;
 	struct error error;
 
+	if (pass->purpose == PASS_AHEAD) {
+		if (pass->called_off)
+			pass_end(pass);
+		return;
+	}
 	if (pass->purpose == PASS_LOOK || (!subject->wanted && !pass->open)) {
 		nothing_to_do(pass);
 		return;
@@ -247,6 +252,14 @@ static void plan_next(struct pass *pass)
 	} else {
 		begin(pass);
 	}
+}
+
+static bool asks_lightly(const struct plan *questions)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		if (questions->steps[i].kind != STEP_LOOK && questions->steps[i].kind != STEP_PROBE)
+			return false;
+	return true;
 }
 
 void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned_fn *planned,
@@ -271,7 +284,30 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 			subject->controller->journal, pass->arena, subject->target->name);
 	plan_init(&questions, pass->arena, subject->target->name);
 	subject->target->reconciler->ask(subject->target, &questions);
-	pass_ask(pass, &questions);
+	if (purpose == PASS_AHEAD && !asks_lightly(&questions))
+		pass_end(pass);
+	else
+		pass_ask(pass, &questions);
+}
+
+bool pass_go_on(struct pass *pass)
+{
+	if (pass->purpose != PASS_AHEAD)
+		return false;
+	pass->purpose = PASS_RECONCILE;
+	(void)uv_timer_stop(&pass->subject->timer);
+	if (!pass->job)
+		plan_next(pass);
+	return true;
+}
+
+void pass_call_off(struct pass *pass)
+{
+	if (pass->purpose != PASS_AHEAD)
+		return;
+	pass->called_off = true;
+	if (!pass->job)
+		pass_end(pass);
 }
 
 void pass_forget(struct pass *pass)
