@@ -69,6 +69,9 @@ static void tell_waiting(struct controller *controller, bool committed)
 	}
 }
 
+/* How long what nobody waits for is kept back, to share the commit of what follows. */
+enum { GRACE_MS = 3 };
+
 static bool must_commit(const struct controller *controller)
 {
 	return controller->waiting || journal_pressing(controller->journal);
@@ -77,26 +80,33 @@ static bool must_commit(const struct controller *controller)
 static void end_turn(struct controller *controller)
 {
 	/* Being told may write again (a receipt, the next pass). */
+	(void)uv_timer_stop(&controller->commit);
 	for (int i = 0; i < 8 && must_commit(controller); i++)
 		tell_waiting(controller, commit(controller));
 }
 
-static void on_looked_again(uv_idle_t *look_again)
+static bool is_awaited(const struct controller *controller)
 {
-	(void)look_again;
+	for (const struct after_commit *w = controller->waiting; w; w = w->next)
+		if (!w->can_wait)
+			return true;
+	return false;
 }
 
+static void on_commit(uv_timer_t *timer)
+{
+	end_turn(timer->data);
+}
+
+/* Even what somebody waits for lets the loop see first what is ready by now. */
 static void on_turn(uv_prepare_t *turn)
 {
 	struct controller *controller = turn->data;
-	uv_idle_t *look_again = &controller->look_again;
+	const bool awaited = is_awaited(controller);
 
-	if (must_commit(controller) && !uv_is_active((uv_handle_t *)look_again)) {
-		(void)uv_idle_start(look_again, on_looked_again);
-		return;
-	}
-	(void)uv_idle_stop(look_again);
-	end_turn(controller);
+	if (must_commit(controller) &&
+			(awaited || !uv_is_active((uv_handle_t *)&controller->commit)))
+		(void)uv_timer_start(&controller->commit, on_commit, awaited ? 0 : GRACE_MS, 0);
 }
 
 void controller_after_commit(struct controller *controller, struct after_commit *waiting)
@@ -370,7 +380,8 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	(void)uv_prepare_init(loop, &controller->turn);
 	controller->turn.data = controller;
 	(void)uv_prepare_start(&controller->turn, on_turn);
-	(void)uv_idle_init(loop, &controller->look_again);
+	(void)uv_timer_init(loop, &controller->commit);
+	controller->commit.data = controller;
 	(void)uv_timer_init(loop, &controller->rescan);
 	controller->rescan.data = controller;
 	return controller;
@@ -421,7 +432,7 @@ void controller_stop(struct controller *controller)
 	close_handle((uv_handle_t *)&controller->rescan);
 	end_turn(controller);
 	close_handle((uv_handle_t *)&controller->turn);
-	close_handle((uv_handle_t *)&controller->look_again);
+	close_handle((uv_handle_t *)&controller->commit);
 	pool_free(controller->inspectors);
 	pool_free(controller->workers);
 }

@@ -9,12 +9,12 @@
  *         uv_run(loop)                          until controller_stop()
  *         controller_close(controller)
  *
- * One turn of the loop: everything that is ready is handled, twice when there is something
- * to commit, because what it led to (a worker's next message) may be there by then;
- * handlers write to the journal and register what must wait for it; before the loop waits
- * again, the store is flushed, the journal is committed once for all of them, and then what
- * was registered is done. So an acknowledgement, a go-ahead for a step, or the taking away
- * of a dropped file never comes before its record is on disk.
+ * One turn of the loop: everything that is ready is handled; handlers write to the journal
+ * and register what must wait for it; then the store is flushed, the journal is committed
+ * once for all of them, and what was registered is done. So an acknowledgement, a go-ahead
+ * for a step, or the taking away of a dropped file never comes before its record is on disk.
+ * As long as nobody waits for it a commit is put off for a few milliseconds, in which more
+ * may come that can share it.
  */
 
 #include <uv.h>
@@ -33,7 +33,7 @@ struct feed;
  * whoever waits; queued at most once. */
 struct after_commit {
 	void (*done)(struct after_commit *waiting, bool committed);
-	bool can_wait; /* done after those that cannot: nobody waits for it */
+	bool can_wait; /* nobody waits for it: it may come a little later, and last */
 	bool queued;
 	struct after_commit *next;
 };
@@ -75,7 +75,7 @@ struct controller {
 	long long pruned_ms; /* when the store was last looked through; clock_monotonic_ms() */
 
 	uv_prepare_t turn;
-	uv_idle_t look_again; /* as long as it runs the loop does not wait */
+	uv_timer_t commit;
 	uv_poll_t *events; /* on the intake's descriptor; NULL: it polls */
 	int events_fd;
 	uv_timer_t rescan;
