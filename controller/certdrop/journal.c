@@ -396,12 +396,15 @@ void journal_step_begin(
 
 void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry)
 {
+	const bool pressing = journal->pressing;
+
 	change(journal,
 			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, milliseconds, reason, at)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			"nnnttntn", (long long)pass, (long long)entry->number,
 			(long long)entry->undo, entry->text, entry->reason ? "failed" : "done",
 			(long long)entry->milliseconds, entry->reason, clock_now_ms());
+	journal->pressing = pressing;
 }
 
 static struct pass_entry pass_at(struct arena *arena, sqlite3_stmt *row)

@@ -101,7 +101,8 @@ struct step_entry {
 	long milliseconds;
 };
 
-/* Steps of a pass. `undo`: the putting back of it. */
+/* Steps of a pass. `undo`: the putting back of it. That a step has ended does not press either: for
+ * recovery it is as good as begun, and something follows it. */
 void journal_step_begin(
 		struct journal *journal, int64_t pass, long number, bool undo, const char *text);
 void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry);
