@@ -13,127 +13,7 @@
 #include "controller/certdrop/retention.h"
 #include "controller/certdrop/store.h"
 #include "controller/certdrop/telling.h"
-
-/* ---- the turn of the loop ---- */
-
-static void set_degraded(struct controller *controller, const char *why)
-{
-	if (why && !controller->degraded)
-		log_error("%s; nothing new is begun until that works again", why);
-	if (!why && controller->degraded)
-		log_info("the state can be written again");
-	free(controller->degraded);
-	controller->degraded = why ? strdup(why) : NULL;
-}
-
-static bool commit(struct controller *controller)
-{
-	struct error error;
-	const bool committed = controller->mode == MODE_DRY ||
-			(store_flush(controller->store, &error) &&
-					journal_commit(controller->journal, &error));
-
-	set_degraded(controller, committed ? NULL : error.text);
-	return committed;
-}
-
-/* Those that can wait after those that cannot. */
-static struct after_commit *in_order(struct after_commit *waiting)
-{
-	struct after_commit *first[2] = { NULL, NULL };
-	struct after_commit **last[2] = { &first[0], &first[1] };
-
-	for (; waiting; waiting = waiting->next) {
-		*last[waiting->can_wait] = waiting;
-		last[waiting->can_wait] = &waiting->next;
-	}
-	*last[1] = NULL;
-	*last[0] = first[1];
-	return first[0];
-}
-
-/* Whoever is told may register again: that waits for the next commit. */
-static void tell_waiting(struct controller *controller, bool committed)
-{
-	struct after_commit *waiting = in_order(controller->waiting);
-
-	controller->waiting = NULL;
-	controller->last_waiting = &controller->waiting;
-	while (waiting) {
-		struct after_commit *next = waiting->next;
-
-		waiting->queued = false;
-		waiting->next = NULL;
-		waiting->done(waiting, committed);
-		waiting = next;
-	}
-}
-
-/* How long what nobody waits for is kept back, to share the commit of what follows. */
-enum { GRACE_MS = 3 };
-
-static bool must_commit(const struct controller *controller)
-{
-	return controller->waiting || journal_pressing(controller->journal);
-}
-
-static void end_turn(struct controller *controller)
-{
-	/* Being told may write again (a receipt, the next pass). */
-	(void)uv_timer_stop(&controller->commit);
-	for (int i = 0; i < 8 && must_commit(controller); i++)
-		tell_waiting(controller, commit(controller));
-}
-
-static bool is_awaited(const struct controller *controller)
-{
-	for (const struct after_commit *w = controller->waiting; w; w = w->next)
-		if (!w->can_wait)
-			return true;
-	return false;
-}
-
-static void on_commit(uv_timer_t *timer)
-{
-	end_turn(timer->data);
-}
-
-/* Even what somebody waits for lets the loop see first what is ready by now. */
-static void on_turn(uv_prepare_t *turn)
-{
-	struct controller *controller = turn->data;
-	const bool awaited = is_awaited(controller);
-
-	if (must_commit(controller) &&
-			(awaited || !uv_is_active((uv_handle_t *)&controller->commit)))
-		(void)uv_timer_start(&controller->commit, on_commit, awaited ? 0 : GRACE_MS, 0);
-}
-
-void controller_after_commit(struct controller *controller, struct after_commit *waiting)
-{
-	if (waiting->queued)
-		return;
-	waiting->queued = true;
-	waiting->next = NULL;
-	*controller->last_waiting = waiting;
-	controller->last_waiting = &waiting->next;
-}
-
-void controller_forget(struct controller *controller, struct after_commit *waiting)
-{
-	struct after_commit **link = &controller->waiting;
-
-	if (!waiting->queued)
-		return;
-	while (*link && *link != waiting)
-		link = &(*link)->next;
-	if (*link)
-		*link = waiting->next;
-	waiting->queued = false;
-	controller->last_waiting = &controller->waiting;
-	while (*controller->last_waiting)
-		controller->last_waiting = &(*controller->last_waiting)->next;
-}
+#include "controller/certdrop/turn.h"
 
 /* ---- the queue ---- */
 
@@ -367,21 +247,16 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	controller->loop = loop;
 	controller->config = config;
 	controller->mode = mode;
-	controller->last_waiting = &controller->waiting;
 	clock_set_policy(config->clock);
 	if (!open_state(controller, error)) {
 		close_state(controller);
 		return NULL;
 	}
+	turn_open(controller);
 	controller->inspectors = pool_new(loop, config->inspect_program);
 	controller->workers = pool_new(loop, config->apply_program);
 	add_subjects(controller);
 	watch_directories(controller);
-	(void)uv_prepare_init(loop, &controller->turn);
-	controller->turn.data = controller;
-	(void)uv_prepare_start(&controller->turn, on_turn);
-	(void)uv_timer_init(loop, &controller->commit);
-	controller->commit.data = controller;
 	(void)uv_timer_init(loop, &controller->rescan);
 	controller->rescan.data = controller;
 	return controller;
@@ -430,9 +305,7 @@ void controller_stop(struct controller *controller)
 	feeds_abandon(controller);
 	unfollow_events(controller);
 	close_handle((uv_handle_t *)&controller->rescan);
-	end_turn(controller);
-	close_handle((uv_handle_t *)&controller->turn);
-	close_handle((uv_handle_t *)&controller->commit);
+	turn_close(controller);
 	pool_free(controller->inspectors);
 	pool_free(controller->workers);
 }

@@ -9,12 +9,7 @@
  *         uv_run(loop)                          until controller_stop()
  *         controller_close(controller)
  *
- * One turn of the loop: everything that is ready is handled; handlers write to the journal
- * and register what must wait for it; then the store is flushed, the journal is committed
- * once for all of them, and what was registered is done. So an acknowledgement, a go-ahead
- * for a step, or the taking away of a dropped file never comes before its record is on disk.
- * As long as nobody waits for it a commit is put off for a few milliseconds, in which more
- * may come that can share it.
+ * What must only happen once something is on disk waits for the commit: see turn.h.
  */
 
 #include <uv.h>
