@@ -302,6 +302,7 @@ void controller_stop(struct controller *controller)
 			pass_abandon(subject->pass);
 		close_handle((uv_handle_t *)&subject->timer);
 	}
+	pool_stop(controller->inspectors);
 	feeds_abandon(controller);
 	unfollow_events(controller);
 	close_handle((uv_handle_t *)&controller->rescan);

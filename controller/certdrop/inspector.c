@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ struct inspection {
 	size_t file_count, file_size;
 
 	struct pool *pool;
+	struct place_in_queue place; /* many may come at once */
 	struct child *child;
 	uv_timer_t deadline;
 	inspection_fn *done;
@@ -371,6 +373,11 @@ static void try_next(struct inspection *inspection)
 	(void)uv_timer_start(&inspection->deadline, on_deadline, INSPECTION_DEADLINE_MS, 0);
 }
 
+static void on_ready(struct place_in_queue *place)
+{
+	try_next((struct inspection *)((char *)place - offsetof(struct inspection, place)));
+}
+
 void inspection_start(struct inspection *inspection, struct pool *pool, inspection_fn *done,
 		void *context)
 {
@@ -379,12 +386,18 @@ void inspection_start(struct inspection *inspection, struct pool *pool, inspecti
 	inspection->context = context;
 	(void)uv_timer_init(pool_loop(pool), &inspection->deadline);
 	inspection->deadline.data = inspection;
-	try_next(inspection);
+	inspection->place.ready = on_ready;
+	pool_queue(pool, &inspection->place);
 }
 
 void inspection_abandon(struct inspection *inspection)
 {
 	inspection->done = NULL;
+	if (inspection->place.queued) {
+		pool_leave(inspection->pool, &inspection->place);
+		finish(inspection);
+		return;
+	}
 	if (!inspection->child)
 		return;
 	pool_discard(inspection->pool, inspection->child);

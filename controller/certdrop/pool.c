@@ -15,6 +15,8 @@ struct pool {
 	char *program;
 	struct seat *seats;
 	size_t count;
+	struct place_in_queue *first;
+	bool stopped;
 };
 
 static void ignore_message(struct child *child, void *context, struct message *message)
@@ -139,7 +141,50 @@ static void let_go(struct pool *pool, struct child *child)
 	child_close(child);
 }
 
-void pool_give_back(struct pool *pool, struct child *child)
+/* ---- the queue ---- */
+
+static void serve(struct pool *pool)
+{
+	while (!pool->stopped && pool->first && pool->count - idle_count(pool) < POOL_BUSY_MAX) {
+		struct place_in_queue *place = pool->first;
+
+		pool->first = place->next;
+		place->queued = false;
+		place->ready(place);
+	}
+}
+
+void pool_queue(struct pool *pool, struct place_in_queue *place)
+{
+	struct place_in_queue **last = &pool->first;
+
+	while (*last)
+		last = &(*last)->next;
+	place->next = NULL;
+	place->queued = true;
+	*last = place;
+	serve(pool);
+}
+
+void pool_leave(struct pool *pool, struct place_in_queue *place)
+{
+	struct place_in_queue **link = &pool->first;
+
+	while (place->queued && *link != place)
+		link = &(*link)->next;
+	if (place->queued)
+		*link = place->next;
+	place->queued = false;
+}
+
+void pool_stop(struct pool *pool)
+{
+	pool->stopped = true;
+}
+
+/* ---- giving back ---- */
+
+static void seat_again(struct pool *pool, struct child *child)
 {
 	for (size_t i = 0; i < pool->count; i++) {
 		struct seat *seat = &pool->seats[i];
@@ -156,11 +201,18 @@ void pool_give_back(struct pool *pool, struct child *child)
 	}
 }
 
+void pool_give_back(struct pool *pool, struct child *child)
+{
+	seat_again(pool, child);
+	serve(pool);
+}
+
 void pool_discard(struct pool *pool, struct child *child)
 {
 	forget(pool, child);
 	child_set_context(child, &gone_hooks, NULL);
 	child_kill(child);
+	serve(pool);
 }
 
 uv_loop_t *pool_loop(const struct pool *pool)

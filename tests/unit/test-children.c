@@ -269,6 +269,43 @@ static void few_children_are_kept_idle(void **state)
 	assert_false(heard.ended);
 }
 
+static int served;
+
+static void count_served(struct place_in_queue *place)
+{
+	(void)place;
+	served++;
+}
+
+static void who_comes_with_many_others_waits_for_a_place(void **state)
+{
+	struct place_in_queue first = { .ready = count_served }, second = first, third = first;
+	struct child *children[POOL_BUSY_MAX];
+	struct heard heard = { 0 };
+
+	(void)state;
+	part("child.ask", "say hello");
+	served = 0;
+	for (size_t i = 0; i < POOL_BUSY_MAX; i++)
+		children[i] = take(&heard);
+	pool_queue(pool, &first);
+	pool_queue(pool, &second);
+	pool_queue(pool, &third);
+	assert_int_equal(served, 0);
+	pool_leave(pool, &second);
+	pool_give_back(pool, children[0]);
+	assert_int_equal(served, 2);
+	assert_false(third.queued);
+
+	children[0] = take(&heard);
+	pool_queue(pool, &second);
+	pool_stop(pool);
+	for (size_t i = 0; i < POOL_BUSY_MAX; i++)
+		pool_discard(pool, children[i]);
+	assert_int_equal(served, 2);
+	run_dry();
+}
+
 static void a_pool_may_go_while_its_children_end(void **state)
 {
 	struct heard heard = { 0 };
@@ -299,6 +336,7 @@ int main(void)
 		claim(a_child_that_ends_while_idle_is_forgotten),
 		claim(a_child_is_let_go_after_its_uses),
 		claim(few_children_are_kept_idle),
+		claim(who_comes_with_many_others_waits_for_a_place),
 		claim(a_pool_may_go_while_its_children_end),
 	};
 
