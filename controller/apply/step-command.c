@@ -236,12 +236,19 @@ static bool run_once(struct command *c, long long deadline, struct error *error)
 			tell(c, &end, error);
 }
 
+/* The deadline may cut the last of several runs short: the one before it tells more. */
 static bool run(struct command *c, long long deadline, struct error *error)
 {
+	struct error before = { 0 };
+
 	while (!run_once(c, deadline, error)) {
-		if (c->step->poll_ms == 0 || error->kind != ERROR_RETRY ||
-				deadline_left(deadline) <= c->step->poll_ms)
+		if (c->step->poll_ms == 0 || error->kind != ERROR_RETRY)
 			return false;
+		if (deadline_left(deadline) == 0 && before.text[0])
+			*error = before;
+		if (deadline_left(deadline) <= c->step->poll_ms)
+			return false;
+		before = *error;
 		deadline_pause((int)c->step->poll_ms, deadline);
 	}
 	return true;
