@@ -10,6 +10,7 @@
 #include "controller/certdrop/intake/intake.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/pass.h"
+#include "controller/certdrop/recovery.h"
 #include "controller/certdrop/retention.h"
 #include "controller/certdrop/store.h"
 #include "controller/certdrop/telling.h"
@@ -64,6 +65,22 @@ void controller_not_due(struct subject *subject)
 {
 	if (subject->pass)
 		pass_call_off(subject->pass);
+}
+
+void controller_due_all(
+		struct controller *controller, struct subject *const *subjects, size_t count)
+{
+	autofree bool *unfinished = calloc(count + 1, sizeof(*unfinished));
+
+	assert(unfinished);
+	for (size_t i = 0; i < count; i++)
+		unfinished[i] = recovery_has_unfinished(subjects[i]);
+	for (size_t i = 0; i < count; i++)
+		if (unfinished[i])
+			controller_due(controller, subjects[i]);
+	for (size_t i = 0; i < count; i++)
+		if (!unfinished[i])
+			controller_due(controller, subjects[i]);
 }
 
 void controller_pass_ended(struct controller *controller)
@@ -271,8 +288,7 @@ void controller_start(struct controller *controller)
 		return;
 
 	/* Each target is looked at once: what a crash left comes first in its pass. */
-	for (size_t i = 0; i < controller->subject_count; i++)
-		controller_due(controller, controller->subjects[i]);
+	controller_due_all(controller, controller->subjects, controller->subject_count);
 	(void)uv_timer_start(&controller->rescan, on_rescan,
 			(uint64_t)intake_rescan_ms(controller->intake), 0);
 	controller_rescan(controller);

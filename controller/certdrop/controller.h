@@ -99,6 +99,10 @@ void controller_due(struct controller *controller, struct subject *subject);
 void controller_expect(struct controller *controller, struct subject *subject);
 void controller_not_due(struct subject *subject);
 
+/* All of these; first those whose change others have not been told of yet. */
+void controller_due_all(
+		struct controller *controller, struct subject *const *subjects, size_t count);
+
 /* A pass ended: there is a free place. */
 void controller_pass_ended(struct controller *controller);
 

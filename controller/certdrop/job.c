@@ -9,6 +9,7 @@
 #include "controller/base/names.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/gap.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
 
@@ -29,7 +30,8 @@ struct job {
 	struct after_commit commit;
 
 	struct job_result result;
-	long long changed_at_ms;
+	bool *done_steps; /* of the plan, by number */
+	long long changed_at_ms; /* when the last change was done, on the monotonic clock */
 	job_done_fn *done;
 	void *context;
 };
@@ -60,9 +62,23 @@ static void on_watchdog_closed(uv_handle_t *handle)
 	free(job);
 }
 
+static size_t unfinished(const struct job *job)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; job->result.changed && i < job->plan.count; i++)
+		count += gap_has(&job->plan.steps[i]) && !job->done_steps[i];
+	return count;
+}
+
 static void finish(struct job *job, enum job_outcome outcome)
 {
 	job->result.outcome = outcome;
+	job->result.unfinished = unfinished(job);
+	if (job->pass) {
+		job->subject->gap_ms = job->result.gap_ms;
+		job->subject->gap_budget_ms = (long)job->plan.gap_budget_ms;
+	}
 	controller_forget(job->subject->controller, &job->commit);
 	uv_close((uv_handle_t *)&job->watchdog, on_watchdog_closed);
 }
@@ -148,7 +164,7 @@ static void measure(struct job *job, const struct step *step)
 	if (step->phase == PHASE_CHANGE) {
 		job->result.changed = true;
 		job->changed_at_ms = now;
-	} else if (step->phase == PHASE_FINISH && step->disruption == DISRUPTION_REMOTE) {
+	} else if (gap_has(step)) {
 		job->result.gap_ms = (long)(now - job->changed_at_ms);
 	}
 }
@@ -160,13 +176,14 @@ static const char *told_as(const struct step_entry *entry)
 	return entry->reason ? "failed" : "done";
 }
 
-static void keep_first_failure(
-		struct job *job, const char *kind_name, const struct step_entry *entry)
+static void keep_first_failure(struct job *job, const char *kind_name, const struct step *step,
+		const struct step_entry *entry)
 {
 	enum error_kind kind = ERROR_RETRY;
 
 	if (job->result.error.text[0])
 		return;
+	job->result.phase = step->phase;
 	(void)error_kind_read(kind_name, &kind);
 	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
 }
@@ -188,9 +205,11 @@ static void on_step_over(struct job *job, const struct record *record, long numb
 		keep_for_receipt(job, step, told_as(&entry), entry.milliseconds);
 	}
 	if (failed)
-		keep_first_failure(job, record_word(record, 3), &entry);
+		keep_first_failure(job, record_word(record, 3), step, &entry);
 	else if (!entry.undo)
 		measure(job, step);
+	if (!failed)
+		job->done_steps[number] = !entry.undo;
 }
 
 static void on_answer(struct job *job, const struct record *record)
@@ -262,7 +281,7 @@ static uint64_t longest(const struct plan *plan)
 		total += 2 *
 				(uint64_t)(plan->steps[i].deadline_ms ? plan->steps[i].deadline_ms
 								      : STEP_DEADLINE_MS);
-	return total;
+	return total + (uint64_t)plan->gap_budget_ms;
 }
 
 static bool send_work(struct job *job, struct record *head, const int *fds, size_t fd_count,
@@ -340,6 +359,7 @@ static struct job *job_new(
 	plan_print(plan, &text);
 	read = plan_read(job->arena, buffer_text(&text), &job->plan, &error);
 	assert(read);
+	job->done_steps = arena_new_many(job->arena, bool, job->plan.count + 1);
 	return job;
 }
 
@@ -371,6 +391,8 @@ static void forget_steps(struct subject *subject)
 	arena_free(subject->steps_memory);
 	subject->steps_memory = arena_new();
 	subject->steps = (struct records){ 0 };
+	subject->gap_ms = -1;
+	subject->gap_budget_ms = 0;
 }
 
 struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
@@ -381,6 +403,34 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 	job->pass = pass;
 	forget_steps(subject);
 	return start(job, record_new(job->arena, "work", "apply", NULL), error);
+}
+
+/* The gap goes on, whoever was ended in between. */
+static void recall_gap(struct job *job)
+{
+	const struct gap gap = gap_recall(
+			job->subject->controller->journal, &job->plan, job->pass, job->done_steps);
+
+	job->result.changed = gap.changed;
+	job->result.gap_ms = gap.ms;
+	job->changed_at_ms = clock_monotonic_ms() - (clock_now_ms() - gap.changed_ms);
+}
+
+struct job *job_finish(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error)
+{
+	struct job *job = job_new(subject, plan, done, context);
+	struct record *head = record_new(job->arena, "work", "finish", NULL);
+	long long left;
+
+	job->pass = pass;
+	recall_gap(job);
+	left = plan->gap_budget_ms - (clock_monotonic_ms() - job->changed_at_ms);
+	record_add(job->arena, head, "done",
+			journal_done(subject->controller->journal, job->arena, pass));
+	record_add_number(job->arena, head, "left", left > 0 ? left : 0);
+	forget_steps(subject);
+	return start(job, head, error);
 }
 
 struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,

@@ -24,8 +24,10 @@ const char *job_outcome_name(enum job_outcome outcome); /* "applied" */
 struct job_result {
 	enum job_outcome outcome;
 	struct error error; /* of the first step that failed, with its text; not for ASKED, APPLIED */
+	enum phase phase; /* of that step */
 	bool changed; /* a change step was done before */
 	long gap_ms; /* from the last change to the last remote finish step; -1: none */
+	size_t unfinished; /* remote finish steps that are not done, once something was changed */
 };
 
 /* Called once, never before the function that started the job has
@@ -40,6 +42,10 @@ struct job *job_ask(struct subject *subject, const struct plan *questions, struc
 
 /* `pass` is the journal's number for it. */
 struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error);
+
+/* Takes up what of the plan is left, when its changes are made and others have to be told. */
+struct job *job_finish(struct subject *subject, const struct plan *plan, int64_t pass,
 		job_done_fn *done, void *context, struct error *error);
 
 /* Puts back those of the plan's steps that the journal knows as begun in this pass. */

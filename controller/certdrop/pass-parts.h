@@ -23,6 +23,7 @@ struct pass {
 	struct plan plan;
 	int64_t entry; /* of the plan that is carried out */
 	const char *why; /* it is, though no window is open; NULL */
+	struct error failure; /* why it is put back, while that is done */
 	struct job *job;
 };
 

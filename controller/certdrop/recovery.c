@@ -1,8 +1,7 @@
 #include "controller/certdrop/recovery.h"
 
-#include <string.h>
-
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/gap.h"
 #include "controller/certdrop/store.h"
 #include "reconcilers/reconciler.h"
 
@@ -35,6 +34,13 @@ static bool has_begun(const struct subject *subject, int64_t pass)
 	return journal_begun(subject->controller->journal, arena, pass).count > 0;
 }
 
+static bool is_unfinished(const struct subject *subject, const struct plan *plan, int64_t pass)
+{
+	const struct gap gap = gap_recall(subject->controller->journal, plan, pass, NULL);
+
+	return gap.changed && gap.left > 0;
+}
+
 /* A follow-up that remains has not been done, or not all of it. */
 static bool remains(const struct plan *plan, const struct plan *now)
 {
@@ -56,5 +62,19 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 	presence = presence_of(subject, plan->predecessor, seen, questions);
 	if (presence == NOT_KNOWN)
 		return RECOVERY_ASK;
-	return presence == IN_PLACE ? RECOVERY_NOTHING_CHANGED : RECOVERY_PUT_BACK;
+	if (presence == IN_PLACE)
+		return RECOVERY_NOTHING_CHANGED;
+	return is_unfinished(subject, plan, pass) ? RECOVERY_FINISH : RECOVERY_PUT_BACK;
+}
+
+bool recovery_has_unfinished(const struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct pass_entry *open = journal_open_pass(
+			subject->controller->journal, arena, subject->target->name);
+	struct error ignored;
+	struct plan plan;
+
+	return open && plan_read(arena, open->plan, &plan, &ignored) &&
+			is_unfinished(subject, &plan, open->id);
 }

@@ -210,6 +210,11 @@ static void add_step(void *context, const struct step_entry *entry)
 					document_text(entry->reason)));
 }
 
+static json_t *budget(const struct plan *plan)
+{
+	return plan->gap_budget_ms > 0 ? json_integer(plan->gap_budget_ms) : json_null();
+}
+
 static void add_pass(void *context, const struct pass_entry *entry)
 {
 	autoarena struct arena *arena = arena_new();
@@ -223,13 +228,13 @@ static void add_pass(void *context, const struct pass_entry *entry)
 	(void)!plan_read(arena, entry->plan, &plan, &ignored);
 	journal_steps(history->controller->journal, entry->id, add_step, &steps);
 	json_array_append_new(history->passes,
-			json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "target",
+			json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "target",
 					entry->target, "started", document_time(entry->started),
 					"ended", document_time(entry->ended), "outcome",
 					entry->outcome ? entry->outcome : "open", "credential",
 					stored_facts(history->controller, entry->credential),
 					"reason", document_text(entry->reason), "gap_ms", gap,
-					"steps", steps.list));
+					"gap_budget_ms", budget(&plan), "steps", steps.list));
 }
 
 json_t *report_history(struct controller *controller, const char *target, int limit)

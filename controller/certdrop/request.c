@@ -265,8 +265,8 @@ static bool begin_apply(struct request *request, struct error *error)
 		subject->attempts = 0;
 		feed_forget(subject->feed);
 		feed_scan(subject->feed);
-		controller_due(request->controller, subject);
 	}
+	controller_due_all(request->controller, request->subjects, request->count);
 	return true;
 }
 

@@ -73,6 +73,7 @@ struct subject *subject_new(struct controller *controller, const struct target *
 	subject->seen_memory = arena_new();
 	subject->story_memory = arena_new();
 	subject->steps_memory = arena_new();
+	subject->gap_ms = -1;
 	if (journal_target(controller->journal, subject->wanted_memory, target->name, &remembered))
 		recall(subject, &remembered);
 	return subject;

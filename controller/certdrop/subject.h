@@ -82,6 +82,8 @@ struct subject {
 	/* the steps of the latest pass, for the receipt: "step TEXT RESULT MILLISECONDS" */
 	struct arena *steps_memory;
 	struct records steps;
+	long gap_ms; /* -1: it had none */
+	long gap_budget_ms; /* 0: it had none */
 
 	/* when to act */
 	struct pass *pass; /* the one that is under way */

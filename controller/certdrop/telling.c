@@ -56,6 +56,8 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		.reason = subject_reason(subject),
 		.passing = subject->applying,
 		.warnings = views_warnings(arena, subject, soon, clock_now()),
+		.gap_ms = subject->gap_ms,
+		.gap_budget_ms = subject->gap_budget_ms > 0 ? subject->gap_budget_ms : -1,
 		.others = subject->others,
 		.pending = subject->pending.text,
 		.pending_reason = subject->pending.reason,

@@ -58,6 +58,8 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	plan->gap_budget_ms = here.gap_budget_ms;
 	plan->forward_only = here.forward_only;
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);
+	if (here.proves)
+		(void)plan_command(plan, PHASE_PROVE, "see it served", &command);
 	told = plan_command(plan, PHASE_FINISH, "tell the others", &command);
 	told->disruption = DISRUPTION_REMOTE;
 	return true;

@@ -506,6 +506,239 @@ static void what_fails_is_parked_and_not_what_came_meanwhile(void **state)
 	controller_unobserve(here.controller, &watcher.observer);
 }
 
+/* ---- the second step ---- */
+
+static const char told_nobody[] = "say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
+				  "say failed 1 5 retry refused\\nend failed\\n";
+static const char put_it_back[] = "mark put-back\nsay end undone\\n";
+
+/* The change is made, others cannot be told; what was there before is in the store. */
+static const struct credential *leave_unfinished(void)
+{
+	const struct credential *before = want(here.subject, "before");
+	const struct credential *wanted = want(here.subject, "wanted");
+
+	here.subject->predecessor = before->digest;
+	part("worker.apply", told_nobody);
+	part("worker.undo", put_it_back);
+	run_pass();
+	return wanted;
+}
+
+static const struct pass_entry *open_pass(void)
+{
+	return journal_open_pass(here.controller->journal, here.arena, "web");
+}
+
+static void what_cannot_be_finished_is_put_back(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	install(make_credential("before")->fingerprint, 4000000000, "");
+	wanted = leave_unfinished();
+	assert_true(was_marked("put-back"));
+	assert_state(here.subject, STATE_ROLLED_BACK);
+	assert_reason(here.subject, "CN=wanted: tell the others: refused");
+	assert_string_equal(here.subject->wanted, make_credential("before")->digest);
+	assert_string_equal(journal_last_parked(here.controller->journal, here.arena, "web"),
+			wanted->digest);
+	assert_null(open_pass());
+}
+
+static void where_others_have_moved_on_it_goes_on(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	here.forward_only = true;
+	start_controller(MODE_ONCE);
+	wanted = leave_unfinished();
+	assert_false(was_marked("put-back"));
+	assert_state(here.subject, STATE_FAILED);
+	assert_reason(here.subject,
+			"it is in service, but unfinished: tell the others: refused; it "
+			"goes on, because others trust only the new one by now");
+	assert_string_equal(here.subject->wanted, wanted->digest);
+	assert_true(here.subject->retry_at_ms > clock_now_ms());
+	assert_non_null(open_pass());
+	assert_null(journal_last_parked(here.controller->journal, here.arena, "web"));
+}
+
+static void without_a_predecessor_it_goes_on(void **state)
+{
+	(void)state;
+	start_controller(MODE_ONCE);
+	want(here.subject, "wanted");
+	part("worker.apply", told_nobody);
+	run_pass();
+	assert_reason(here.subject, "it goes on, because there is nothing to go back to");
+	assert_non_null(open_pass());
+}
+
+static void keep_pass(void *context, const struct pass_entry *entry)
+{
+	struct pass_entry *kept = context;
+
+	*kept = *entry;
+	kept->outcome = arena_copy(here.arena, entry->outcome);
+	kept->reason = arena_copy(here.arena, entry->reason);
+}
+
+static void what_is_unfinished_is_taken_up_where_it_was_left(void **state)
+{
+	struct pass_entry latest;
+	const struct credential *wanted;
+
+	(void)state;
+	here.forward_only = true;
+	start_controller(MODE_ONCE);
+	wanted = leave_unfinished();
+	part("worker.apply", "mark applied-again\nsay end failed\\n");
+	part("worker.finish",
+			"if done 0\nmark told\nsay begin 1\\n\nhear\nsay done 1 5\\nend applied\\n");
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_true(was_marked("told"));
+	assert_false(was_marked("applied-again"));
+	assert_string_equal(watcher.why, "a change that was left unfinished is taken up again");
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_null(open_pass());
+	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
+	assert_string_equal(latest.outcome, "applied");
+	assert_true(latest.gap_ms >= 0);
+	assert_int_equal(here.subject->gap_ms, latest.gap_ms);
+}
+
+static void what_is_proven_no_more_is_put_back(void **state)
+{
+	(void)state;
+	here.forward_only = true;
+	here.proves = true;
+	start_controller(MODE_ONCE);
+	want(here.subject, "wanted");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\ndone 1 5\\nbegin 2\\n\nhear\n"
+			"say failed 2 5 retry refused\\nend failed\\n");
+	part("worker.finish", "say failed 1 5 retry \"it is not served\"\\nend failed\\n");
+	part("worker.undo", put_it_back);
+	run_pass();
+	assert_reason(here.subject, "it is in service, but unfinished");
+	watch(make_credential("wanted")->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_true(was_marked("put-back"));
+	assert_null(open_pass());
+}
+
+static void a_later_drop_need_not_wait_for_those_who_cannot_be_told(void **state)
+{
+	(void)state;
+	here.forward_only = true;
+	start_controller(MODE_ONCE);
+	leave_unfinished();
+	part("worker.apply", works);
+	part("worker.finish", "mark tried\nsay failed 1 5 retry refused\\nend failed\\n");
+	want(here.subject, "later");
+	watch(NULL);
+	run_while(is_busy);
+	controller_due(here.controller, here.subject);
+	while (watcher.applied < 2)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	install(make_credential("later")->fingerprint, 4000000000, "");
+	run_while(is_busy);
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_true(was_marked("tried"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_null(open_pass());
+}
+
+static void a_worker_that_is_lost_in_between_is_followed_by_another_at_once(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	wanted = want(here.subject, "wanted");
+	part("worker.apply", "say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\nkill");
+	part("worker.finish", "say begin 1\\n\nhear\nsay done 1 5\\nend applied\\n");
+	watch(NULL);
+	controller_due(here.controller, here.subject);
+	while (watcher.applied < 2)
+		(void)uv_run(&here.loop, UV_RUN_ONCE);
+	install(wanted->fingerprint, 4000000000, "");
+	run_while(is_busy);
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_int_equal(here.subject->attempts, 0);
+}
+
+/* The order in which passes begin to change something. */
+struct order {
+	struct observer observer;
+	const char *names[4];
+	size_t count;
+};
+
+static void note_order(struct observer *observer, struct subject *subject)
+{
+	struct order *order = (struct order *)observer;
+
+	if (subject && subject_state(subject) == STATE_APPLYING && order->count < 4)
+		order->names[order->count++] = subject->target->name;
+}
+
+static void what_is_unfinished_comes_before_any_other_target(void **state)
+{
+	struct order order = { .observer = { .changed = note_order } };
+	struct subject *mail;
+
+	(void)state;
+	here.forward_only = true;
+	start_controller(MODE_ONCE);
+	mail = controller_find(here.controller, "mail");
+	/* "web" stands before "mail" in the configuration. */
+	here.subject = mail;
+	leave_unfinished();
+	want(controller_find(here.controller, "web"), "wanted");
+	stop_controller();
+
+	part("worker.apply", told_nobody);
+	part("worker.finish", "say failed 1 5 retry refused\\nend failed\\n");
+	start_controller(MODE_ONCE);
+	here.controller->config->workers = 1;
+	controller_observe(here.controller, &order.observer);
+	controller_due_all(
+			here.controller, here.controller->subjects, here.controller->subject_count);
+	run_while(is_busy);
+	controller_unobserve(here.controller, &order.observer);
+	assert_int_equal(order.count, 2);
+	assert_string_equal(order.names[0], "mail");
+	assert_string_equal(order.names[1], "web");
+}
+
+static void what_could_not_be_tidied_up_is_in_service_all_the_same(void **state)
+{
+	const struct credential *wanted;
+	struct pass_entry latest;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	wanted = want(here.subject, "wanted");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
+			"say done 1 5\\nfailed 0 5 retry \"no space\"\\nend failed\\n");
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
+	assert_string_equal(latest.outcome, "applied");
+	assert_non_null(strstr(latest.reason, "no space"));
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
@@ -528,6 +761,15 @@ int main(void)
 		claim(others_come_first_while_there_is_something_to_do_for_them),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
 		claim(what_fails_is_parked_and_not_what_came_meanwhile),
+		claim(what_cannot_be_finished_is_put_back),
+		claim(where_others_have_moved_on_it_goes_on),
+		claim(without_a_predecessor_it_goes_on),
+		claim(what_is_unfinished_is_taken_up_where_it_was_left),
+		claim(what_is_proven_no_more_is_put_back),
+		claim(a_later_drop_need_not_wait_for_those_who_cannot_be_told),
+		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),
+		claim(what_is_unfinished_comes_before_any_other_target),
+		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,8 @@ static struct receipt sample(void)
 		.input_count = 2,
 		.steps = steps,
 		.step_count = 2,
+		.gap_ms = 40,
+		.gap_budget_ms = -1,
 		.warnings = { .items = warnings, .count = 1 },
 		.pending = "restart it",
 		.pending_reason = "not yet",
@@ -121,6 +123,8 @@ static void all_fields_are_there_in_their_order(void **state)
 		       "      \"milliseconds\": 30000\n"
 		       "    }\n"
 		       "  ],\n"
+		       "  \"gap_ms\": 40,\n"
+		       "  \"gap_budget_ms\": null,\n"
 		       "  \"warnings\": [\n"
 		       "    \"CN=web.example ends in 12 days\"\n"
 		       "  ],\n"

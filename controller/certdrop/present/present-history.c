@@ -5,19 +5,31 @@
 #include "controller/certdrop/present/present-line.h"
 #include "controller/certdrop/present/present-table.h"
 
+/* "gap 40 ms", "gap 40 ms of 5.0 s", "gap 7.1 s, beyond its budget of 5.0 s" */
+static void gap_words(struct buffer *words, const json_t *pass)
+{
+	const long long gap = field_number(pass, "gap_ms", -1);
+	const long long budget = field_number(pass, "gap_budget_ms", 0);
+
+	if (gap < 0)
+		return;
+	buffer_add(words, words->length > 0 ? ", gap " : "gap ");
+	milliseconds_words(words, gap);
+	if (budget <= 0)
+		return;
+	buffer_add(words, gap > budget ? ", beyond its budget of " : " of ");
+	milliseconds_words(words, budget);
+}
+
 /* "CN=web.example until ..., gap 40 ms: reason"; each part may be missing. */
 static void pass_words(struct buffer *words, const json_t *pass)
 {
 	const json_t *credential = json_object_get(pass, "credential");
-	const long long gap = field_number(pass, "gap_ms", -1);
 	const char *reason = field_text(pass, "reason", NULL);
 
 	if (json_is_object(credential))
 		brief_words(words, credential);
-	if (gap >= 0) {
-		buffer_add(words, words->length > 0 ? ", gap " : "gap ");
-		milliseconds_words(words, gap);
-	}
+	gap_words(words, pass);
 	if (reason)
 		buffer_printf(words, "%s%s", words->length > 0 ? ": " : "", reason);
 }

@@ -42,6 +42,7 @@
  *           "missing": [sentence], "refused": [sentence], "accepted": true or false}
  * history  {"passes": [{"target", "started", "ended", "outcome", "credential": BRIEF,
  *                       "reason": sentence or null, "gap_ms": number or null,
+ *                       "gap_budget_ms": number or null,
  *                       "steps": [{"text", "phase", "result", "milliseconds",
  *                                  "reason"}]}]}
  * explain  {"target", "state", "sentences": [sentence]}

@@ -50,6 +50,11 @@ static json_t *steps_json(const struct receipt *receipt)
 	return list;
 }
 
+static json_t *number_json(long long number)
+{
+	return number < 0 ? json_null() : json_integer(number);
+}
+
 static json_t *pending_json(const struct receipt *receipt)
 {
 	json_t *json;
@@ -75,6 +80,8 @@ json_t *receipt_json(const struct receipt *receipt)
 	add(json, "not_after", document_time(receipt->not_after));
 	add(json, "inputs", inputs_json(receipt));
 	add(json, "steps", steps_json(receipt));
+	add(json, "gap_ms", number_json(receipt->gap_ms));
+	add(json, "gap_budget_ms", number_json(receipt->gap_budget_ms));
 	add(json, "warnings", document_words(receipt->warnings));
 	add(json, "others", document_words(receipt->others));
 	add(json, "pending", pending_json(receipt));

@@ -13,6 +13,8 @@
  *           "not_after": "2027-...Z",        RFC 3339, or null
  *           "inputs":   [ { "name": "web.pem", "sha256": "..." } ],
  *           "steps":    [ { "text": "...", "result": "done", "milliseconds": 12 } ],
+ *           "gap_ms": 40,                    see gap.h, or null
+ *           "gap_budget_ms": 5000,           or null
  *           "warnings": [ "CN=web.example ends in 12 days, on ..." ],
  *           "others":   [ "CN=old.example" ],   other complete credentials that lay there
  *           "pending": { "text": "restart it", "reason": "its next window ...",
@@ -48,6 +50,7 @@ struct receipt {
 	size_t input_count;
 	const struct receipt_step *steps;
 	size_t step_count;
+	long long gap_ms, gap_budget_ms; /* -1: none */
 	struct words warnings, others;
 	const char *pending, *pending_reason; /* NULL: nothing is */
 	long long pending_at; /* seconds; 0: unknown */

@@ -1,0 +1,26 @@
+#pragma once
+
+/*
+ * The gap: the time from the acknowledgement of a plan's last change step to that of the last
+ * finish step that touches another site (DISRUPTION_REMOTE). Peers that trust only what was there
+ * before are cut off for so long. Other finish steps are tidying, and do not count.
+ */
+
+#include <stdint.h>
+
+#include "controller/certdrop/journal.h"
+#include "controller/model/plan.h"
+
+/* Does the step belong to the gap? */
+bool gap_has(const struct step *step);
+
+/* What the journal knows of a pass, whoever was ended since. */
+struct gap {
+	bool changed; /* all change steps are done, and there are some */
+	long long changed_ms; /* when the last of them was, in milliseconds since 1970 */
+	size_t left; /* steps of the gap that are not done */
+	long ms; /* -1: none is done */
+};
+
+/* `done`: NULL, or as many as the plan has steps, to be set for those that are done. */
+struct gap gap_recall(struct journal *journal, const struct plan *plan, int64_t pass, bool *done);
