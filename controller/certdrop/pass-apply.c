@@ -53,7 +53,7 @@ static void on_applied(struct pass *pass)
 }
 
 /* What is in service stays so, whatever becomes of what was to follow. */
-static void follow_up_failed(struct pass *pass, const struct error *error)
+void pass_follow_up_failed(struct pass *pass, const struct error *error)
 {
 	struct subject *subject = pass->subject;
 	struct pending pending = { .text = pass->plan.follow_up, .reason = error->text };
@@ -68,7 +68,7 @@ static void follow_up_failed(struct pass *pass, const struct error *error)
 static void not_applied(struct pass *pass, const struct error *error)
 {
 	if (pass->plan.follow_up)
-		follow_up_failed(pass, error);
+		pass_follow_up_failed(pass, error);
 	else
 		pass_failed(pass, error);
 }
@@ -83,7 +83,7 @@ static bool is_to_blame(const struct pass *pass, const struct job_result *result
 			!subject_was_in_service(pass->subject, pass->plan.credential);
 }
 
-static void put_back(struct pass *pass, const char *why)
+void pass_put_back(struct pass *pass, const char *why)
 {
 	park(pass, why);
 	pass->subject->attempts = 0;
@@ -94,12 +94,12 @@ static void put_back(struct pass *pass, const char *why)
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
 	if (is_to_blame(pass, result))
-		put_back(pass, result->error.text);
+		pass_put_back(pass, result->error.text);
 	else
 		not_applied(pass, &result->error);
 }
 
-static void on_stuck(struct pass *pass, struct job_result *result)
+void pass_stuck(struct pass *pass, struct job_result *result)
 {
 	log_error("target %s: putting back failed, too: %s", pass->subject->target->name,
 			result->error.text);
@@ -107,13 +107,12 @@ static void on_stuck(struct pass *pass, struct job_result *result)
 	pass_failed(pass, &result->error);
 }
 
-/* Another credential came to be wanted meanwhile: that one's turn is next. */
-static bool is_superseded(const struct pass *pass)
+bool pass_is_superseded(const struct pass *pass)
 {
 	return !pass->subject->wanted || strcmp(pass->subject->wanted, pass->plan.credential) != 0;
 }
 
-static void on_superseded(struct pass *pass, const struct job_result *result)
+void pass_superseded(struct pass *pass, const struct job_result *result)
 {
 	struct subject *subject = pass->subject;
 
@@ -129,8 +128,7 @@ static void on_superseded(struct pass *pass, const struct job_result *result)
 	pass_end(pass);
 }
 
-/* A pass that is stuck or was cut short stays open: it is dealt with first, next time. */
-static void end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms)
+void pass_end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms)
 {
 	struct journal *journal = pass->subject->controller->journal;
 
@@ -140,89 +138,7 @@ static void end_entry(struct pass *pass, enum job_outcome outcome, const char *r
 	journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
 }
 
-/* ---- what others were not told ---- */
-
-/* NULL: going back is possible. */
-static const char *why_not_back(const struct pass *pass)
-{
-	const struct plan *plan = &pass->plan;
-	struct credential facts;
-	struct error ignored;
-
-	if (plan->forward_only)
-		return "others trust only the new one by now";
-	if (!plan->predecessor)
-		return "there is nothing to go back to";
-	if (!store_facts(pass->subject->controller->store, plan->predecessor, pass->arena, &facts,
-			    &ignored))
-		return "the predecessor is not kept any more";
-	if (clock_trusted() && facts.not_after <= clock_now())
-		return "the predecessor has ended";
-	return NULL;
-}
-
-/* The pass stays open: what is left of it is taken up before anything else is done. */
-static void go_on_later(struct pass *pass, const struct job_result *result, const char *why_not)
-{
-	const size_t more = result->unfinished - 1;
-	const char *others = more > 0 ? arena_printf(pass->arena, " (and %zu more)", more) : "";
-	struct error error;
-
-	(void)fail(&error, ERROR_RETRY,
-			"it is in service, but unfinished: %.300s%s; it goes on, because %s",
-			result->error.text, others, why_not);
-	pass_failed(pass, &error);
-}
-
-static void on_given_up(void *context, struct job_result *result)
-{
-	struct pass *pass = context;
-
-	pass->job = NULL;
-	if (result->outcome != JOB_UNDONE) {
-		on_stuck(pass, result);
-		return;
-	}
-	end_entry(pass, JOB_UNDONE, pass->failure.text, -1);
-	if (is_superseded(pass))
-		on_superseded(pass, result);
-	else if (subject_was_in_service(pass->subject, pass->plan.credential))
-		pass_failed(pass, &pass->failure);
-	else
-		put_back(pass, pass->failure.text);
-}
-
-static void give_up(struct pass *pass, const struct error *why)
-{
-	struct subject *subject = pass->subject;
-	struct error error;
-
-	pass->failure = *why;
-	log_error("target %s: %s: past its budget it is put back", subject->target->name,
-			why->text);
-	pass->job = job_undo(subject, &pass->plan, pass->entry, on_given_up, pass, &error);
-	if (!pass->job)
-		pass_failed(pass, &error);
-}
-
-/* What is proven no more is put back as after any crash; otherwise it is put back only while
- * that helps those who were not told. */
-static void on_unfinished(struct pass *pass, struct job_result *result)
-{
-	const char *why_not = why_not_back(pass);
-
-	if (result->phase == PHASE_PROVE || (!why_not && !pass->plan.follow_up)) {
-		give_up(pass, &result->error);
-	} else if (pass->plan.follow_up) {
-		end_entry(pass, JOB_FAILED, result->error.text, result->gap_ms);
-		follow_up_failed(pass, &result->error);
-	} else if (is_superseded(pass)) {
-		end_entry(pass, JOB_FAILED, result->error.text, result->gap_ms);
-		on_superseded(pass, result);
-	} else {
-		go_on_later(pass, result, why_not);
-	}
-}
+/* ---- how it ended ---- */
 
 /* The first time it is taken up again at once. */
 static void on_lost(struct pass *pass, const struct job_result *result)
@@ -241,8 +157,6 @@ static void on_lost(struct pass *pass, const struct job_result *result)
 	pass_end(pass);
 }
 
-/* ---- how it ended ---- */
-
 static void warn_of_gap(const struct pass *pass, const struct job_result *result)
 {
 	if (pass->plan.gap_budget_ms > 0 && result->gap_ms > pass->plan.gap_budget_ms)
@@ -259,23 +173,23 @@ static void tidying_failed(const struct pass *pass, struct job_result *result)
 	result->outcome = JOB_APPLIED;
 }
 
-static void on_job_ended(void *context, struct job_result *result)
+void pass_job_ended(void *context, struct job_result *result)
 {
 	struct pass *pass = context;
 
 	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
 	if (result->outcome == JOB_FAILED && result->changed && result->unfinished > 0) {
-		on_unfinished(pass, result);
+		pass_unfinished(pass, result);
 		return;
 	}
 	if (result->outcome == JOB_FAILED && result->changed)
 		tidying_failed(pass, result);
-	end_entry(pass, result->outcome, result->error.text[0] ? result->error.text : pass->why,
-			result->gap_ms);
+	pass_end_entry(pass, result->outcome,
+			result->error.text[0] ? result->error.text : pass->why, result->gap_ms);
 	warn_of_gap(pass, result);
-	if (is_superseded(pass)) {
-		on_superseded(pass, result);
+	if (pass_is_superseded(pass)) {
+		pass_superseded(pass, result);
 		return;
 	}
 	switch (result->outcome) {
@@ -286,7 +200,7 @@ static void on_job_ended(void *context, struct job_result *result)
 		on_undone(pass, result);
 		break;
 	case JOB_STUCK:
-		on_stuck(pass, result);
+		pass_stuck(pass, result);
 		break;
 	case JOB_FAILED:
 		not_applied(pass, &result->error);
@@ -319,7 +233,7 @@ void pass_carry_out(struct pass *pass, const char *why)
 		log_warning("target %s: it is changed %s", subject->target->name, why);
 
 	/* It is told while the worker is on its way already. */
-	pass->job = job_apply(subject, &pass->plan, pass->entry, on_job_ended, pass, &error);
+	pass->job = job_apply(subject, &pass->plan, pass->entry, pass_job_ended, pass, &error);
 	if (pass->job) {
 		subject_tell_applying(subject, why);
 	} else {
@@ -339,7 +253,7 @@ static void recovered(struct pass *pass, enum job_outcome outcome, const char *r
 			gap_recall(subject->controller->journal, &pass->plan, pass->open->id, NULL);
 
 	pass->entry = pass->open->id;
-	end_entry(pass, outcome, reason, outcome == JOB_APPLIED ? gap.ms : -1);
+	pass_end_entry(pass, outcome, reason, outcome == JOB_APPLIED ? gap.ms : -1);
 	log_info("target %s: %s", subject->target->name, reason);
 	subject_tell_not_applying(subject);
 	subject->again = true;
@@ -355,20 +269,7 @@ static void on_put_back(void *context, struct job_result *result)
 		recovered(pass, JOB_UNDONE, "a change that was cut short is put back");
 		return;
 	}
-	on_stuck(pass, result);
-}
-
-static void take_up_again(struct pass *pass)
-{
-	struct subject *subject = pass->subject;
-	struct error error;
-
-	log_info("target %s: a change that is unfinished is taken up again", subject->target->name);
-	pass->entry = pass->open->id;
-	subject_tell_applying(subject, "a change that was left unfinished is taken up again");
-	pass->job = job_finish(subject, &pass->plan, pass->entry, on_job_ended, pass, &error);
-	if (!pass->job)
-		pass_failed(pass, &error);
+	pass_stuck(pass, result);
 }
 
 /* What is seen decides; more may have to be seen for that. */
@@ -388,7 +289,7 @@ void pass_recover(struct pass *pass)
 		pass_ask(pass, &questions);
 		return;
 	case RECOVERY_FINISH:
-		take_up_again(pass);
+		pass_take_up_again(pass);
 		return;
 	case RECOVERY_FINISHED:
 		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");

@@ -2,7 +2,8 @@
 
 /*
  * What the files of a pass share: pass.c asks and plans, pass-apply.c carries out and deals with
- * what a crash left. Nobody else includes this.
+ * what a crash left, pass-unfinished.c with second steps that could not be taken. Nobody else
+ * includes this.
  */
 
 #include "controller/certdrop/job.h"
@@ -51,3 +52,26 @@ void pass_carry_out(struct pass *pass, const char *why);
 
 /* Deals with the pass that is open in the journal. */
 void pass_recover(struct pass *pass);
+
+/* A job that applies or finishes has ended: the journal's entry is ended with it, the outcome is
+ * told, and the pass is gone. A job_done_fn. */
+void pass_job_ended(void *context, struct job_result *result);
+
+/* Parts of that. The first ends nothing that is stuck or was cut short: that stays open, and is dealt
+ * with first, next time. */
+void pass_end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms);
+void pass_stuck(struct pass *pass, struct job_result *result);
+void pass_put_back(struct pass *pass, const char *why);
+void pass_follow_up_failed(struct pass *pass, const struct error *error);
+
+/* Another credential came to be wanted meanwhile: that one's turn is next. */
+bool pass_is_superseded(const struct pass *pass);
+void pass_superseded(struct pass *pass, const struct job_result *result);
+
+/* ---- pass-unfinished.c ---- */
+
+/* Something was changed, and a step of the gap is not done: goes on later, or goes back. */
+void pass_unfinished(struct pass *pass, struct job_result *result);
+
+/* Goes on with it, as the journal's open pass has it. */
+void pass_take_up_again(struct pass *pass);
