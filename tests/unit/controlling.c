@@ -23,10 +23,10 @@ struct controlling here;
 
 /* ---- a product of our own ---- */
 
+static const struct look_step look = { .publish = "/nowhere", .method = "link" };
+
 static void ask(const struct target *target, struct plan *plan)
 {
-	const struct look_step look = { .publish = "/nowhere", .method = "link" };
-
 	(void)target;
 	plan_look(plan, "installed", "see what is installed", &look);
 }
@@ -50,6 +50,10 @@ static bool plan(const struct target *target, const struct credential *wanted,
 
 	(void)target;
 	(void)error;
+	if (here.asks_more && !answer(seen, "more")) {
+		plan_look(plan, "more", "see more of it", &look);
+		return true;
+	}
 	if (leaf.count > 0 && strcmp(leaf.items[0], wanted->fingerprint) == 0) {
 		if (record_text(installed, "remains"))
 			plan_follow_up(plan);

@@ -33,6 +33,7 @@ struct controlling {
 	const char *web, *mail; /* more settings of the two targets; NULL: none */
 	long long soak_ms, gap_budget_ms; /* of the plans */
 	bool forward_only;
+	bool asks_more; /* before it can plan */
 	bool proves; /* with a prove step between the two */
 	size_t open_before; /* descriptors of this process */
 };

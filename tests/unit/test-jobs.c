@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "controller/base/file.h"
+#include "controller/certdrop/gap.h"
 #include "controller/certdrop/job.h"
 #include "controller/certdrop/recovery.h"
 #include "tests/unit/controlling.h"
@@ -278,8 +279,16 @@ static void a_job_may_be_abandoned_when_it_is_as_good_as_done(void **state)
 
 /* ---- what recovery decides ---- */
 
-static enum recovery decide(const char *leaf, bool was_begun)
+struct left {
+	const char *leaf;
+	bool begun, done;
+	bool follow_up, remains;
+};
+
+static enum recovery decide(const struct left *left)
 {
+	struct journal *journal = here.controller->journal;
+	const struct step_entry change = { .text = "make it so" };
 	struct answers seen = { .arena = here.arena };
 	struct record *installed = record_new(here.arena, "answer", "installed", NULL);
 	struct plan plan, questions;
@@ -288,12 +297,22 @@ static enum recovery decide(const char *leaf, bool was_begun)
 	make_credential("wanted");
 	make_plan(&plan);
 	plan.predecessor = make_credential("predecessor")->digest;
+	plan.follow_up = left->follow_up ? "restart it" : NULL;
 	pass = begin_pass(&plan);
-	if (was_begun)
-		journal_step_begin(here.controller->journal, pass, 0, false, "make it so");
-	record_add_text(here.arena, installed, "leaf", leaf);
+	if (left->begun)
+		journal_step_begin(journal, pass, 0, false, "make it so");
+	if (left->done)
+		journal_step_end(journal, pass, &change);
+	record_add_text(here.arena, installed, "leaf", left->leaf);
+	if (left->remains)
+		record_add_text(here.arena, installed, "remains", "restart");
 	records_append(here.arena, &seen.records, installed);
 	return recovery_decide(here.subject, &plan, pass, &seen, &questions);
+}
+
+static enum recovery decide_on(struct left left)
+{
+	return decide(&left);
 }
 
 static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
@@ -302,11 +321,63 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 	const char *before = make_credential("predecessor")->fingerprint;
 
 	(void)state;
-	assert_int_equal(decide(wanted, true), RECOVERY_FINISHED);
-	assert_int_equal(decide(wanted, false), RECOVERY_FINISHED);
-	assert_int_equal(decide(before, true), RECOVERY_NOTHING_CHANGED);
-	assert_int_equal(decide("something else", false), RECOVERY_NOTHING_CHANGED);
-	assert_int_equal(decide("something else", true), RECOVERY_PUT_BACK);
+#define decided(...) decide_on((struct left){ __VA_ARGS__ })
+	assert_int_equal(decided(wanted, true), RECOVERY_FINISHED);
+	assert_int_equal(decided(wanted, false), RECOVERY_FINISHED);
+	assert_int_equal(decided(before, true), RECOVERY_NOTHING_CHANGED);
+	assert_int_equal(decided("something else", false), RECOVERY_NOTHING_CHANGED);
+	assert_int_equal(decided("something else", true), RECOVERY_PUT_BACK);
+
+	/* All is changed, and others are not told: unless it is as it was before. */
+	assert_int_equal(decided("something else", true, true), RECOVERY_FINISH);
+	assert_int_equal(decided(before, true, true), RECOVERY_NOTHING_CHANGED);
+
+	/* What is to follow does not matter, unless it was that which was cut short. */
+	assert_int_equal(decided(wanted, true, false, false, true), RECOVERY_FINISHED);
+	assert_int_equal(decided(wanted, true, false, true, true), RECOVERY_NOTHING_CHANGED);
+	assert_int_equal(decided(wanted, true, false, true, false), RECOVERY_FINISHED);
+
+	here.asks_more = true;
+	assert_int_equal(decided(wanted, true), RECOVERY_ASK);
+}
+
+/* ---- the gap ---- */
+
+static void a_gap_is_from_the_last_change_to_the_last_who_was_told(void **state)
+{
+	struct journal *journal = here.controller->journal;
+	const struct step_entry change = { .text = "make it so" };
+	const struct step_entry told = { .number = 1, .text = "tell the others" };
+	struct plan plan;
+	bool done[2] = { false };
+	struct gap gap;
+	int64_t pass;
+
+	(void)state;
+	make_plan(&plan);
+	pass = begin_pass(&plan);
+	gap = gap_recall(journal, &plan, pass, NULL);
+	assert_false(gap.changed);
+	assert_int_equal(gap.left, 1);
+	assert_int_equal(gap.ms, -1);
+
+	journal_step_end(journal, pass, &change);
+	gap = gap_recall(journal, &plan, pass, done);
+	assert_true(gap.changed);
+	assert_true(gap.changed_ms > 0);
+	assert_true(done[0] && !done[1]);
+	assert_int_equal(gap.left, 1);
+	assert_int_equal(gap.ms, -1);
+
+	journal_step_end(journal, pass, &told);
+	gap = gap_recall(journal, &plan, pass, NULL);
+	assert_int_equal(gap.left, 0);
+	assert_true(gap.ms >= 0 && gap.ms < 60000);
+
+	/* Tidying is no part of it. */
+	plan.steps[1].disruption = DISRUPTION_NONE;
+	gap = gap_recall(journal, &plan, pass, NULL);
+	assert_int_equal(gap.ms, -1);
 }
 
 int main(void)
@@ -324,6 +395,7 @@ int main(void)
 		claim(a_job_may_be_abandoned_at_any_time),
 		claim(a_job_may_be_abandoned_when_it_is_as_good_as_done),
 		claim(what_is_seen_decides_what_becomes_of_an_open_pass),
+		claim(a_gap_is_from_the_last_change_to_the_last_who_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -612,6 +613,42 @@ static void what_is_unfinished_is_taken_up_where_it_was_left(void **state)
 	assert_int_equal(here.subject->gap_ms, latest.gap_ms);
 }
 
+/* As if the change had been made five seconds earlier. */
+static void set_back_the_change(void)
+{
+	sqlite3 *database = NULL;
+
+	assert_int_equal(sqlite3_open(in_directory("state/journal.db"), &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database, "UPDATE step SET at = at - 5000 WHERE number = 0",
+					 NULL, NULL, NULL),
+			SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+static void a_gap_goes_on_over_a_restart(void **state)
+{
+	const struct credential *wanted;
+	struct pass_entry latest;
+
+	(void)state;
+	here.forward_only = true;
+	here.gap_budget_ms = 60000;
+	start_controller(MODE_ONCE);
+	wanted = leave_unfinished();
+	stop_controller();
+	set_back_the_change();
+	start_controller(MODE_ONCE);
+	/* Something of the budget is left, but not all. */
+	part("worker.finish",
+			"if left 5\nmark some-left\nsay begin 1\\n\nhear\nsay done 1 5\\nend applied\\n");
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_true(was_marked("some-left"));
+	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
+	assert_true(latest.gap_ms >= 5000 && latest.gap_ms < 60000);
+}
+
 static void what_is_proven_no_more_is_put_back(void **state)
 {
 	(void)state;
@@ -765,6 +802,7 @@ int main(void)
 		claim(where_others_have_moved_on_it_goes_on),
 		claim(without_a_predecessor_it_goes_on),
 		claim(what_is_unfinished_is_taken_up_where_it_was_left),
+		claim(a_gap_goes_on_over_a_restart),
 		claim(what_is_proven_no_more_is_put_back),
 		claim(a_later_drop_need_not_wait_for_those_who_cannot_be_told),
 		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),
