@@ -48,17 +48,18 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	subject->inputs = remembered->inputs;
 	subject->since = remembered->since;
 	subject->accepted_ns = remembered->accepted_ns;
-	subject->in_service_since = remembered->in_service_since;
 	if (remembered->state && state_read(remembered->state, &subject->outcome.state))
 		subject->outcome.reason = arena_copy(subject->story_memory, remembered->reason);
 
 	/* A credential that is gone from the store cannot be wanted: another drop will tell. */
 	if (remembered->wanted &&
 			store_facts(subject->controller->store, remembered->wanted,
-					subject->wanted_memory, &subject->facts, &ignored))
+					subject->wanted_memory, &subject->facts, &ignored)) {
 		subject->wanted = subject->facts.digest;
-	else if (!subject->put_back)
+		subject->in_service_since = remembered->in_service_since;
+	} else if (!subject->put_back) {
 		subject->outcome = (struct story){ .state = STATE_IDLE };
+	}
 }
 
 struct subject *subject_new(struct controller *controller, const struct target *target)

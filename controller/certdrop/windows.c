@@ -174,8 +174,6 @@ static void add_span(struct spans *spans, const struct window *window, struct ci
 	last.minute = window->to;
 	span.start = zone_moment(window->zone, day);
 	span.end = zone_moment(window->zone, last);
-	if (span.start >= span.end)
-		return;
 	spans->items = arena_with_room(spans->arena, spans->items, spans->count, &spans->size,
 			sizeof(*spans->items));
 	spans->items[spans->count++] = span;

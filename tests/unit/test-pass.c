@@ -383,6 +383,21 @@ static void until_it_is_overridden_status_says_when_it_will_be(void **state)
 	assert_null(strstr(subject_reason(here.subject), "in any case"));
 }
 
+static void without_a_clock_nobody_knows_whether_a_window_is_open(void **state)
+{
+	(void)state;
+	here.web = window(-120, 180, "");
+	start_controller(MODE_ONCE);
+	clock_set_policy(CLOCK_FLOOR);
+	clock_raise_floor(clock_now() + 1000000);
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_reason(here.subject, "the clock is not to be trusted");
+	clock_set_policy(CLOCK_TRUSTED);
+	differ(1000);
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
 static void a_follow_up_waits_for_its_window_in_service(void **state)
 {
 	(void)state;
@@ -793,6 +808,7 @@ int main(void)
 		claim(what_is_bound_to_no_window_begins_at_any_time),
 		claim(a_window_is_overridden_before_the_old_one_ends),
 		claim(until_it_is_overridden_status_says_when_it_will_be),
+		claim(without_a_clock_nobody_knows_whether_a_window_is_open),
 		claim(a_follow_up_waits_for_its_window_in_service),
 		claim(going_back_waits_for_no_window),
 		claim(others_come_first_while_there_is_something_to_do_for_them),
