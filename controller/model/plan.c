@@ -75,6 +75,12 @@ struct step *plan_lease(struct plan *plan, const char *text, const struct lease_
 	return add(plan, PHASE_PREPARE, STEP_LEASE, text, lease_step_record(plan->arena, lease));
 }
 
+struct step *plan_ldap(
+		struct plan *plan, enum phase phase, const char *text, const struct ldap_step *ldap)
+{
+	return add(plan, phase, STEP_LDAP, text, ldap_step_record(plan->arena, ldap));
+}
+
 /* A question is any step with a name for its answer. */
 static struct step *named(struct plan *plan, struct step *step, const char *name)
 {
@@ -98,6 +104,12 @@ struct step *plan_ask_probe(struct plan *plan, const char *name, const char *tex
 		const struct probe_step *probe)
 {
 	return named(plan, plan_probe(plan, PHASE_ASK, text, probe), name);
+}
+
+struct step *plan_ask_ldap(
+		struct plan *plan, const char *name, const char *text, const struct ldap_step *ldap)
+{
+	return named(plan, plan_ldap(plan, PHASE_ASK, text, ldap), name);
 }
 
 /* ---- the text ---- */

@@ -81,13 +81,18 @@ struct step *plan_amend(struct plan *plan, enum phase phase, const char *text,
 		const struct amend_step *amend);
 struct step *plan_lease(struct plan *plan, const char *text, const struct lease_step *lease);
 
-/* Questions by tool, HTTP or handshake: the answer is known by `name`. */
+struct step *plan_ldap(struct plan *plan, enum phase phase, const char *text,
+		const struct ldap_step *ldap);
+
+/* Questions by tool, HTTP, handshake or LDAP: the answer is known by `name`. */
 struct step *plan_ask_command(struct plan *plan, const char *name, const char *text,
 		const struct command_step *command);
 struct step *plan_ask_http(struct plan *plan, const char *name, const char *text,
 		const struct http_step *http);
 struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,
 		const struct probe_step *probe);
+struct step *plan_ask_ldap(struct plan *plan, const char *name, const char *text,
+		const struct ldap_step *ldap);
 
 /* ---- the text ---- */
 
