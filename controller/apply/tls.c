@@ -14,7 +14,7 @@
 #include "controller/base/owned.h"
 
 /* How long a server that asked for a client certificate is given to refuse ours. */
-enum { REFUSAL_MS = 250 };
+enum { REFUSAL_MS = 1000 };
 
 static SSL_CTX *context;
 

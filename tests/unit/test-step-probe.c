@@ -213,7 +213,7 @@ static void a_refusal_for_want_of_a_certificate_can_count(void **state)
 		seen = record_words(ask(&a, server.address, ""), "served");
 		assert_int_equal(seen.count, 3);
 		assert_string_equal(seen.items[1], new.fingerprint.hex);
-		prove(&b, server.address, 200, "");
+		prove(&b, server.address, 2000, "");
 		assert_string_equal(b.end, "undone");
 		prove(&c, server.address, 5000, "\trefusal counts\n");
 		assert_string_equal(c.end, "applied");
@@ -253,7 +253,7 @@ static void who_wants_a_client_certificate_gets_it_or_is_named(void **state)
 	buffer_printf(&more, "\tclient-certificate %s\n", buffer_text(&path));
 
 	server_start(&server);
-	prove(&without, server.address, 300, "");
+	prove(&without, server.address, 2000, "");
 	assert_string_equal(without.end, "undone");
 	assert_non_null(strstr(failure_in(&without), "certificate required"));
 	assert_int_equal(record_words(ask(&asked, server.address, ""), "served").count, 3);
