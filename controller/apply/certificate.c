@@ -23,6 +23,17 @@ bool certificate_of(X509 *x509, struct certificate *certificate)
 	return true;
 }
 
+bool certificate_key(X509 *x509, struct digest *digest)
+{
+	unsigned char *der = NULL;
+	const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
+
+	if (length > 0)
+		*digest = digest_of(der, (size_t)length);
+	OPENSSL_free(der);
+	return length > 0;
+}
+
 int certificate_check_pin(X509_STORE_CTX *context, void *pin)
 {
 	X509 *leaf = X509_STORE_CTX_get0_cert(context);

@@ -15,7 +15,7 @@ struct picking {
 	struct contents *contents;
 	struct words values;
 	size_t size;
-	bool overflow;
+	bool overflow, keys; /* keys: of certificates the digest of their key */
 };
 
 static void berval_array_done(struct berval ***values)
@@ -55,13 +55,18 @@ static void add_number(struct picking *p, const struct berval *value)
 		add(p, text);
 }
 
-static bool add_fingerprint(struct picking *p, X509 *x509)
+static bool add_certificate(struct picking *p, X509 *x509)
 {
 	struct certificate certificate;
-	const bool good = x509 && certificate_of(x509, &certificate);
+	struct digest key;
+	bool good = x509 != NULL;
 
+	if (good && p->keys)
+		good = certificate_key(x509, &key);
+	else if (good)
+		good = certificate_of(x509, &certificate);
 	if (good)
-		add(p, arena_copy(p->arena, certificate.fingerprint.hex));
+		add(p, arena_copy(p->arena, p->keys ? key.hex : certificate.fingerprint.hex));
 	X509_free(x509);
 	return good;
 }
@@ -70,7 +75,7 @@ static bool add_der(struct picking *p, const struct berval *value)
 {
 	const unsigned char *at = (const unsigned char *)value->bv_val;
 
-	return add_fingerprint(p, d2i_X509(NULL, &at, (long)value->bv_len));
+	return add_certificate(p, d2i_X509(NULL, &at, (long)value->bv_len));
 }
 
 /* The length of the PEM block that a text begins with, 0 if it does not. */
@@ -91,7 +96,7 @@ static bool add_blocks(struct picking *p, const char *text)
 		const size_t length = block_length(text);
 		BIO *bio = length > 0 ? BIO_new_mem_buf(text, (int)length) : NULL;
 		const bool good =
-				bio && add_fingerprint(p, PEM_read_bio_X509(bio, NULL, NULL, NULL));
+				bio && add_certificate(p, PEM_read_bio_X509(bio, NULL, NULL, NULL));
 
 		BIO_free(bio);
 		text += length;
@@ -113,6 +118,12 @@ static void add_certificates(struct picking *p, const struct berval *value)
 	add(p, "unreadable");
 }
 
+static void add_keys(struct picking *p, const struct berval *value)
+{
+	p->keys = true;
+	add_certificates(p, value);
+}
+
 static bool read_kind(
 		const char *name, void (**kind)(struct picking *p, const struct berval *value))
 {
@@ -123,6 +134,7 @@ static bool read_kind(
 		{ "text", add_text },
 		{ "number", add_number },
 		{ "certificates", add_certificates },
+		{ "keys", add_keys },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

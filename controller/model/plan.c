@@ -150,6 +150,8 @@ static void print_head(struct arena *arena, const struct plan *plan, struct buff
 		record_add_number(arena, head, "gap-budget", plan->gap_budget_ms);
 	if (plan->forward_only)
 		record_add_text(arena, head, "forward-only", "yes");
+	if (plan->held)
+		record_add_text(arena, head, "held", plan->held);
 	record_print(head, text);
 }
 
@@ -163,7 +165,7 @@ void plan_print(const struct plan *plan, struct buffer *text)
 }
 
 static const char *const head_fields[] = { "credential", "predecessor", "follow-up", "soak",
-	"gap-budget", "forward-only" };
+	"gap-budget", "forward-only", "held" };
 static const char *const common_fields[] = { "name", "together", "disruption", "deadline" };
 
 static bool read_head(const struct record *record, struct plan *plan, struct error *error)
@@ -181,6 +183,7 @@ static bool read_head(const struct record *record, struct plan *plan, struct err
 	plan->soak_ms = record_number(record, "soak", 0);
 	plan->gap_budget_ms = record_number(record, "gap-budget", 0);
 	plan->forward_only = record_text(record, "forward-only") != NULL;
+	plan->held = record_text(record, "held");
 	return true;
 }
 

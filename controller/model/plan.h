@@ -12,8 +12,8 @@
  *                 publish /etc/ssl/web
  *                 ...
  *
- * Its head may have more: `follow-up`, `soak`, `gap-budget` and `forward-only` tell the members
- * of those names below.
+ * Its head may have more: `follow-up`, `soak`, `gap-budget`, `forward-only` and `held` tell the
+ * members of those names below.
  *
  * A reconciler adds steps, which never fails; plan_check() tells whether what came out
  * can be carried out. Questions are a plan too, of PHASE_ASK steps only.
@@ -55,6 +55,10 @@ struct plan {
 	/* Peers have moved on, and trust only the new one: what cannot be finished is not put
 	 * back any more, it is tried until it is done. */
 	bool forward_only;
+
+	/* Why it must not begin for now ("ds3, a peer, is offline"), or NULL. Going back to the
+	 * predecessor does not wait for that. */
+	const char *held;
 
 	struct step *steps;
 	size_t count, size;

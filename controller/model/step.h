@@ -217,9 +217,9 @@ struct ldap_step {
 
 	const char *base, *scope, *filter; /* "base", "one", "sub"; "(objectClass=*)" */
 	const char *label; /* the attribute whose first value tells the entries apart */
-	struct rows pick; /* name, attribute, and "text", "number" or "certificates" (the
-			   * fingerprints of each value: DER, or PEM blocks and nothing else;
-			   * "unreadable" stands for other values) */
+	struct rows pick; /* name, attribute, and "text", "number", "certificates" (the fingerprints
+			   * of each value: DER, or PEM blocks and nothing else; "unreadable"
+			   * stands for other values) or "keys" (the digests of their keys) */
 	struct words until; /* pick name and values: one of them is there, in any entry */
 	struct words gone; /* pick name and values: none of them is there, in any entry */
 	long poll_ms; /* 0: 500 */

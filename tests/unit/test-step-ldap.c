@@ -84,8 +84,19 @@ static const char *joined(struct words words)
 static const char registry[] = "\tbase cn=topology\n\tscope one\n\tlabel cn\n"
 			       "\tfilter (objectClass=ds-cfg-server-instance)\n"
 			       "\tpick certificates ds-cfg-inter-server-certificate certificates\n"
+			       "\tpick keys ds-cfg-inter-server-certificate keys\n"
 			       "\tpick port ds-cfg-replication-port number\n"
 			       "\tpick words description text\n";
+
+static const char *key_of(const struct pair *pair)
+{
+	unsigned char *der = NULL;
+	const int length = i2d_PUBKEY(pair->pkey, &der);
+	const struct digest digest = digest_of(der, (size_t)length);
+
+	OPENSSL_free(der);
+	return arena_copy(arena, digest.hex);
+}
 
 static void certificates_are_told_entry_by_entry(void **state)
 {
@@ -105,6 +116,8 @@ static void certificates_are_told_entry_by_entry(void **state)
 				arena_printf(arena, "ds1,%s,%s", first.fingerprint.hex,
 						second.fingerprint.hex));
 		assert_string_equal(joined(rows.items[1]), "ds2,unreadable");
+		assert_string_equal(joined(record_words(seen, "keys")),
+				arena_printf(arena, "ds1,%s,%s", key_of(&first), key_of(&second)));
 		assert_string_equal(joined(record_words(seen, "port")), "ds1,8989");
 		assert_string_equal(joined(record_words(seen, "words")),
 				"ds1,the password is **************");
