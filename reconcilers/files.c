@@ -19,7 +19,7 @@
 
 static const char *const methods[] = { "link", "exchange", "fixed", NULL };
 static const char *const protocols[] = { "tls", "postgresql", NULL };
-static const char *const profiles[] = { "modern", "old-java", NULL };
+static const char *const store_profiles[] = { "modern", "old-java", NULL };
 static const char *const contents[] = { "leaf", "chain", "fullchain", "key", "combined", "ca",
 	"crl", "client-leaf", "client-chain", "client-fullchain", "client-key", "pkcs12", "jks",
 	NULL };
@@ -85,13 +85,21 @@ static const struct option options[] = {
 				"content, where that is not the store's." },
 	{ "alias", OPTION_TEXT, .fallback = "certdrop",
 			.help = "The entry's name in the key store; ASCII in jks." },
-	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = profiles,
+	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = store_profiles,
 			.help = "The algorithms of pkcs12: modern, or what Java 8 before 8u301 reads." },
 	{ 0 },
 };
 
 static const struct rule rules[] = {
 	{ RULE_PARTS, .words = "key", .says = "a files target" },
+	{ 0 },
+};
+
+static const char *const profile_keys[] = { "EC P-256", "RSA 3072", "Ed25519", NULL };
+static const struct profile profiles[] = {
+	{ "self-signed", profile_keys, .usages = "serverAuth", .days = 825,
+			.name_option = "server-name",
+			.help = "For servers whose clients know the certificate itself." },
 	{ 0 },
 };
 
@@ -421,4 +429,5 @@ const struct reconciler files_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_files,
+	.profiles = profiles,
 };
