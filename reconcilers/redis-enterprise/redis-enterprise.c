@@ -11,6 +11,7 @@
  * - A few wrong passwords lock the user: one question is asked alone first, a 401 never again.
  * - Nodes that do not lead redirect to addresses that may not be reachable: the leader is
  *   talked to directly.
+ * - Clusters that replicate from this one hold a copy of its certificate (replicas.c).
  * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
  *
  * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/
@@ -49,6 +50,16 @@ static const struct option options[] = {
 				"where old workers of the proxy may answer (before 7.8.6-36)." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
 			.help = "How long it may take until it is served." },
+	{ "replicas", OPTION_GROUPS, .members = replica_options,
+			.help = "The databases of other clusters that replicate from this one (Replica Of), "
+				"with certificate = \"proxy\": each of them is given the new certificate at "
+				"once. An edit of its sources may make a database replicate everything anew." },
+	{ "sync-deadline", OPTION_DURATION, .fallback = "5m", .min = 1000, .max = 86400000,
+			.help = "How long they may take to be in sync again." },
+	{ "gap-budget", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
+			.help = "How long after the replacement the last of the other clusters may have "
+				"been told. Within it, what fails is tried again at once; past it, the old "
+				"certificate is put back where that is possible." },
 	{ 0 },
 };
 
@@ -76,6 +87,9 @@ static bool check(const struct target *target, struct error *error)
 
 	if (setting_words(settings, "api").count == 0)
 		return fail(error, ERROR_CONFIG, "api is empty: there is nobody to talk to");
+	if (setting_count(settings, "replicas") > 0 && !equal(slot->name, "proxy"))
+		return fail(error, ERROR_CONFIG, "replicas hold the certificate proxy, not %s",
+				slot->name);
 	return check_method(settings, slot, error);
 }
 
@@ -109,13 +123,37 @@ static void ask(const struct target *target, struct plan *plan)
 
 /* ---- planning ---- */
 
+/* The other clusters are told as soon as the replacement is acknowledged: until then, no link to
+ * them that breaks comes back. So what is proven is proven after that. When putting back,
+ * which goes from the last to the first, they are told as soon as the old one is back. */
 static void add_change(struct redis *r)
 {
+	const bool told = setting_count(r->settings, "replicas") > 0;
+	const enum phase proof = told ? PHASE_FINISH : PHASE_PROVE;
+
+	if (told)
+		r->plan->gap_budget_ms = setting_number(r->settings, "gap-budget");
 	cluster_add_way_back_proof(r);
+	replicas_add_way_back(r);
 	cluster_add_way_back_upload(r);
+
 	cluster_add_check(r);
+	replicas_add_reading(r);
+
 	cluster_add_upload(r);
-	cluster_add_proof(r, PHASE_PROVE);
+	replicas_add_writing(r, PHASE_FINISH);
+	cluster_add_proof(r, proof);
+	replicas_add_proof(r, proof);
+}
+
+/* The cluster has it, the others have not all been told: somebody else replaced it, or a change
+ * was cut short. */
+static void add_second_step(struct redis *r)
+{
+	r->plan->follow_up = "tell the other clusters of the certificate";
+	replicas_add_reading(r);
+	replicas_add_writing(r, PHASE_CHANGE);
+	replicas_add_proof(r, PHASE_PROVE);
 }
 
 static bool plan_redis(const struct target *target, const struct credential *wanted,
@@ -125,14 +163,17 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 	enum known known;
 
 	r.wanted = wanted;
-	known = cluster_know(&r);
+	known = both(cluster_know(&r), replicas_know(&r));
 	if (known != KNOWN)
 		return known == ASKED;
-	if (cluster_has_it(&r))
+	if (cluster_has_it(&r) && replicas_have_it(&r))
 		return true;
-	if (!cluster_is_ready(&r))
+	if (!cluster_is_ready(&r) || !replicas_are_sound(&r))
 		return false;
-	add_change(&r);
+	if (cluster_has_it(&r))
+		add_second_step(&r);
+	else
+		add_change(&r);
 	return true;
 }
 
@@ -141,6 +182,7 @@ const struct reconciler redis_enterprise_reconciler = {
 	.summary = "The certificates of a Redis Enterprise cluster.",
 	.options = options,
 	.rules = slot_rules,
+	.follows_up = true,
 	.check = check,
 	.ask = ask,
 	.plan = plan_redis,

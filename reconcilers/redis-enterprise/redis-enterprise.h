@@ -131,3 +131,20 @@ void cluster_add_way_back_proof(struct redis *r);
 
 /* What each address is asked. */
 void cluster_ask_served(struct redis *r);
+
+/* ---- Replica Of (replicas.c) ---- */
+
+extern const struct option replica_options[];
+
+/* Each destination that `replicas` names is asked. */
+enum known replicas_know(struct redis *r);
+
+/* ERROR_CONFIG: one has no such source, or has stopped for good. ERROR_RETRY: busy. */
+bool replicas_are_sound(const struct redis *r);
+
+bool replicas_have_it(const struct redis *r); /* also when there are none */
+
+void replicas_add_reading(struct redis *r); /* in prepare: with only the write left */
+void replicas_add_writing(struct redis *r, enum phase phase);
+void replicas_add_proof(struct redis *r, enum phase phase);
+void replicas_add_way_back(struct redis *r);
