@@ -7,8 +7,9 @@ class Targets:
     def __init__(self, scratch, authority, site):
         self._authority = authority
         self._site = site
+        self.root = pem_of(authority.root)
         self._ca = scratch / "ca.pem"
-        self._ca.write_bytes(pem_of(authority.root))
+        self._ca.write_bytes(self.root)
         self._password = scratch / "password"
         self._password.write_text(ADMIN["password"] + "\n")
         self._password.chmod(0o600)

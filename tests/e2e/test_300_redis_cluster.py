@@ -49,7 +49,7 @@ def test_each_certificate_is_replaced_by_rest(certdrop, east):
         assert node["served"]["syncer"] == pairs["syncer"].fingerprint
 
 
-@pytest.mark.parametrize("east", ["6.0.20-80", "8.2.0-25"], indirect=True)
+@pytest.mark.parametrize("east", ["8.2.0-25"], indirect=True)
 def test_each_certificate_is_replaced_by_rladmin(certdrop, east):
     site, targets = east
     names = ["proxy", "syncer", "api", "cm", "metrics_exporter"]
