@@ -169,6 +169,7 @@ static const struct member http_members[] = {
 	WORDS(http_step, until, "until"),
 	WORDS(http_step, stop, "stop"),
 	NUMBER(http_step, poll_ms, "poll"),
+	TEXT(http_step, done_url, "done-url"),
 	{ 0 },
 };
 

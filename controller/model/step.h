@@ -151,7 +151,8 @@ struct command_step {
  * a key, or base64 of 60 characters and more, comes back as asterisks. Redirects (307 and
  * 308; others for GET) are followed with the same method, body and credentials, three at
  * most. With `poll_ms`, and without `until`, what has failed with ERROR_RETRY is sent again after
- * such a pause, until the deadline: for requests that bear repetition. The connection stays open for later steps with the same server, trust and client
+ * such a pause, until the deadline: for requests that bear repetition, or can be looked up by
+ * `done_url`. The connection stays open for later steps with the same server, trust and client
  * certificate, so a request in prepare warms up that of the change. */
 struct http_step {
 	const char *method; /* "GET" */
@@ -175,6 +176,8 @@ struct http_step {
 			     * it finds is one of these, or the deadline comes */
 	struct words stop; /* pick name and values: one that is found ends it as a failure */
 	long poll_ms; /* 0: 500 */
+	const char *done_url; /* what can be read there once the request has been carried out: asked
+			       * before it is sent again, for the reply may have been lost */
 };
 
 /* A completed handshake with each address behind `address`. As a question: which

@@ -47,6 +47,9 @@ struct redis {
 	const char *oldest; /* of these */
 	const struct record *state; /* of the cluster: blocked, upgrading, upgrade-mode */
 	const char *installed; /* fingerprint; NULL or "": nothing */
+
+	struct words crdbs, crdb_names; /* GUIDs and names of the Active-Active databases */
+	const struct record *crdb_tasks;
 };
 
 /* Whether what is needed is known by now. ASKED: questions were added; FAILED: `error` tells. */
@@ -148,3 +151,22 @@ void replicas_add_reading(struct redis *r); /* in prepare: with only the write l
 void replicas_add_writing(struct redis *r, enum phase phase);
 void replicas_add_proof(struct redis *r, enum phase phase);
 void replicas_add_way_back(struct redis *r);
+
+/* ---- Active-Active (crdbs.c) ---- */
+
+extern const struct option lease_options[];
+
+/* The databases, what is done to them at present, and their health. */
+enum known crdbs_know(struct redis *r);
+
+/* ERROR_RETRY: one is being updated, or a cluster cannot be reached or lags behind. */
+bool crdbs_are_ready(const struct redis *r);
+
+bool crdbs_have_it(const struct redis *r); /* as far as their links tell */
+void crdbs_pass_over_those_that_have_it(struct redis *r);
+
+void crdbs_add_lease(struct redis *r); /* before anything is looked at again */
+void crdbs_add_check(struct redis *r); /* in prepare: as it was seen */
+void crdbs_add_updates(struct redis *r, enum phase phase);
+void crdbs_add_proof(struct redis *r, enum phase phase);
+void crdbs_add_way_back(struct redis *r);
