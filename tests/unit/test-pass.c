@@ -728,7 +728,7 @@ static void a_worker_that_is_lost_in_between_is_followed_by_another_at_once(void
 }
 
 /* The order in which passes begin to change something. */
-struct order {
+struct sequence {
 	struct observer observer;
 	const char *names[4];
 	size_t count;
@@ -736,7 +736,7 @@ struct order {
 
 static void note_order(struct observer *observer, struct subject *subject)
 {
-	struct order *order = (struct order *)observer;
+	struct sequence *order = (struct sequence *)observer;
 
 	if (subject && subject_state(subject) == STATE_APPLYING && order->count < 4)
 		order->names[order->count++] = subject->target->name;
@@ -744,7 +744,7 @@ static void note_order(struct observer *observer, struct subject *subject)
 
 static void what_is_unfinished_comes_before_any_other_target(void **state)
 {
-	struct order order = { .observer = { .changed = note_order } };
+	struct sequence order = { .observer = { .changed = note_order } };
 	struct subject *mail;
 
 	(void)state;
