@@ -111,6 +111,52 @@ static struct words other_subjects(
 	return others;
 }
 
+static bool is_among(struct rows inputs, const char *name)
+{
+	for (size_t i = 0; i < inputs.count; i++)
+		if (inputs.items[i].count > 0 && strcmp(inputs.items[i].items[0], name) == 0)
+			return true;
+	return false;
+}
+
+/* Does the record tell of something that lies in these files and nowhere else? */
+static bool is_within(struct rows own, struct rows inputs)
+{
+	for (size_t i = 0; i < own.count; i++)
+		if (own.items[i].count > 0 && !is_among(inputs, own.items[i].items[0]))
+			return false;
+	return own.count > 0;
+}
+
+/* Another credential lies in this file as well, or half of one, which would be lost with it. What
+ * lies in further files, too, would not: a key that was there for the one chosen is in the store. */
+static bool holds_more(struct arena *arena, const struct records *inspected,
+		const struct record *chosen, const char *name)
+{
+	const struct rows inputs = record_rows(arena, chosen, "input");
+
+	for (size_t i = 0; i < inspected->count; i++) {
+		const struct rows own = record_rows(arena, inspected->items[i], "input");
+
+		if (inspected->items[i] != chosen && is_within(own, inputs) && is_among(own, name))
+			return true;
+	}
+	return false;
+}
+
+static struct rows spent_inputs(
+		struct arena *arena, const struct records *inspected, const struct record *chosen)
+{
+	const struct rows inputs = record_rows(arena, chosen, "input");
+	struct rows spent = { .items = arena_new_many(arena, struct words, inputs.count + 1) };
+
+	for (size_t i = 0; i < inputs.count; i++)
+		if (inputs.items[i].count > 0 &&
+				!holds_more(arena, inspected, chosen, inputs.items[i].items[0]))
+			spent.items[spent.count++] = inputs.items[i];
+	return spent;
+}
+
 /* The first that can be taken wins; otherwise the best one tells why not. */
 static bool choose(struct arena *arena, const struct records *inspected,
 		const struct admission_facts *facts, struct admission *chosen)
@@ -132,6 +178,7 @@ static bool choose(struct arena *arena, const struct records *inspected,
 		judge(arena, facts, &a);
 		if (!found || a.kind == ADMISSION_TAKE) {
 			a.others = other_subjects(arena, inspected, record);
+			a.spent = spent_inputs(arena, inspected, record);
 			*chosen = a;
 			found = true;
 		}

@@ -89,6 +89,46 @@ static void the_first_that_can_be_taken_wins_and_names_the_others(void **state)
 	assert_int_equal(a.others.count, 2);
 }
 
+/* What is found in one or two files. */
+static void add_found(struct arena *arena, struct records *records, struct record *record,
+		const char *file, const char *other)
+{
+	record_add_text(arena, record, "input", file);
+	if (other)
+		record_add_text(arena, record, "input", other);
+	records_append(arena, records, record);
+}
+
+static void a_file_that_holds_more_than_what_is_taken_stays(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=x", NULL), "x.pem",
+			NULL);
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=y", NULL),
+			"key.pem", "y.pem");
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.spent.count, 2);
+
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=z", NULL),
+			"cert.pem", NULL);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_TAKE);
+	assert_int_equal(a.inputs.count, 2);
+	assert_int_equal(a.spent.count, 1);
+	assert_string_equal(a.spent.items[0].items[0], "key.pem");
+
+	add_credential(arena, &records, DIGEST_B, NOW - DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.others.count, 1);
+	assert_int_equal(a.spent.count, 0);
+}
+
 static void what_is_wanted_is_not_replaced_by_what_is_worse(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -258,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_one_is_taken),
 		cmocka_unit_test(the_first_that_can_be_taken_wins_and_names_the_others),
+		cmocka_unit_test(a_file_that_holds_more_than_what_is_taken_stays),
 		cmocka_unit_test(what_is_wanted_is_not_replaced_by_what_is_worse),
 		cmocka_unit_test(an_expired_one_is_refused),
 		cmocka_unit_test(one_that_begins_later_is_held_until_then),
