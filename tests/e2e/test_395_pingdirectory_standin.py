@@ -1,5 +1,4 @@
 """The PingDirectory stand-in is as the vendor's documentation and SDK say, so that tests may lean on it."""
-import json
 import os
 import shutil
 import socket
@@ -48,9 +47,7 @@ def shared(tmp_path_factory):
 def running(shared):
     """A topology that is whole again after the test, and serves whatever the tests before have brought it."""
     yield shared
-    shared.set(**{name.replace("-", "_"): None for name in json.loads((shared.root / "settings.json").read_text())})
-    for order in (shared.root / "orders").iterdir():
-        order.unlink()
+    shared.forget()
     assert shared.whole() and shared.lost() == []
 
 

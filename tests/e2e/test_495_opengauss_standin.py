@@ -490,6 +490,7 @@ def test_user_and_profile_have_to_be_right(down):
     good = node.profile.read_text()
     for code, text in ((51802, good.replace("export PGHOST", "unset PGHOST; : ")),
                        (50300, good.replace("GAUSS_ENV=2", "GAUSS_ENV=1")),
+                       (50201, good.replace("app\nexport GPHOME", "nowhere\nexport GPHOME")),
                        (51802, good.replace("GS_CLUSTER_NAME=certdrop", "GS_CLUSTER_NAME='a b'"))):
         node.profile.write_text(text)
         assert refused(down.run("gs_om", "-t", "status"), code)

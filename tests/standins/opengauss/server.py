@@ -3,7 +3,7 @@
 The front answers the SSLRequest and makes the TLS session as openGauss does; what comes out of it is passed on to a
 PostgreSQL that listens on a socket file only, so a client that gets through talks to a real database. PostgreSQL's
 own files are in a directory beside openGauss's data directory, copied from ROOT/template at the first start. Started by
-gs_ctl; ends with PostgreSQL, or when its directory is taken away.
+gs_ctl; ends with PostgreSQL, or when the test is gone.
 """
 import ctypes
 import fcntl
@@ -138,7 +138,7 @@ class Server:
                 self.database.wait(0.5)
                 return
             except subprocess.TimeoutExpired:
-                if not self.node.lock.exists():
+                if STAGE.abandoned():
                     self.database.send_signal(signal.SIGQUIT)
 
     # ---- one client ----

@@ -53,7 +53,7 @@ class Server:
         for work in (self.links.keep_all, self.links.mirror):
             threading.Thread(target=work, daemon=True).start()
         print("started", flush=True)
-        while self.instance.configuration.exists():
+        while not STAGE.abandoned():
             time.sleep(0.5)
 
     def serve_plain(self, listener):
