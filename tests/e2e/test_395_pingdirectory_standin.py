@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import slapd
 from pingdirectory import (ADMIN, KEYTOOL, PASSWORD, PIN, READER, READER_PASSWORD, Identity, PingDirectory, entries,
                            jks, ldap, put, standin)
 from standins.pingdirectory import ber, keytool, replacement
@@ -375,3 +376,22 @@ def test_an_answer_can_be_lost_though_it_was_done(running, identity):
     client = running.client("ds3")
     assert refusal(client, ldap.REPLACE_INTER_SERVER, data_request(identity)) == ldap.OTHER
     assert running["ds3"].in_store() == identity.fingerprint not in running.registered("ds3")
+
+
+# ---- a real directory server beside it ----
+
+@pytest.mark.skipif(not slapd.PROGRAM, reason="OpenLDAP's server is not installed")
+def test_openldap_has_a_registry_and_refuses_to_replace(scratch, authority, identity):
+    pair = authority.issue("ldap.example.com")
+    server = slapd.Slapd(scratch, pair, {"ds1": identity.pem.decode()}).start()
+    try:
+        context = ssl.create_default_context(cadata=standin.pem(authority.root))
+        context.check_hostname = False
+        for client in (ldap.Client("127.0.0.1", server.port, context, start_tls=True),
+                       ldap.Client("127.0.0.1", server.ldaps, context)):
+            client.bind(slapd.ADMIN, slapd.PASSWORD)
+            found = client.read(f"cn=ds1,{slapd.INSTANCES}", standin.INTER_SERVER)
+            assert found == {standin.INTER_SERVER: [identity.pem]}
+            assert refusal(client, ldap.REPLACE_INTER_SERVER, data_request(identity)) == ldap.PROTOCOL_ERROR
+    finally:
+        server.stop()
