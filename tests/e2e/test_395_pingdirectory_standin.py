@@ -306,6 +306,9 @@ def test_binding_and_looking(running):
         nobody.read(standin.INSTANCES)
     assert caught.value.code == ldap.INSUFFICIENT_ACCESS
     client = running.client("ds1")
+    assert b"permit-replace-certificate-request" in client.read(ADMIN, "ds-privilege-name")["ds-privilege-name"]
+    reader = running.client("ds1", READER, READER_PASSWORD)
+    assert reader.read(READER)["ds-privilege-name"] == [b"config-read", b"config-write", b"metrics-read"]
     with pytest.raises(ldap.Refusal) as caught:
         client.read("cn=ds9," + standin.INSTANCES)
     assert caught.value.code == ldap.NO_SUCH_OBJECT
@@ -344,6 +347,11 @@ def test_every_form_of_the_request_replaces(scratch, running, identity):
                     (ber.element(0xAE, ber.octets(identity.der)), ber.octets(identity.key_der, 0xAF))):
         client.extended(ldap.REPLACE_INTER_SERVER, ber.sequence(ber.element(0xA2, *content)))
     assert running.registered("ds1").count(identity.fingerprint) == 1
+    pair = ber.element(0xA2, ber.element(0xAE, ber.octets(identity.der)), ber.octets(identity.key_der, 0xAF))
+    listener = ber.sequence(pair, ber.octets("JKS", 0x83), ber.octets("", 0x85))
+    client.extended(ldap.REPLACE_LISTENER, listener)
+    assert running["ds1"].listener() == identity.fingerprint
+    assert refusal(client, ldap.REPLACE_LISTENER, data_request(identity)) == ldap.PROTOCOL_ERROR
     path = stored(scratch, identity.jks())
     client.extended(ldap.REPLACE_INTER_SERVER, ber.sequence(ber.element(
         0xA0, ber.octets(str(path), 0x88), ber.octets(PIN, 0x89))))

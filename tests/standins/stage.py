@@ -72,9 +72,12 @@ class Stage:
     def abandoned(self):
         """The test has ended without ending the servers: whoever removed its directory, or killed it."""
         try:
-            return not os.path.exists(f"/proc/{self.setting('test-process', 'self')}")
-        except FileNotFoundError:
+            os.kill(self.setting("test-process", os.getpid()), 0)
+        except (FileNotFoundError, ProcessLookupError):
             return True
+        except PermissionError:
+            pass
+        return False
 
     def fails_at(self, point):
         """The program has come to this point: true when it is to fail as the product would."""
