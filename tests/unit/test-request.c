@@ -265,6 +265,31 @@ static void whoever_hangs_up_is_not_told(void **state)
 	assert_false(told.done);
 }
 
+/* ---- rollback ---- */
+
+/* It is asked what it serves all the time: that is no reason to wait. */
+static void an_order_to_go_back_waits_only_for_what_is_changed(void **state)
+{
+	struct request *request;
+
+	(void)state;
+	part("worker.ask", "hang");
+	start_controller(MODE_ONCE);
+	here.subject->predecessor = make_credential("before")->digest;
+	controller_due(here.controller, here.subject);
+	assert_non_null(here.subject->pass);
+	subject_tell_applying(here.subject, NULL);
+	assert_refused("{\"command\": \"rollback\", \"targets\": [\"web\"]}",
+			"web is being changed: try again when that is over");
+	subject_tell_not_applying(here.subject);
+	told = (struct told){ 0 };
+	request = ask("{\"command\": \"rollback\", \"targets\": [\"web\"]}");
+	assert_non_null(request);
+	assert_string_equal(here.subject->wanted, make_credential("before")->digest);
+	assert_true(here.subject->again);
+	request_abandon(request);
+}
+
 /* ---- history, explain ---- */
 
 static void explain_and_history_have_what_is_promised(void **state)
@@ -379,6 +404,7 @@ int main(void)
 		claim(a_wait_ends_when_its_time_is_over),
 		claim(a_reason_that_is_no_utf_8_is_told_all_the_same),
 		claim(whoever_hangs_up_is_not_told),
+		claim(an_order_to_go_back_waits_only_for_what_is_changed),
 		claim(explain_and_history_have_what_is_promised),
 		claim(the_service_answers_over_its_socket),
 	};
