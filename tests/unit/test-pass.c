@@ -412,6 +412,19 @@ static void a_follow_up_waits_for_its_window_in_service(void **state)
 	assert_true(here.subject->pending.at > clock_now());
 }
 
+static void a_soak_may_end_outside_the_windows(void **state)
+{
+	(void)state;
+	here.web = window(120, 180, "");
+	here.soak_ms = 30LL * 60 * 1000;
+	start_controller(MODE_ONCE);
+	remains(want(here.subject, "wanted"));
+	run_pass();
+	assert_non_null(strstr(here.subject->pending.reason,
+			"in service for 30m, and then: its next window for restart"));
+	assert_true(here.subject->pending.at > clock_now() + 118 * 60);
+}
+
 static void going_back_waits_for_no_window(void **state)
 {
 	const struct credential *before;
@@ -810,6 +823,7 @@ int main(void)
 		claim(until_it_is_overridden_status_says_when_it_will_be),
 		claim(without_a_clock_nobody_knows_whether_a_window_is_open),
 		claim(a_follow_up_waits_for_its_window_in_service),
+		claim(a_soak_may_end_outside_the_windows),
 		claim(going_back_waits_for_no_window),
 		claim(others_come_first_while_there_is_something_to_do_for_them),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
