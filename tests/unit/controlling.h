@@ -34,7 +34,7 @@ struct controlling {
 	long long soak_ms, gap_budget_ms; /* of the plans */
 	bool forward_only;
 	bool asks_more; /* before it can plan */
-	bool proves; /* with a prove step between the two */
+	bool prepares, proves; /* with a step before the two, or between them */
 	size_t open_before; /* descriptors of this process */
 };
 

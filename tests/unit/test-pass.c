@@ -677,6 +677,41 @@ static void a_gap_goes_on_over_a_restart(void **state)
 	assert_true(latest.gap_ms >= 5000 && latest.gap_ms < 60000);
 }
 
+/* First the change, then a try that cannot even be prepared, then one that succeeds. */
+static void play_by_turns(void)
+{
+	if (watcher.applied == 2)
+		part("worker.finish", "say failed 0 5 retry \"no connection\"\\nend failed\\n");
+	if (watcher.applied != 3)
+		return;
+	part("worker.finish", "say done 0 5\\nbegin 2\\n\nhear\nsay done 2 5\\nend applied\\n");
+	watcher.finds = make_credential("wanted")->fingerprint;
+	install(watcher.finds, 4000000000, "");
+}
+
+static void what_cannot_be_prepared_is_tried_again_while_there_is_time(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.gap_budget_ms = 60000;
+	here.prepares = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	part("worker.apply",
+			"say done 0 5\\nbegin 1\\n\nhear\nsay done 1 5\\nbegin 2\\n\nhear\nkill");
+	part("worker.undo", put_it_back);
+	watch(NULL);
+	watcher.also = play_by_turns;
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_int_equal(watcher.applied, 3);
+	assert_false(was_marked("put-back"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
 static void what_is_proven_no_more_is_put_back(void **state)
 {
 	(void)state;
@@ -833,6 +868,7 @@ int main(void)
 		claim(without_a_predecessor_it_goes_on),
 		claim(what_is_unfinished_is_taken_up_where_it_was_left),
 		claim(a_gap_goes_on_over_a_restart),
+		claim(what_cannot_be_prepared_is_tried_again_while_there_is_time),
 		claim(what_is_proven_no_more_is_put_back),
 		claim(a_later_drop_need_not_wait_for_those_who_cannot_be_told),
 		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),

@@ -179,6 +179,31 @@ static void a_plan_exits_with_1_when_the_worker_dies(void **state)
 	assert_int_equal(told.exit, 1);
 }
 
+static void a_plan_shows_what_is_pending_and_why_it_waits(void **state)
+{
+	const char *text;
+
+	(void)state;
+	here.soak_ms = 3600000;
+	start_controller(MODE_ONCE);
+	want("wanted");
+	install(arena_printf(
+			here.arena, "%s 4000000000\\n\\tremains", here.subject->facts.fingerprint));
+	assert_non_null(ask("{\"command\": \"plan\", \"targets\": [\"web\"]}"));
+	run_until(&told.done);
+	assert_int_equal(told.exit, 2);
+	text = json_string_value(field("plans", "text"));
+	assert_string_equal(text,
+			arena_printf(here.arena,
+					"plan web \"restart it\"\n\tcredential %s\n"
+					"\tfollow-up \"restart it\"\n\tsoak 3600000\n\n"
+					"change command restart\n\targv true\n"
+					"\tdisruption restart\n",
+					here.subject->wanted));
+	assert_string_equal(json_string_value(field("plans", "reason")),
+			"it waits until the certificate was in service for 1h");
+}
+
 /* ---- status ---- */
 
 static void status_has_all_that_is_promised(void **state)
@@ -399,6 +424,7 @@ int main(void)
 		claim(a_plan_exits_with_0_when_nothing_would_be_done),
 		claim(a_plan_exits_with_1_when_the_worker_cannot_be_started),
 		claim(a_plan_exits_with_1_when_the_worker_dies),
+		claim(a_plan_shows_what_is_pending_and_why_it_waits),
 		claim(status_has_all_that_is_promised),
 		claim(status_exits_with_0_when_all_is_in_service),
 		claim(a_wait_ends_when_its_time_is_over),
