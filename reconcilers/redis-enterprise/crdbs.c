@@ -40,6 +40,10 @@ const struct option lease_options[] = {
 	{ 0 },
 };
 
+const struct option peer_options[] = {
+	ACCESS_OPTIONS{ 0 },
+};
+
 static const char *const crdb_picks[][3] = {
 	{ "guid", "/*/guid", "text" },
 	{ "name", "/*/name", "text" },
@@ -76,6 +80,25 @@ static const char *path_of(const struct redis *r, const char *guid, const char *
 	return arena_printf(r->arena, "/v1/crdbs/%s/%s", guid, what);
 }
 
+/* A cluster tells only of the tasks that were given to it. */
+static enum known know_tasks_of_peers(struct redis *r)
+{
+	enum known known = KNOWN;
+
+	if (r->crdbs.count == 0)
+		return KNOWN;
+	for (size_t i = 0; i < setting_count(r->settings, "peers"); i++) {
+		const char *api;
+		const struct record *tasks;
+
+		known = both(known,
+				rest_first(r, setting_item(r->settings, "peers", i), "tasks",
+						"/v1/crdb_tasks", PICKS(r->arena, task_picks), &api,
+						&tasks));
+	}
+	return known;
+}
+
 enum known crdbs_know(struct redis *r)
 {
 	const struct record *crdbs, *tasks, *health;
@@ -92,7 +115,7 @@ enum known crdbs_know(struct redis *r)
 		return known;
 	r->crdbs = record_words(crdbs, "guid");
 	r->crdb_names = record_words(crdbs, "name");
-	r->crdb_tasks = tasks;
+	known = know_tasks_of_peers(r);
 	for (size_t i = 0; i < r->crdbs.count; i++)
 		known = both(known,
 				rest_also(r, r->settings, r->api, health_of(r, r->crdbs.items[i]),
@@ -103,15 +126,34 @@ enum known crdbs_know(struct redis *r)
 
 /* ---- is it time? ---- */
 
-static bool has_task(const struct redis *r, const char *guid)
+static bool tells_of_task(const struct record *tasks, const char *guid)
 {
 	static const char *const running[] = { "queued", "started", NULL };
-	const struct words guids = record_words(r->crdb_tasks, "guid");
-	const struct words states = record_words(r->crdb_tasks, "state");
+	const struct words guids = record_words(tasks, "guid");
+	const struct words states = record_words(tasks, "state");
 
 	for (size_t i = 0; i < guids.count && i < states.count; i++)
 		if (equal(guids.items[i], guid) && is_one_of(states.items[i], running))
 			return true;
+	return false;
+}
+
+static bool has_task(const struct redis *r, const char *guid)
+{
+	struct redis again = *r;
+
+	if (tells_of_task(answer(r->seen, "their tasks"), guid))
+		return true;
+	for (size_t i = 0; i < setting_count(r->settings, "peers"); i++) {
+		const char *api;
+		const struct record *tasks;
+
+		if (rest_first(&again, setting_item(r->settings, "peers", i), "tasks",
+				    "/v1/crdb_tasks", PICKS(r->arena, task_picks), &api,
+				    &tasks) == KNOWN &&
+				tells_of_task(tasks, guid))
+			return true;
+	}
 	return false;
 }
 
@@ -166,13 +208,23 @@ bool crdbs_are_ready(const struct redis *r)
 	return true;
 }
 
+/* A cluster has no link to itself, and before 7.4 none was told. */
+static bool is_any_down(const struct record *health)
+{
+	const struct words links = record_words(health, "link");
+
+	for (size_t i = 0; i < links.count; i++)
+		if (*links.items[i] && !equal(links.items[i], "up"))
+			return true;
+	return false;
+}
+
 /* A link that is down while the clusters reach each other wants exactly this update. */
 static bool has_it(const struct redis *r, const char *guid)
 {
 	const struct record *health = answer(r->seen, health_of(r, guid));
 
-	return !all_are(record_words(health, "error"), "") ||
-			all_are(record_words(health, "link"), "up");
+	return !all_are(record_words(health, "error"), "") || !is_any_down(health);
 }
 
 bool crdbs_have_it(const struct redis *r)
@@ -385,7 +437,7 @@ void crdbs_add_proof(struct redis *r, enum phase phase)
 				words_of(r->arena, "configuration", "commit-completed", NULL),
 				deadline_ms);
 		add_health_step(r, phase, arena_printf(r->arena, "see all links of %s up", name),
-				r->crdbs.items[i], words_of(r->arena, "link", "up", NULL),
+				r->crdbs.items[i], words_of(r->arena, "link", "up", "", NULL),
 				deadline_ms);
 	}
 }

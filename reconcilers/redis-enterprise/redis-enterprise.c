@@ -64,6 +64,9 @@ static const struct option options[] = {
 				"proxy or syncer: by REST, by the tool crdb-cli, or not at all." },
 	{ "crdb-cli", OPTION_PATH, .fallback = "/opt/redislabs/bin/crdb-cli",
 			.help = "That tool." },
+	{ "peers", OPTION_GROUPS, .members = peer_options,
+			.help = "The other clusters that share Active-Active databases with this one, to be "
+				"asked for updates under way: a cluster tells only of its own." },
 	{ "lease", OPTION_GROUP, .members = lease_options,
 			.help = "Where the right to update an Active-Active database is taken: in etcd, when "
 				"certdrop looks after several of its clusters from several machines." },

@@ -49,7 +49,6 @@ struct redis {
 	const char *installed; /* fingerprint; NULL or "": nothing */
 
 	struct words crdbs, crdb_names; /* GUIDs and names of the Active-Active databases */
-	const struct record *crdb_tasks;
 };
 
 /* Whether what is needed is known by now. ASKED: questions were added; FAILED: `error` tells. */
@@ -154,7 +153,7 @@ void replicas_add_way_back(struct redis *r);
 
 /* ---- Active-Active (crdbs.c) ---- */
 
-extern const struct option lease_options[];
+extern const struct option lease_options[], peer_options[];
 
 /* The databases, what is done to them at present, and their health. */
 enum known crdbs_know(struct redis *r);
