@@ -81,21 +81,24 @@ static const char *path_of(const struct redis *r, const char *guid, const char *
 }
 
 /* A cluster tells only of the tasks that were given to it. */
+static enum known know_tasks_of_peer(struct redis *r, size_t index, const struct record **tasks)
+{
+	const struct question question = { .access = setting_item(r->settings, "peers", index),
+		.name = "tasks",
+		.path = "/v1/crdb_tasks",
+		.pick = PICKS(r->arena, task_picks) };
+	const char *api;
+
+	return rest_first(r, &question, &api, tasks);
+}
+
 static enum known know_tasks_of_peers(struct redis *r)
 {
+	const struct record *tasks;
 	enum known known = KNOWN;
 
-	if (r->crdbs.count == 0)
-		return KNOWN;
-	for (size_t i = 0; i < setting_count(r->settings, "peers"); i++) {
-		const char *api;
-		const struct record *tasks;
-
-		known = both(known,
-				rest_first(r, setting_item(r->settings, "peers", i), "tasks",
-						"/v1/crdb_tasks", PICKS(r->arena, task_picks), &api,
-						&tasks));
-	}
+	for (size_t i = 0; i < setting_count(r->settings, "peers") && r->crdbs.count > 0; i++)
+		known = both(known, know_tasks_of_peer(r, i, &tasks));
 	return known;
 }
 
@@ -106,11 +109,11 @@ enum known crdbs_know(struct redis *r)
 
 	if (!matters(r))
 		return KNOWN;
-	known = rest_also(r, r->settings, r->api, "Active-Active databases", "/v1/crdbs",
-			PICKS(r->arena, crdb_picks), &crdbs);
+	known = rest_also(r, "Active-Active databases", "/v1/crdbs", PICKS(r->arena, crdb_picks),
+			&crdbs);
 	known = both(known,
-			rest_also(r, r->settings, r->api, "their tasks", "/v1/crdb_tasks",
-					PICKS(r->arena, task_picks), &tasks));
+			rest_also(r, "their tasks", "/v1/crdb_tasks", PICKS(r->arena, task_picks),
+					&tasks));
 	if (known != KNOWN)
 		return known;
 	r->crdbs = record_words(crdbs, "guid");
@@ -118,7 +121,7 @@ enum known crdbs_know(struct redis *r)
 	known = know_tasks_of_peers(r);
 	for (size_t i = 0; i < r->crdbs.count; i++)
 		known = both(known,
-				rest_also(r, r->settings, r->api, health_of(r, r->crdbs.items[i]),
+				rest_also(r, health_of(r, r->crdbs.items[i]),
 						path_of(r, r->crdbs.items[i], "health_report"),
 						PICKS(r->arena, health_picks), &health));
 	return known;
@@ -141,19 +144,13 @@ static bool tells_of_task(const struct record *tasks, const char *guid)
 static bool has_task(const struct redis *r, const char *guid)
 {
 	struct redis again = *r;
+	const struct record *tasks = answer(r->seen, "their tasks");
 
-	if (tells_of_task(answer(r->seen, "their tasks"), guid))
+	if (tells_of_task(tasks, guid))
 		return true;
-	for (size_t i = 0; i < setting_count(r->settings, "peers"); i++) {
-		const char *api;
-		const struct record *tasks;
-
-		if (rest_first(&again, setting_item(r->settings, "peers", i), "tasks",
-				    "/v1/crdb_tasks", PICKS(r->arena, task_picks), &api,
-				    &tasks) == KNOWN &&
-				tells_of_task(tasks, guid))
+	for (size_t i = 0; i < setting_count(r->settings, "peers"); i++)
+		if (know_tasks_of_peer(&again, i, &tasks) == KNOWN && tells_of_task(tasks, guid))
 			return true;
-	}
 	return false;
 }
 

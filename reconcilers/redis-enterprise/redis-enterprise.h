@@ -94,19 +94,25 @@ bool is_one_of(const char *word, const char *const *words);
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
 		const char *method, const char *path);
 
+struct question {
+	const struct settings *access;
+	const char *name, *path;
+	struct rows pick;
+};
+
 /* GET, through the first address in `api` that answers; the answer is known as "NAME at ADDRESS".
  * One at a time, so that a wrong password is not tried more often than it must be: a few wrong
  * ones lock the user. */
-enum known rest_first(struct redis *r, const struct settings *access, const char *name,
-		const char *path, struct rows pick, const char **api, const struct record **told);
+enum known rest_first(struct redis *r, const struct question *question, const char **api,
+		const struct record **told);
+
+/* GET from the target's own cluster, beside others. */
+enum known rest_also(struct redis *r, const char *name, const char *path, struct rows pick,
+		const struct record **told);
 
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count);
 
 #define PICKS(arena, rows) picks((arena), (rows), sizeof(rows) / sizeof(*(rows)))
-
-/* GET from the cluster's leader, beside others. FAILED: it could not be answered. */
-enum known rest_also(struct redis *r, const struct settings *access, const char *api,
-		const char *name, const char *path, struct rows pick, const struct record **told);
 
 /* The worse of two. */
 enum known both(enum known one, enum known other);

@@ -62,14 +62,15 @@ static enum known know(struct redis *r, size_t index, struct replica *replica)
 {
 	const struct settings *access = setting_item(r->settings, "replicas", index);
 	const long long database = setting_number(access, "database");
-
-	*replica = (struct replica){
+	const struct question question = {
 		.access = access,
-		.what = arena_printf(r->arena, "database %lld", database),
+		.name = arena_printf(r->arena, "database %lld", database),
 		.path = arena_printf(r->arena, "/v1/bdbs/%lld", database),
+		.pick = PICKS(r->arena, replica_picks),
 	};
-	return rest_first(r, access, replica->what, replica->path, PICKS(r->arena, replica_picks),
-			&replica->api, &replica->told);
+
+	*replica = (struct replica){ access, question.name, question.path };
+	return rest_first(r, &question, &replica->api, &replica->told);
 }
 
 static struct replica known_replica(const struct redis *r, size_t index)
