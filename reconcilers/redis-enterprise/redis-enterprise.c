@@ -179,6 +179,8 @@ static void add_change(struct redis *r)
 static void add_second_step(struct redis *r)
 {
 	r->plan->follow_up = "tell the other clusters of the certificate";
+	if (!cluster_is_ready(r) || !crdbs_are_ready(r))
+		r->plan->held = arena_copy(r->arena, r->error->text);
 	crdbs_pass_over_those_that_have_it(r);
 	crdbs_add_lease(r);
 	crdbs_add_check(r);
@@ -204,12 +206,15 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		return known == ASKED;
 	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r))
 		return true;
-	if (!cluster_is_ready(&r) || !replicas_are_sound(&r) || !crdbs_are_ready(&r))
+	if (!replicas_are_sound(&r))
 		return false;
-	if (cluster_has_it(&r))
+	if (cluster_has_it(&r)) {
 		add_second_step(&r);
-	else
-		add_change(&r);
+		return true;
+	}
+	if (!cluster_is_ready(&r) || !crdbs_are_ready(&r))
+		return false;
+	add_change(&r);
 	return true;
 }
 
