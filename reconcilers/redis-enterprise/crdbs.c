@@ -6,8 +6,8 @@
  * back. No other update of it may run in between, wherever it comes from: so whoever uses certdrop
  * on several clusters gives them all the same leases (one for each database) and the same etcd.
  *
- * The task that such an update is gets its id from us, made of the certificate and of the configuration
- * it goes out from: whether a request whose reply was lost has arrived can be looked up by it.
+ * The task that such an update is gets its id from us, made of the certificate and of what was there
+ * before: whether a request whose reply was lost has arrived can be looked up by it.
  *
  * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/ and
  * https://redis.io/docs/latest/operate/rs/references/rest-api/requests/crdbs/
@@ -312,12 +312,23 @@ void crdbs_add_check(struct redis *r)
 
 /* ---- step 2 ---- */
 
+/* How many of its tasks are remembered: one that has failed leaves the configuration as it was. */
+static size_t count_tasks(const struct redis *r, const char *guid)
+{
+	const struct words guids = record_words(answer(r->seen, "their tasks"), "guid");
+	size_t count = 0;
+
+	for (size_t i = 0; i < guids.count; i++)
+		count += equal(guids.items[i], guid);
+	return count;
+}
+
 static const char *task_id(const struct redis *r, const char *guid, const char *way)
 {
 	const struct record *health = answer(r->seen, health_of(r, guid));
 
-	return arena_printf(r->arena, "certdrop-%s%.16s-%s-%s", way, r->wanted->fingerprint,
-			record_text(health, "version"), guid);
+	return arena_printf(r->arena, "certdrop-%s%.16s-%s-%zu-%s", way, r->wanted->fingerprint,
+			record_text(health, "version"), count_tasks(r, guid), guid);
 }
 
 static void add_rest_update(struct redis *r, enum phase phase, const char *text, const char *guid,

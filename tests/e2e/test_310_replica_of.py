@@ -120,6 +120,23 @@ def test_a_busy_destination_is_waited_for(east):
     assert site.comes_in_sync("north", 1)
 
 
+def test_a_destination_that_a_crash_left_out_is_told(east):
+    """Everything of certdrop is killed between the two steps."""
+    certdrop, site, targets = east
+    fault = site.fault("answer", cluster="south", method="GET", path="/v1/bdbs/1", delay_ms=1000)
+    pair = targets.pair("east")
+    with Load(site, "east", 1) as load:
+        drop(certdrop, "east-proxy", pair)
+        until(lambda: uploads(site), certdrop.log)
+        certdrop.kill()
+        site.heal(fault)
+        certdrop.start()
+        certdrop.until_in_service("east-proxy", pair, seconds=40)
+        for name in COPIES:
+            assert site.comes_in_sync(name, 1)
+    until(lambda: arrived(site, load), "writes are lost")
+
+
 def test_no_password_leaves_the_worker(east):
     certdrop, site, targets = east
     pair = targets.pair("east")

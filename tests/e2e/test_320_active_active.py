@@ -1,6 +1,7 @@
 """Active-Active: one forced update for each database and no other in between, whoever is stopped meanwhile.
 
 RUNS=200 in the environment repeats the race of two controllers with that many seeds."""
+import fcntl
 import os
 import random
 import signal
@@ -106,8 +107,35 @@ def test_a_lost_reply_does_not_update_twice(start):
     assert updates(site) == ONCE and all_up(site)
 
 
+def test_a_task_that_fails_is_started_anew(start):
+    certdrop, site, targets = start("proxy")
+    site.fault("failed-task", cluster="east", crdb=site.guid("scores"), times=1)
+    pair = targets.pair("east")
+    drop(certdrop, "east-proxy", pair)
+    until(lambda: updates(site)["scores"] == 2, certdrop.log)
+    certdrop.until_in_service("east-proxy", pair, seconds=40)
+    until(lambda: all_up(site), lambda: str(site.links("scores", "east")))
+    assert updates(site) == {**ONCE, "scores": 2}
+
+
+def test_an_update_that_a_crash_left_out_is_made_up_for(start):
+    """Everything of certdrop is killed between the two steps."""
+    certdrop, site, targets = start("proxy")
+    fault = site.fault("answer", cluster="east", method="POST", path="/v1/crdbs/*/updates", status=503, times=1000)
+    pair = targets.pair("east")
+    drop(certdrop, "east-proxy", pair)
+    until(lambda: site.events(event="certificates-replaced"), certdrop.log)
+    certdrop.kill()
+    site.heal(fault)
+    assert updates(site) == NEVER
+    certdrop.start()
+    until(lambda: all_up(site), lambda: str(site.links("carts", "east")) + certdrop.log())
+    certdrop.until_in_service("east-proxy", pair, seconds=40)
+    assert updates(site, forced=True) == updates(site) == ONCE
+    assert len(site.events(event="certificates-replaced")) == 1
+
+
 def test_somebody_who_holds_a_lease_is_waited_for(start, scratch):
-    import fcntl
     certdrop, site, targets = start("proxy")
     (scratch / "leases").mkdir(mode=0o700, exist_ok=True)
     with open(scratch / "leases" / f"crdb-{site.guid('seats')}", "w") as lease:
