@@ -138,12 +138,27 @@ static void add_list(struct arena *arena, struct words *words, const char *list)
 			add_words(arena, words, (struct words){ .items = &word, .count = 1 });
 }
 
+static bool check_meant(
+		const struct profile *profile, const struct settings *settings, struct error *error)
+{
+	const char *value =
+			profile->when_option ? setting_text(settings, profile->when_option) : NULL;
+
+	if (!profile->when_option || (value && strcmp(value, profile->when) == 0))
+		return true;
+	return fail(error, ERROR_CONFIG,
+			"profile %s is for targets with %s = \"%s\"; that of this one is \"%s\"",
+			profile->name, profile->when_option, profile->when, value ? value : "");
+}
+
 bool profile_order(struct arena *arena, const struct profile *profile, const struct target *target,
 		struct order *order, struct error *error)
 {
 	struct order made = { .days = profile->days };
 	struct records rules = { 0 };
 
+	if (!check_meant(profile, target->settings, error))
+		return false;
 	rules_write(arena, target, &rules);
 	if (!choose_key(arena, profile, &rules, &made.key, error))
 		return false;

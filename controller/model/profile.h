@@ -24,6 +24,9 @@ struct profile {
 	const char *usages; /* extended key usages, separated by blanks: "serverAuth" */
 	long days; /* of a self-signed certificate's life */
 	const char *name_option; /* a setting, TEXT or WORDS, of names for it; NULL: none */
+	const char *when_option,
+			*when; /* only for targets in which this setting is this word; NULL:
+					 * for all */
 	const char *help; /* full sentences, for the manual */
 };
 
@@ -39,7 +42,8 @@ struct order {
 /* NULL: the table, which ends with an entry without a name and may be NULL, has no such profile. */
 const struct profile *profile_find(const struct profile *profiles, const char *name);
 
-/* ERROR_CONFIG: the rules allow none of the keys, or no setting tells a name. */
+/* ERROR_CONFIG: it is not for such targets, the rules allow none of the keys, or no setting tells
+ * a name. */
 bool profile_order(struct arena *arena, const struct profile *profile, const struct target *target,
 		struct order *order, struct error *error) must_check;
 

@@ -9,6 +9,7 @@
 static const struct option product_options[] = {
 	{ "host", OPTION_TEXT, .help = "The server's name." },
 	{ "aliases", OPTION_WORDS, .help = "Its other names." },
+	{ "slot", OPTION_TEXT, .help = "Which certificate." },
 	{ "rsa-max", OPTION_NUMBER, .fallback = "3072", .help = "The most bits." },
 	{ NULL },
 };
@@ -26,6 +27,8 @@ static const struct profile profiles[] = {
 	{ "by-host", keys, .usages = "serverAuth clientAuth", .days = 100, .name_option = "host" },
 	{ "by-aliases", keys, .usages = "", .days = 7300, .name_option = "aliases" },
 	{ "by-nothing", keys, .usages = "", .days = 1 },
+	{ "for-some", keys, .usages = "", .name_option = "host", .when_option = "slot",
+			.when = "inner" },
 	{ 0 },
 };
 
@@ -168,6 +171,35 @@ static void without_a_name_it_says_which_setting_tells_one(void **state)
 			"no setting tells the name for the certificate: give the target `names`");
 }
 
+static void some_are_for_some_targets_only(void **state)
+{
+	static const struct {
+		const char *slot, *begins;
+	} cases[] = {
+		{ "inner", "RSA 3072 / a.example /" },
+		{ "outer",
+				"profile for-some is for targets with slot = \"inner\"; that of this one "
+				"is \"outer\"" },
+		{ NULL,
+				"profile for-some is for targets with slot = \"inner\"; that of this one is "
+				"\"\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		autoarena struct arena *arena = arena_new();
+		const struct target target = target_of(arena, &product);
+		const char *text;
+
+		set(arena, settings_of(&target), "host", "a.example");
+		if (cases[i].slot)
+			set(arena, settings_of(&target), "slot", cases[i].slot);
+		text = ordered(arena, &target, "for-some");
+		if (strncmp(text, cases[i].begins, strlen(cases[i].begins)) != 0)
+			fail_msg("%s", text);
+	}
+}
+
 static void who_needs_an_issuer(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -186,6 +218,7 @@ int main(void)
 		cmocka_unit_test(the_first_key_that_the_rules_allow),
 		cmocka_unit_test(settings_and_rules_complete_it),
 		cmocka_unit_test(without_a_name_it_says_which_setting_tells_one),
+		cmocka_unit_test(some_are_for_some_targets_only),
 		cmocka_unit_test(who_needs_an_issuer),
 	};
 
