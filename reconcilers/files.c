@@ -172,17 +172,40 @@ static bool check_names(const struct settings *settings, struct error *error)
 	return true;
 }
 
+static bool is_ascii(const char *text)
+{
+	while ((unsigned char)*text >= ' ' && (unsigned char)*text < 0x7f)
+		text++;
+	return *text == '\0';
+}
+
+static bool check_stores(const struct settings *settings, struct error *error)
+{
+	const char *alias = setting_text(settings, "alias");
+	const bool jks = wants_content(settings, "jks");
+
+	for (size_t i = 0; i < STORE_COUNT; i++)
+		if (wants_content(settings, stores[i]) && !setting_text(settings, "password-file"))
+			return fail(error, ERROR_CONFIG, "content \"%s\" needs a password-file",
+					stores[i]);
+	if (jks && !is_ascii(alias))
+		return fail(error, ERROR_CONFIG,
+				"alias \"%s\" is not ASCII, and Java would not find it in a JKS",
+				alias);
+	return jks || !setting_text(settings, "key-password-file") ||
+			fail(error, ERROR_CONFIG,
+					"key-password-file is for content \"jks\" alone: a PKCS#12 has "
+					"one password");
+}
+
 static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
 
 	if (setting_count(settings, "files") == 0)
 		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
-	for (size_t i = 0; i < STORE_COUNT; i++)
-		if (wants_content(settings, stores[i]) && !setting_text(settings, "password-file"))
-			return fail(error, ERROR_CONFIG, "content \"%s\" needs a password-file",
-					stores[i]);
-	return check_names(settings, error) && check_words(settings, error);
+	return check_stores(settings, error) && check_names(settings, error) &&
+			check_words(settings, error);
 }
 
 /* ---- what must be known ---- */

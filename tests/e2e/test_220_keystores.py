@@ -2,6 +2,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -206,3 +207,16 @@ def test_what_certdrop_writes_it_reads(published, look, scratch, authority):
     store = published(pair, "keystore.jks", "jks", **{"key-password-file": str(scratch / "key.password")})
     accepted, said = look(store, STORE, KEY)
     assert accepted and pair.fingerprint in said, said
+
+
+@pytest.mark.parametrize("settings, sentence", [
+    ({}, 'content "jks" needs a password-file'),
+    ({"password-file": "/x", "alias": "clé"}, 'alias "cl.*" is not ASCII'),
+    ({"password-file": "/x", "key-password-file": "/x", "files": [{"name": "a", "content": "pkcs12"}]},
+     'key-password-file is for content "jks" alone'),
+])
+def test_what_no_store_can_have_is_a_mistake_in_the_configuration(certdrop, scratch, settings, sentence):
+    certdrop.configure([{"name": "app", "product": "files", "publish": str(scratch / "app"),
+                         "files": [{"name": "a", "content": "jks"}], **settings}])
+    done = certdrop.run("check")
+    assert done.returncode == 1 and re.search(sentence, done.stderr), done.stderr
