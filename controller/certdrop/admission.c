@@ -27,6 +27,28 @@ static const char *downgrade(struct arena *arena, const struct credential *c,
 	return NULL;
 }
 
+/* What else is in it: a client certificate, an authority, a revocation list. */
+static void judge_others(
+		struct arena *arena, const struct admission_facts *facts, struct admission *a)
+{
+	for (size_t i = 0; i < a->credential.lasts.count && a->kind != ADMISSION_REFUSE; i++) {
+		const struct lasting lasting = credential_lasting(a->credential.lasts.items[i]);
+
+		if (lasting.until <= facts->now) {
+			a->kind = ADMISSION_REFUSE;
+			a->reason = arena_printf(arena, "%s, which comes with %s, expired on %s",
+					lasting.what, a->credential.subject,
+					date_print(lasting.until).text);
+		} else if (lasting.from > facts->now && lasting.from > a->until) {
+			a->kind = ADMISSION_HOLD;
+			a->until = lasting.from;
+			a->reason = arena_printf(arena, "%s, which comes with %s, is valid from %s",
+					lasting.what, a->credential.subject,
+					date_print(lasting.from).text);
+		}
+	}
+}
+
 static void judge_dates(
 		struct arena *arena, const struct admission_facts *facts, struct admission *a)
 {
@@ -47,6 +69,8 @@ static void judge_dates(
 		a->reason = arena_printf(arena, "%s is valid from %s", c->subject,
 				date_print(c->not_before).text);
 	}
+	if (a->kind == ADMISSION_TAKE || a->until > 0)
+		judge_others(arena, facts, a);
 }
 
 static void judge(struct arena *arena, const struct admission_facts *facts, struct admission *a)

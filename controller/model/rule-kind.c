@@ -14,6 +14,9 @@ static const char *const kind_names[] = {
 	[RULE_VALIDITY] = "validity",
 	[RULE_VERSION_3] = "version-3",
 	[RULE_NOT_SELF_SIGNED] = "not-self-signed",
+	[RULE_ANCHOR] = "anchor",
+	[RULE_CRL_ISSUED] = "crl-issued",
+	[RULE_PACKAGE] = "package",
 };
 
 const char *rule_kind_name(enum rule_kind kind)
@@ -29,6 +32,13 @@ bool rule_kind_read(const char *name, enum rule_kind *kind)
 		return false;
 	*kind = (enum rule_kind)index;
 	return true;
+}
+
+bool rule_kind_has_words(enum rule_kind kind)
+{
+	return !rule_kind_has_limits(kind) && kind != RULE_VERSION_3 &&
+			kind != RULE_NOT_SELF_SIGNED && kind != RULE_ANCHOR &&
+			kind != RULE_CRL_ISSUED;
 }
 
 bool rule_kind_has_limits(enum rule_kind kind)
