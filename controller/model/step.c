@@ -133,6 +133,9 @@ static const struct member make_members[] = {
 	TEXT(make_step, alias, "alias"),
 	TEXT(make_step, profile, "profile"),
 	TEXT(make_step, key_password_file, "key-password-file"),
+	TEXT(make_step, deployed, "deployed"),
+	TEXT(make_step, carry, "carry"),
+	TEXT(make_step, keep_crl, "keep-crl"),
 	{ 0 },
 };
 

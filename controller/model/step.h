@@ -13,6 +13,8 @@
  * ca, crl, client-leaf, client-chain, client-fullchain, client-key or the name of
  * something that an earlier make step has built
  *
+ * ("package/server.key": a member of what it has built)
+ *
  * of the plan's credential, or, with "predecessor:" in front of it, of its predecessor. A
  * part that the credential does not have is ERROR_INPUT.
  */
@@ -111,7 +113,8 @@ struct file_step {
 /* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC
  * 7292, with the password from a file; profile "modern" (AES-256, PBKDF2, SHA-256) or
  * "old-java" (what Java 8 before 8u301 reads). format "jks": a Java key store, in which the
- * private key may have a password of its own. */
+ * private key may have a password of its own. format "opengauss": what gs_om installs, as a ZIP
+ * archive (controller/apply/gauss-package.h); its members can be had by themselves, too. */
 struct make_step {
 	const char *make;
 	const char *format;
@@ -119,6 +122,12 @@ struct make_step {
 	const char *alias;
 	const char *profile;
 	const char *key_password_file; /* "jks"; NULL: the key has the store's password */
+	const char *deployed; /* "opengauss": a directory with server.key and its cipher and rand files,
+			       * whose passphrase the new key gets; NULL: a new passphrase */
+	const char *carry; /* "opengauss": likewise for client.key, where its passphrase can be had; and
+			    * what else of client.key.pk8 and openssl.cnf is there is made, or kept */
+	const char *keep_crl; /* "opengauss": a directory whose sslcrl-file.crl stays when the credential
+			       * has no list */
 };
 
 /* Runs a tool: an argv, never a shell, in its own process group, with a clean environment
