@@ -149,6 +149,8 @@ static const struct member command_members[] = {
 	ROWS(command_step, environment, "environment"),
 	ROWS(command_step, pick, "pick"),
 	NUMBER(command_step, poll_ms, "poll"),
+	WORDS(command_step, needs, "needs"),
+	TEXT(command_step, lock, "lock"),
 	{ 0 },
 };
 

@@ -152,6 +152,10 @@ struct command_step {
 	struct rows pick; /* name, POSIX extended regular expression, in which ^ and $ match at
 			   * line ends; the value is its first group, or all of it */
 	long poll_ms; /* 0: it is run once */
+	struct words needs; /* files that must be there: without one of them the tool is not run */
+	const char *lock; /* a file that the tool holds locked (flock) until it has ended, so that two
+			   * never run at a time, even if certdrop is killed meanwhile; NULL: none.
+			   * Not for a tool that starts a daemon: that would hold it, too */
 };
 
 /* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only
