@@ -122,29 +122,13 @@ static bool wants_store(const struct settings *settings)
 	return false;
 }
 
-/* "host:port", the port from 1 to 65535. */
-static bool is_address(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	long port = 0;
-
-	if (!colon || colon == address || strlen(colon + 1) > 5)
-		return false;
-	for (const char *digit = colon + 1; *digit; digit++) {
-		if (*digit < '0' || *digit > '9')
-			return false;
-		port = 10 * port + (*digit - '0');
-	}
-	return port >= 1 && port <= 65535;
-}
-
 static bool check_words(const struct settings *settings, struct error *error)
 {
 	static const char *const commands[] = { "test", "reload" };
 	const struct words addresses = setting_words(settings, "probe");
 
 	for (size_t i = 0; i < addresses.count; i++)
-		if (!is_address(addresses.items[i]))
+		if (!address_is_valid(addresses.items[i]))
 			return fail(error, ERROR_CONFIG, "probe \"%s\" is not host:port",
 					addresses.items[i]);
 	for (size_t i = 0; i < 2; i++) {

@@ -149,19 +149,54 @@ static bool fill_environment(struct command *c, struct error *error)
 
 /* ---- whether, and when ---- */
 
-static bool has_needs(const struct command *c, struct error *error)
+/* "/dir/file", or "/dir?file"; NULL: the directory of the latter is not there. */
+static const char *needed(struct command *c, const char *need)
 {
-	struct stat facts;
+	const char *mark = strrchr(need, '?');
+	const char *directory =
+			mark ? arena_copy_bytes(c->arena, need, (size_t)(mark - need)) : need;
 
+	if (!mark)
+		return need;
+	if (access(directory, F_OK) < 0 && errno == ENOENT)
+		return NULL;
+	return arena_printf(c->arena, "%s/%s", directory, mark + 1);
+}
+
+static bool look_at(
+		const struct command *c, const char *path, struct stat *facts, struct error *error)
+{
+	const char *name = c->step->argv.items[0];
+
+	if (stat(path, facts) < 0)
+		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", name, path,
+				strerror(errno));
+	if (!S_ISREG(facts->st_mode))
+		return fail(error, ERROR_CONFIG, "%s was not run: %s is not a file", name, path);
+	return true;
+}
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+static bool has_needs(struct command *c, struct error *error)
+{
+	struct stat facts, since = { 0 };
+
+	if (c->step->since && !look_at(c, c->step->since, &since, error))
+		return false;
 	for (size_t i = 0; i < c->step->needs.count; i++) {
-		const char *path = c->step->needs.items[i];
+		const char *path = needed(c, c->step->needs.items[i]);
 
-		if (stat(path, &facts) < 0)
-			return fail(error, ERROR_CONFIG, "%s was not run: %s: %s",
-					c->step->argv.items[0], path, strerror(errno));
-		if (!S_ISREG(facts.st_mode))
-			return fail(error, ERROR_CONFIG, "%s was not run: %s is not a file",
-					c->step->argv.items[0], path);
+		if (!path)
+			continue;
+		if (!look_at(c, path, &facts, error))
+			return false;
+		if (is_older(&facts.st_mtim, &since.st_mtim))
+			return fail(error, ERROR_CONFIG, "%s was not run: %s is older than %s",
+					c->step->argv.items[0], path, c->step->since);
 	}
 	return true;
 }

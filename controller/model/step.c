@@ -150,6 +150,7 @@ static const struct member command_members[] = {
 	ROWS(command_step, pick, "pick"),
 	NUMBER(command_step, poll_ms, "poll"),
 	WORDS(command_step, needs, "needs"),
+	TEXT(command_step, since, "since"),
 	TEXT(command_step, lock, "lock"),
 	{ 0 },
 };

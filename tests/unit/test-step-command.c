@@ -284,6 +284,7 @@ static void what_a_tool_needs_is_looked_for_first(void **state)
 {
 	struct arena *arena = arena_new();
 	const char *backup = arena_printf(arena, "%s/backup", directory);
+	const char *since = arena_printf(arena, "%s/since", directory);
 	const char *ran = arena_printf(arena, "%s/ran", directory);
 	const char *script = arena_printf(arena, "touch %s", ran);
 
@@ -293,7 +294,17 @@ static void what_a_tool_needs_is_looked_for_first(void **state)
 	assert_int_equal(access(ran, F_OK), -1);
 	expect(script, arena_printf(arena, "\tneeds %s\n", directory), "failed", "is not a file");
 	assert_int_equal(access(ran, F_OK), -1);
+	expect(script, arena_printf(arena, "\tneeds %s?backup\n", directory), "failed",
+			"sh was not run: ");
+	assert_int_equal(access(ran, F_OK), -1);
+	expect("exit 0", "\tneeds /nowhere?backup\n", "applied", NULL);
 	write_text(backup, "x");
+	write_text(since, "x");
+	expect(script, arena_printf(arena, "\tneeds %s\n\tsince %s\n", backup, since), "failed",
+			arena_printf(arena, "%s is older than %s", backup, since));
+	assert_int_equal(access(ran, F_OK), -1);
+	expect("exit 0", arena_printf(arena, "\tneeds %s\n\tsince %s\n", since, backup), "applied",
+			NULL);
 	expect(script, arena_printf(arena, "\tneeds /bin/sh %s\n", backup), "applied", NULL);
 	assert_int_equal(access(ran, F_OK), 0);
 	arena_free(arena);
