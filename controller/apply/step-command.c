@@ -185,8 +185,9 @@ static bool has_needs(struct command *c, struct error *error)
 {
 	struct stat facts, since = { 0 };
 
-	if (c->step->since && !look_at(c, c->step->since, &since, error))
-		return false;
+	if (c->step->since && lstat(c->step->since, &since) < 0)
+		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", c->step->argv.items[0],
+				c->step->since, strerror(errno));
 	for (size_t i = 0; i < c->step->needs.count; i++) {
 		const char *path = needed(c, c->step->needs.items[i]);
 

@@ -154,7 +154,7 @@ struct command_step {
 	long poll_ms; /* 0: it is run once */
 	struct words needs; /* files that must be there: without one of them the tool is not run. With a
 			     * "?" for the last slash, only where the directory is there */
-	const char *since; /* a file: none of `needs` may be older than it */
+	const char *since; /* a file, or a link itself: none of `needs` may be older than it */
 	const char *lock; /* a file that the tool holds locked (flock) until it has ended, so that two
 			   * never run at a time, even if certdrop is killed meanwhile; NULL: none.
 			   * Not for a tool that starts a daemon: that would hold it, too */

@@ -124,6 +124,12 @@ const char *opengauss_note_place(struct arena *arena, const struct target *targe
 			target->name);
 }
 
+const char *opengauss_since_place(struct arena *arena, const struct target *target)
+{
+	return arena_printf(arena, "%s/%s.since", setting_text(target->settings, "spool"),
+			target->name);
+}
+
 static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
@@ -212,6 +218,8 @@ static void ask_om(const struct target *target, struct plan *plan)
 			words_of(plan->arena, leaf, 1));
 	ask_data(target, plan, "flag", "see whether gs_om has failed half way",
 			words_of(plan->arena, flag, 1));
+	ask_place(plan, "since", "see since when that is so",
+			opengauss_since_place(plan->arena, target), "server.crt");
 	status.pick = cluster_picks(plan->arena);
 	plan_ask_command(plan, "cluster", "see which nodes there are", &status);
 }

@@ -19,6 +19,10 @@ const char *opengauss_package_place(struct arena *arena, const struct target *ta
 const char *opengauss_package_file(struct arena *arena, const struct target *target);
 const char *opengauss_note_place(struct arena *arena, const struct target *target);
 
+/* Where it is noted since when what is deployed is so. A backup from before that is one of something
+ * else. */
+const char *opengauss_since_place(struct arena *arena, const struct target *target);
+
 /* The files that the lite edition puts into the data directory, certificate and key first: what is
  * replaced is known by these names in this order. */
 struct words opengauss_data_files(struct arena *arena, const struct target *target, bool with_crl);

@@ -100,7 +100,7 @@ static bool is_restarted(const struct credential *wanted, const struct answers *
 static bool check_answers(const struct answers *seen, struct error *error)
 {
 	static const char *const looks[] = { "package", "deployed", "deployed-crl", "flag",
-		"restarted" };
+		"restarted", "since" };
 
 	for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
 		const char *why = fact(seen, looks[i], "failed");
@@ -269,23 +269,68 @@ static void add_pruning(const struct target *target, struct plan *plan)
 	plan_file(plan, PHASE_FINISH, "remove sets that are no longer kept", &prune);
 }
 
-/* So that it is not restarted again. */
-static void add_note(const struct target *target, const struct credential *wanted,
-		const struct answers *seen, struct plan *plan)
+/* A file whose place, name and time tell something; its content does not matter. */
+static void add_note(const struct credential *wanted, enum phase phase, const char *text,
+		const struct file_step *about, struct plan *plan)
 {
 	struct rows rows = { .items = arena_new_many(plan->arena, struct words, 1) };
-	struct file_step note = {
-		.publish = opengauss_note_place(plan->arena, target),
-		.method = "link",
-		.generation = generation_name(plan->arena, wanted->digest, "restarted"),
-		.layout = "restarted",
-		.replaces = fact(seen, "restarted", "replaces"),
-		.directory_mode = "0700",
-	};
+	struct file_step note = *about;
 
 	add_row(plan->arena, &rows, "server.crt", "leaf", "-");
+	note.method = "link";
+	note.generation = generation_name(plan->arena, wanted->digest, note.layout);
+	note.directory_mode = "0700";
 	note.files = rows;
-	plan_file(plan, PHASE_FINISH, "note that it was restarted", &note);
+	plan_file(plan, phase, text, &note);
+}
+
+/* So that it is not restarted again. */
+static void note_restart(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	const struct file_step note = {
+		.publish = opengauss_note_place(plan->arena, target),
+		.layout = "restarted",
+		.replaces = fact(seen, "restarted", "replaces"),
+	};
+
+	add_note(wanted, PHASE_FINISH, "note that it was restarted", &note, plan);
+}
+
+static const char *since_layout(struct arena *arena, const char *leaf)
+{
+	return arena_printf(arena, "deployed %s", leaf ? leaf : "nothing");
+}
+
+/* What is deployed may have been changed by others; then that counts from now on. gs_om's backups
+ * are compared with this note, because it makes none while a flag is left on some other node. */
+static void note_baseline(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	const struct file_step note = {
+		.publish = opengauss_since_place(plan->arena, target),
+		.layout = since_layout(plan->arena, fact(seen, "deployed", "leaf")),
+		.replaces = fact(seen, "since", "replaces"),
+	};
+
+	if (!equal(fact(seen, "since", "layout"), note.layout))
+		add_note(wanted, PHASE_PREPARE, "note since when that is deployed", &note, plan);
+}
+
+static void note_replacement(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	const char *before = since_layout(plan->arena, fact(seen, "deployed", "leaf"));
+	const bool noted = equal(fact(seen, "since", "layout"), before);
+	const struct file_step note = {
+		.publish = opengauss_since_place(plan->arena, target),
+		.layout = since_layout(plan->arena, wanted->fingerprint),
+		.replaces = noted ? fact(seen, "since", "replaces")
+				  : generation_name(plan->arena, wanted->digest, before),
+	};
+
+	if (!equal(before, note.layout))
+		add_note(wanted, PHASE_FINISH, "note since when the new ones are", &note, plan);
 }
 
 /* ---- all together ---- */
@@ -295,8 +340,18 @@ static void add_replacement(const struct target *target, const struct credential
 {
 	add_way_back(target, seen, plan);
 	opengauss_add_state(target, PHASE_PREPARE, false, plan);
+	if (!opengauss_is_lite(target))
+		note_baseline(target, wanted, seen, plan);
 	add_package(target, plan);
 	add_files(target, wanted, seen, plan);
+}
+
+static void add_end(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	if (!opengauss_is_lite(target))
+		note_replacement(target, wanted, seen, plan);
+	add_pruning(target, plan);
 }
 
 static void add_restart(const struct target *target, const struct credential *wanted,
@@ -304,7 +359,7 @@ static void add_restart(const struct target *target, const struct credential *wa
 {
 	opengauss_add_restart(target, seen, plan);
 	add_probes(target, wanted, plan);
-	add_note(target, wanted, seen, plan);
+	note_restart(target, wanted, seen, plan);
 }
 
 static void add_follow_up(const struct target *target, const struct credential *wanted,
@@ -344,6 +399,6 @@ bool opengauss_plan(const struct target *target, const struct credential *wanted
 	else
 		add_probes(target, wanted, plan);
 	if (!in_place)
-		add_pruning(target, plan);
+		add_end(target, wanted, seen, plan);
 	return true;
 }

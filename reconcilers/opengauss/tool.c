@@ -103,9 +103,9 @@ void opengauss_add_rollback(
 
 	command.needs = backups(plan->arena, target);
 	/* A run that failed before it made a backup has changed nothing, and the backup that is there
-	 * is that of the replacement before. */
+	 * may be that of the replacement before. */
 	if (!has_flag(seen))
-		command.since = opengauss_package_file(plan->arena, target);
+		command.since = opengauss_since_place(plan->arena, target);
 	command.expect = opengauss_word(plan->arena,
 			local ? "Successfully rollback SSL cert files with local mode"
 			      : "Successfully rollback SSL cert files");
