@@ -129,6 +129,23 @@ def test_another_node_redirects_to_the_internal_address_of_the_leader(one):
     assert [roles[uid]["role"] for uid in "123"] == ["slave", "master", "slave"]
 
 
+def test_each_node_tells_how_long_its_certificates_last(one):
+    connection = http.client.HTTPSConnection(one.address("east", 2), 8070, timeout=10, context=unverified())
+    connection.request("GET", "/v2")
+    lines = connection.getresponse().read().decode().splitlines()
+    label = 'node_cert_expires_in_seconds{logical_name="syncer",node="2",path="/etc/opt/redislabs/syncer_cert.pem"}'
+    assert [line.split()[0] for line in lines if "syncer" in line] == [label]
+
+
+def test_basic_can_be_switched_off_in_the_newest_version(start):
+    off = {"control_plane_basic_authentication": False}
+    site = start(cluster("east", nodes=1, version=NEW), cluster("west", nodes=1))
+    assert site.rest("east", "PUT", "/v1/cluster", off)[0] == 200
+    assert site.rest("east", "GET", "/v1/cluster")[0] == 401
+    assert site.run("east", "rladmin", "status").returncode == 0
+    assert site.rest("west", "PUT", "/v1/cluster", off)[0] == 406
+
+
 def test_a_role_without_the_permission_is_refused(one, authority):
     pair = authority.issue("a.example.test")
     assert one.replace("east", "proxy", pair, user=VIEWER)[0] == 403
@@ -286,6 +303,39 @@ def test_several_destinations_have_one_source(start, authority):
     until(lambda: {site.redis(name, 1, "LLEN", "load") for name in names} == {str(load.acknowledged)},
           "writes are lost")
     assert len(site.outages()) == 3
+
+
+def test_each_source_of_a_destination_stands_alone(start, authority):
+    site = start(cluster("east", nodes=1, databases=[{"uid": 1, "name": "orders"}]),
+                 cluster("north", nodes=1, databases=[{"uid": 1, "name": "items"}]),
+                 cluster("west", nodes=1, databases=[{"uid": 1, "name": "copy"}]),
+                 replicas=[{"source": [name, 1], "destination": ["west", 1]} for name in ("east", "north")])
+    pair = whole(authority, "new.example.test")
+    assert site.replace("north", "proxy", pair)[0] == 200
+    assert site.source_status("west", 1) == ["in-sync", "out-of-sync"]
+    sources = site.rest("west", "GET", "/v1/bdbs/1")[1]["replica_sources"]
+    assert [source["uid"] for source in sources] == [1, 2]
+    sources[1]["server_cert"] = pair.fullchain.decode()
+    assert site.rest("west", "PUT", "/v1/bdbs/1", {"replica_sources": sources})[0] == 200
+    assert site.comes_in_sync("west", 1)
+    assert [event["source"] for event in site.events(event="replication-down")] == [2]
+    until(lambda: site.rest("west", "GET", "/v1/bdbs/1")[1]["status"] == "active", "it stays busy")
+    assert site.rest("west", "PUT", "/v1/bdbs/1", {"replica_sources": sources[1:]})[0] == 200
+    until(lambda: site.source_status("west", 1) == ["in-sync"], "the array is not replaced as a whole")
+
+
+def test_a_full_backlog_means_to_start_again(start, authority):
+    site = start(cluster("east", nodes=1, databases=[{"uid": 1, "name": "orders", "repl_backlog_size": 16384}]),
+                 cluster("west", nodes=1, databases=[{"uid": 1, "name": "copy"}]),
+                 replicas=[{"source": ["east", 1], "destination": ["west", 1]}])
+    pair = whole(authority, "new.example.test")
+    assert site.replace("east", "proxy", pair)[0] == 200
+    for key in range(40):
+        site.redis("east", 1, "SET", key, "x" * 1000)
+    assert site.rest("west", "PUT", "/v1/bdbs/1", new_source_certificate(site, pair))[0] == 200
+    assert site.comes_in_sync("west", 1)
+    assert site.redis("west", 1, "DBSIZE") == "40"
+    assert "sync_full:2" in site.redis("east", 1, "INFO", "stats")
 
 
 # ---- Active-Active ----

@@ -1,6 +1,5 @@
 """A cluster: nodes, certificates, users, databases, and the settings of GET /v1/cluster."""
 import asyncio
-import datetime
 
 from . import pem, upload
 from .access import Access
@@ -190,9 +189,7 @@ class Cluster:
 
     def expiring(self, days=45):
         """The names of certificates that end within this time."""
-        limit = datetime.datetime.utcnow() + datetime.timedelta(days=days)
-        return [name for name, pair in self.certificates.items()
-                if pem.certificates_in(pair.certificate)[0].not_valid_after < limit]
+        return [name for name, pair in self.certificates.items() if pem.seconds_left(pair.certificate) < days * 86400]
 
 
 def _shown(pair):

@@ -49,6 +49,11 @@ def expired(text):
     return any(certificate.not_valid_after < now for certificate in certificates_in(text))
 
 
+def seconds_left(text):
+    """Until the first certificate ends."""
+    return (certificates_in(text)[0].not_valid_after - datetime.datetime.utcnow()).total_seconds()
+
+
 def load_key(text):
     """The private key of a PEM text without a password; ValueError when there is none such."""
     try:
