@@ -108,6 +108,17 @@ def test_a_bad_upload_gets_its_status_and_changes_nothing(one, authority):
     assert one.wanted("east", "cm") != good.fingerprint
 
 
+@pytest.mark.parametrize("body", [
+    b"{", b"[]", b'"proxy"', b'{"certificates": "proxy"}', b'{"certificates": ["proxy"]}',
+    b'{"certificates": [{"name": ["proxy"], "certificate": "", "key": ""}]}',
+    b'{"certificates": [{"name": "proxy", "certificate": 1, "key": 2}]}',
+    b'{"certificates": [], "more": 1}', b"\xff"])
+def test_a_body_of_another_shape_is_refused(one, body):
+    assert one.rest_raw("east", "PUT", "/v1/cluster/certificates", body).status in (400, 403)
+    assert one.rest_raw("east", "PUT", "/v1/cluster/update_cert", body).status in (400, 403)
+    assert one.rest_raw("east", "PUT", "/v1/bdbs/1", body).status in (400, 406)
+
+
 def test_the_newest_version_wants_the_root(start, authority):
     site = start(cluster("east", version=NEW, nodes=1))
     pair = authority.issue("a.example.test")
@@ -421,6 +432,21 @@ def test_a_task_can_be_stuck_and_fail(active):
     assert [one["connection_error"] for one in report][2]
 
 
+def test_two_updates_are_made_one_after_the_other(active):
+    active.set(task_ms=200)
+    tasks = [force(active), force(active, "west")]
+    states = [active.rest(name, "GET", f"/v1/crdb_tasks/{task}")[1]["status"]
+              for name, task in zip(("east", "west"), tasks)]
+    assert states[1] == "queued"
+    path = f"/v1/crdb_tasks/{tasks[1]}/actions/cancel"
+    assert active.rest("west", "POST", path)[1]["status"] == "failed"
+    assert active.rest("west", "POST", path)[0] == 406
+    assert task_ends(active, tasks[0]) == "finished"
+    assert task_ends(active, force(active)) == "finished"
+    report = active.rest("east", "GET", f"/v1/crdbs/{active.guid('carts')}/health_report")[1]
+    assert {one["active_config_version"] for one in report} == {3}
+
+
 def test_a_finished_task_is_forgotten(active):
     task = force(active, headers={"x-task-id": "mine", "x-result-ttl": "1"})
     assert task == "mine"
@@ -449,7 +475,11 @@ def test_a_node_can_miss_a_change_and_an_upgrade_can_undo_it(start, authority):
     one.fault("skipped-node-is-not-told")
     assert one.replace("east", "proxy", new)[0] == 200
     assert one.served("east", 12001, 1) == old
-    one.do("upgrade", cluster="east", software_version=NEW)
+    one.do("upgrade", cluster="east", software_version=NEW, ms=300)
+    assert one.rest("east", "GET", "/v1/cluster?fields=upgrade_in_progress")[1]["upgrade_in_progress"]
+    versions = [node["software_version"] for node in one.rest("east", "GET", "/v1/nodes")[1]]
+    assert versions[0] == NEW and versions[2] == MIDDLE
+    until(lambda: not one.rest("east", "GET", "/v1/cluster")[1]["upgrade_in_progress"], "the upgrade does not end")
     assert {one.served("east", 12001, node) for node in (1, 2, 3)} == {old}
     assert one.rest("east", "GET", "/v1/nodes/2")[1]["software_version"] == NEW
 

@@ -152,22 +152,19 @@ class Cluster:
         for node in self.nodes:
             node.remove(name)
 
-    async def upgrade(self, software_version=None):
-        """"The upgrade process copies the certificates that are on the first upgraded node to all of the nodes in
-        the cluster" (rs/security/certificates/updating-certificates)."""
-        first = dict(self.nodes[0].served)
-        if software_version:
-            self.version = Version(software_version)
-            for node in self.nodes:
-                node.software_version = software_version
+    async def upgrade(self, software_version, ms):
+        """One node after the other. "The upgrade process copies the certificates that are on the first upgraded
+        node to all of the nodes in the cluster" (rs/security/certificates/updating-certificates)."""
+        self.settings["upgrade_in_progress"] = True
         for node in self.nodes:
+            node.software_version = software_version
             node.keeps.clear()
-        await self.replace(first)
+            await asyncio.sleep(ms / 1000 / len(self.nodes))
+        self.version = Version(software_version)
+        await self.replace(dict(self.nodes[0].served))
+        self.settings["upgrade_in_progress"] = False
 
     # ---- what is shown ----
-
-    def software_versions(self):
-        return {node.software_version for node in self.nodes}
 
     def describe(self):
         """rs/references/rest-api/objects/cluster"""

@@ -8,7 +8,6 @@ as server_cert: "Connections using the previous certificate are rejected after a
 both steps are performed, recovery of the database sync cannot be established." (rs/security/certificates/
 updating-certificates), which OpenSSL alone would not do where both were issued by one authority."""
 import asyncio
-import hashlib
 import ssl
 import urllib.parse
 
@@ -62,6 +61,7 @@ class ReplicaOf:
         self._relays = [Listener(database.cluster.address(201), 0, self._serve) for _ in range(2)]
         self._supervising = None
         self._connected = False
+        self._attaching = asyncio.Lock()
 
     async def start(self):
         for relay in self._relays:
@@ -87,6 +87,15 @@ class ReplicaOf:
         await self._believe()
         self.cut()
         await self._reconnect()
+
+    async def start_again(self):
+        """"Restarting the process causes the synchronization process to flush the DB and restart the process
+        from the beginning" (rs/databases/import-export/replica-of)."""
+        async with self._attaching:
+            await self.server.command("REPLICAOF", "NO", "ONE")
+            await self.server.command("FLUSHALL")
+        self.cut()
+        self._site.record.event("full-resynchronisation", cluster=self.database.cluster.name, bdb=self.database.uid)
 
     def cut(self):
         """Ends the connection to the source, as restarted proxy workers do; it is tried again at once."""
@@ -115,8 +124,9 @@ class ReplicaOf:
     async def _reconnect(self):
         """REPLICAOF with the address it has already is ignored, so two relays take turns. What was received
         so far stays, and the source's backlog is asked for the rest."""
-        self._relays.reverse()
-        await self.server.command("REPLICAOF", self._relays[0].address, self._relays[0].port)
+        async with self._attaching:
+            self._relays.reverse()
+            await self.server.command("REPLICAOF", self._relays[0].address, self._relays[0].port)
 
     async def _serve(self, reader, writer):
         try:
@@ -144,10 +154,9 @@ class ReplicaOf:
         except ssl.SSLError as error:
             raise Refused(f"TLS handshake failed: {error.reason}") from error
         try:
-            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            if hashlib.sha256(shown).hexdigest() != pem.leaf(self.source.server_cert):
+            if pem.met(writer) != pem.leaf(self.source.server_cert):
                 raise Refused("certificate verify failed: not the certificate configured for the source")
-            writer.write(encode("AUTH", self.source.user, self.source.password))
+            writer.write(encode("AUTH", *filter(None, (self.source.user, self.source.password))))
             await read_reply(reader)
         except RedisError as error:
             raise Refused("Error authenticating with the source database", fatal=True) from error
