@@ -9,6 +9,7 @@ both steps are performed, recovery of the database sync cannot be established." 
 updating-certificates), which OpenSSL alone would not do where both were issued by one authority."""
 import asyncio
 import ssl
+import time
 import urllib.parse
 
 from . import background, pem
@@ -60,8 +61,9 @@ class ReplicaOf:
         self._site = database.cluster.site
         self._relays = [Listener(database.cluster.address(201), 0, self._serve) for _ in range(2)]
         self._supervising = None
-        self._connected = False
         self._attaching = asyncio.Lock()
+        self._ordered = None      # When redis-server was told to connect, until it does.
+        self._conversations = 0   # Its connections to us.
 
     async def start(self):
         for relay in self._relays:
@@ -115,9 +117,10 @@ class ReplicaOf:
                                   self.source.password)
 
     async def _supervise(self):
-        """redis-server tries once a second; a syncer is quicker."""
+        """redis-server tries once a second; a syncer is quicker, but lets one attempt come to its end."""
         while True:
-            if not self._connected and self.database.replica_sync == "enabled":
+            overdue = self._ordered is None or time.monotonic() - self._ordered > 1
+            if overdue and not self._conversations and self.database.replica_sync == "enabled":
                 await self._reconnect()
             await asyncio.sleep(self._site.settings["syncer_retry_ms"] / 1000)
 
@@ -125,26 +128,30 @@ class ReplicaOf:
         """REPLICAOF with the address it has already is ignored, so two relays take turns. What was received
         so far stays, and the source's backlog is asked for the rest."""
         async with self._attaching:
+            self._ordered = time.monotonic()
             self._relays.reverse()
             await self.server.command("REPLICAOF", self._relays[0].address, self._relays[0].port)
 
     async def _serve(self, reader, writer):
+        self._ordered = None
+        self._conversations += 1
         try:
-            if self.database.replica_sync != "enabled":
-                return
-            host = self._site.resolve(self.source.host)
-            await self._try(host)
-            far = await asyncio.open_connection(host, self.source.port)
+            if self.database.replica_sync == "enabled":
+                await self._connect(reader, writer)
         except (Refused, OSError, asyncio.IncompleteReadError) as error:
             self._failed(error)
-            return
-        self._connected = True
+        finally:
+            self._conversations -= 1
+
+    async def _connect(self, reader, writer):
+        host = self._site.resolve(self.source.host)
+        await self._try(host)
+        far = await asyncio.open_connection(host, self.source.port)
         watching = background.run(self._watch())
         try:
             await splice(reader, writer, *far)
         finally:
             watching.cancel()
-            self._connected = False
             self._now(False)
 
     async def _try(self, host):
