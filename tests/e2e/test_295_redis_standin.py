@@ -108,6 +108,19 @@ def test_a_bad_upload_gets_its_status_and_changes_nothing(one, authority):
     assert one.wanted("east", "cm") != good.fingerprint
 
 
+def test_a_database_can_have_a_certificate_of_its_own(start, authority):
+    site = start(cluster("east", version=NEW, databases=[{"uid": 1, "name": "orders"}]))
+    own, proxy = whole(authority, "own.example.test"), whole(authority, "proxy.example.test")
+    body = {"cert": own.fullchain.decode(), "private_key": own.key.decode()}
+    assert site.rest("east", "POST", "/v1/bdbs/1/certificates?dry_run", body) == (200, {})
+    assert site.rest("east", "POST", "/v1/bdbs/1/certificates", body)[0] == 200
+    assert site.rest("east", "GET", "/v1/bdbs/1/certificates")[1]["cert"] == body["cert"]
+    assert site.replace("east", "proxy", proxy)[0] == 200
+    assert {site.served("east", 12001, node) for node in (1, 2, 3)} == {own.fingerprint}
+    assert site.rest("east", "DELETE", "/v1/bdbs/1/certificates")[0] == 200
+    assert {site.served("east", 12001, node) for node in (1, 2, 3)} == {proxy.fingerprint}
+
+
 @pytest.mark.parametrize("body", [
     b"{", b"[]", b'"proxy"', b'{"certificates": "proxy"}', b'{"certificates": ["proxy"]}',
     b'{"certificates": [{"name": ["proxy"], "certificate": "", "key": ""}]}',

@@ -108,7 +108,8 @@ class Cluster:
 
     async def _serve_new(self, pairs, old):
         for database in self.databases.values():
-            await database.server.install(proxy=pairs.get("proxy"), syncer=self._syncer_for(database, pairs))
+            await database.server.install(proxy=None if database.own else pairs.get("proxy"),
+                                          syncer=self._syncer_for(database, pairs))
         if "proxy" in pairs and self.version.old_worker_ms:
             self.keep_old_workers(old["proxy"], self.version.old_worker_ms / 1000)
         if "proxy" in pairs or "syncer" in pairs:

@@ -136,7 +136,7 @@ class Crdb:
     # ---- certificates ----
 
     async def exchange(self):
-        """Everybody learns everybody's certificates, and the links are made anew."""
+        """Everybody learns everybody's certificates: links that are down can be made, those that are up stay."""
         for instance in self.instances:
             certificates = instance.cluster.certificates
             self._believed[instance.cluster.name] = (certificates["proxy"], certificates["syncer"])
@@ -285,7 +285,5 @@ class Crdb:
             if state == "committed" and forced:
                 self.version += 1
                 await self.exchange()
-                for instance in self.instances:
-                    self.cut(instance.cluster)
             if state != "commit-completed":
                 await asyncio.sleep(seconds / 3)

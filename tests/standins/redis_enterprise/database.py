@@ -33,6 +33,7 @@ class Database:
         self.crdb = None
         self.crdt_peers = {}      # Peers' syncer certificates, by cluster name.
         self.admin_password = secrets.token_urlsafe(18)
+        self.own = None           # A certificate that it shows instead of the cluster's proxy.
         self._password = password
         self._source_uids = 0
         self.server = self._new_server("server", self.port)
@@ -104,7 +105,19 @@ class Database:
             facts["authentication_ssl_crdt_certs"] = [{"client_cert": text} for text in self.crdt_peers.values()]
         return facts
 
+    def describe_own(self):
+        """rs/references/rest-api/api-reference: the answer of GET /v1/bdbs/{uid}/certificates"""
+        first = pem.certificates_in(self.own.certificate)[0]
+        return {"bdb_uid": self.uid, "cert": self.own.certificate,
+                "not_before": f"{first.not_valid_before:%Y-%m-%dT%H:%M:%SZ}",
+                "not_after": f"{first.not_valid_after:%Y-%m-%dT%H:%M:%SZ}"}
+
     # ---- what is changed ----
+
+    async def show(self, own):
+        """From now on clients meet this pair, or the cluster's when it is None."""
+        self.own = own
+        await self.server.install(proxy=own or self.cluster.certificates["proxy"])
 
     def check(self, change):
         """Raises Refused for what cannot become this database's configuration."""

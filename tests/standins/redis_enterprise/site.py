@@ -118,7 +118,7 @@ class Site:
                         "server_cert": origin.certificates["proxy"].certificate})
         await database.apply({"replica_sync": "enabled", "replica_sources": sources})
 
-    async def settle(self, seconds=10):
+    async def settle(self, seconds):
         """Waits until everything is in sync, as a test expects to find it."""
         links = [link for cluster in self.clusters for database in cluster.databases.values()
                  for link in database.sources] + [link for crdb in self.crdbs for link in crdb.links]
