@@ -143,7 +143,7 @@ class Crdb:
         for instance in self.instances:
             instance.crdt_peers = {peer.cluster.name: peer.cluster.certificates["syncer"].certificate
                                    for peer in self.instances if peer is not instance}
-            await instance.believe()
+        await asyncio.gather(*(instance.believe() for instance in self.instances))
 
     def agreed(self, near, far):
         """The syncer of either side is the one that the other side was told of at the last update."""

@@ -92,8 +92,8 @@ class Site:
         for cluster in self.clusters:
             cluster.start()
             await self._start_tools(cluster)
+        await asyncio.gather(*(crdb.exchange() for crdb in self.crdbs))
         for crdb in self.crdbs:
-            await crdb.exchange()
             crdb.start()
         for replica in self._replicas:
             await self._start_replica(**replica)
