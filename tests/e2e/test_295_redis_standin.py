@@ -528,6 +528,23 @@ def test_a_node_without_power_is_gone(one):
     assert one.served("east", 12001, 2) == one.wanted("east", "proxy")
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_node_can_lose_its_power_in_the_middle_of_a_request(start, authority, after):
+    site = start(cluster("east"))
+    old, new = site.wanted("east", "cm"), authority.issue("new.example.test")
+    site.fault("answer", method="PUT", power=True, after=after)
+    with pytest.raises(ConnectionError):
+        site.replace("east", "cm", new)
+    assert site.served("east", 8443, 1) is None
+    assert {site.served("east", 8443, node) for node in (2, 3)} == {new.fingerprint if after else old}
+    assert site.rest("east", "GET", "/v1/nodes/status", node=2)[1]["2"]["role"] == "master"
+    site.heal()
+    site.do("node-up", cluster="east", node=1)
+    assert site.rest_raw("east", "GET", "/v1/cluster", node=1).status == 307
+    assert site.replace("east", "cm", new, node=2)[0] == 200
+    assert {site.served("east", 8443, node) for node in (1, 2, 3)} == {new.fingerprint}
+
+
 def test_the_record_has_no_secrets(replica, authority):
     pair = authority.issue("new.example.test")
     assert replica.replace("east", "proxy", pair)[0] == 200

@@ -85,6 +85,12 @@ class Cluster:
     def lead(self, node):
         self.leader = node
 
+    def cut_power(self, node):
+        """Where there is another node, it leads from now on."""
+        node.stop()
+        if node is self.leader:
+            self.leader = next((other for other in self.nodes if other.up), node)
+
     # ---- certificates ----
 
     async def replace(self, pairs):

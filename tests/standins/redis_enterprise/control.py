@@ -10,7 +10,7 @@
     DELETE /record          forgets both
 
     word            arguments                   what happens
-    node-down       cluster, node               its power is cut; node-up switches it on again
+    node-down       cluster, node               its power is cut, and another node leads; node-up switches it on again
     lead            cluster, node               this node leads from now on
     keep            cluster, node, name         the node goes on with the certificate it has; name "*": with all
     replace         cluster, certificates       somebody replaces certificates behind certdrop's back
@@ -45,7 +45,7 @@ def _node(cluster, uid):
 
 @word
 async def node_down(_, cluster, node):
-    _node(cluster, node).stop()
+    cluster.cut_power(_node(cluster, node))
 
 
 @word
