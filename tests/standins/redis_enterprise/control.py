@@ -13,8 +13,8 @@
     node-down       cluster, node               its power is cut, and another node leads; node-up switches it on again
     lead            cluster, node               this node leads from now on
     keep            cluster, node, name         the node goes on with the certificate it has; name "*": with all
-    replace         cluster, certificates       somebody replaces certificates behind certdrop's back
-    revert          cluster, name               the product puts a self-signed certificate in its place
+    replace         cluster, certificates       somebody else replaces certificates
+    revert          cluster, name               the product puts a self-signed certificate there
     upgrade         cluster, software_version,  node after node gets the version, within `ms`, in the background if
                     ms                          there are any; then all get the certificates of the first
     old-workers     cluster, ms                 every second connection meets the certificate of before
