@@ -210,8 +210,11 @@ def test_two_updates_are_made_one_after_the_other(active):
     path = f"/v1/crdb_tasks/{tasks[1]}/actions/cancel"
     assert active.rest("west", "POST", path)[1]["status"] == "failed"
     assert active.rest("west", "POST", path)[0] == 406
-    assert task_ends(active, tasks[0]) == "finished"
-    assert task_ends(active, force(active)) == "finished"
+    tasks.append(force(active, "north"))
+    assert task_ends(active, tasks[2], "north") == "finished"
+    first, third = active.events(event="crdb-updated")
+    assert (first["task"], third["task"]) == (tasks[0], tasks[2])
+    assert third["at"] - first["at"] >= 0.2
     report = active.rest("east", "GET", f"/v1/crdbs/{active.guid('carts')}/health_report")[1]
     assert {one["active_config_version"] for one in report} == {3}
 
