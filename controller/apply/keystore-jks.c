@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 
 enum { VERSION = 2, KIND_KEY = 1, ALIAS_MAX = 255 };
 

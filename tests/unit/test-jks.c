@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 #include "tests/unit/inspecting.h"
 #include "tests/unit/java.h"
 
