@@ -4,6 +4,7 @@
 #include "tests/unit/controlling.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -116,7 +117,8 @@ void part(const char *name, const char *deeds)
 
 	if (!file_replace(directory, name, deeds, strlen(deeds), 0600, &error))
 		fail_msg("%s", error.text);
-	(void)symlinkat(STAND_IN, directory, link);
+	if (symlinkat(STAND_IN, directory, link) < 0)
+		assert_int_equal(errno, EEXIST);
 }
 
 bool was_marked(const char *name)
