@@ -67,7 +67,7 @@ static size_t unfinished(const struct job *job)
 	size_t count = 0;
 
 	for (size_t i = 0; job->result.changed && i < job->plan.count; i++)
-		count += gap_has(&job->plan.steps[i]) && !job->done_steps[i];
+		count += gap_is_owed(&job->plan.steps[i]) && !job->done_steps[i];
 	return count;
 }
 

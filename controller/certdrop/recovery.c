@@ -41,7 +41,8 @@ static bool is_unfinished(const struct subject *subject, const struct plan *plan
 	return gap.changed && gap.left > 0;
 }
 
-/* A follow-up that remains has not been done, or not all of it. */
+/* A follow-up that remains has not been done, or not all of it. One that remains of a change is
+ * its second step: that waits for no window. */
 static bool remains(const struct plan *plan, const struct plan *now)
 {
 	return plan->follow_up && now->count > 0;
@@ -54,6 +55,8 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 
 	if (presence == NOT_KNOWN)
 		return RECOVERY_ASK;
+	if (presence == IN_PLACE && questions->count > 0 && is_unfinished(subject, plan, pass))
+		return RECOVERY_FINISH;
 	if (presence == IN_PLACE)
 		return remains(plan, questions) ? RECOVERY_NOTHING_CHANGED : RECOVERY_FINISHED;
 	if (!has_begun(subject, pass))

@@ -35,6 +35,8 @@ static void ask(const struct target *target, struct plan *plan)
 static const char *true_argv[] = { "true" };
 static const struct command_step command = { .argv = { .items = true_argv, .count = 1 } };
 
+static const struct file_step tidying = { .publish = "/nowhere", .method = "link", .keep = 3 };
+
 static void plan_follow_up(struct plan *plan)
 {
 	plan->follow_up = "restart it";
@@ -69,6 +71,10 @@ static bool plan(const struct target *target, const struct credential *wanted,
 		(void)plan_command(plan, PHASE_PROVE, "see it served", &command);
 	told = plan_command(plan, PHASE_FINISH, "tell the others", &command);
 	told->disruption = DISRUPTION_REMOTE;
+	if (here.proves_last)
+		(void)plan_command(plan, PHASE_FINISH, "see it served", &command);
+	if (here.tidies)
+		(void)plan_file(plan, PHASE_FINISH, "remove old sets", &tidying);
 	return true;
 }
 

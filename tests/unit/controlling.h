@@ -35,6 +35,7 @@ struct controlling {
 	bool forward_only;
 	bool asks_more; /* before it can plan */
 	bool prepares, proves; /* with a step before the two, or between them */
+	bool proves_last, tidies; /* with a step after them */
 	size_t open_before; /* descriptors of this process */
 };
 

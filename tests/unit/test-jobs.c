@@ -337,6 +337,11 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 	assert_int_equal(decided(wanted, true, false, true, true), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decided(wanted, true, false, true, false), RECOVERY_FINISHED);
 
+	/* But a second step that was cut short is taken up, though it may be planned as a
+	 * follow-up by now. */
+	assert_int_equal(decided(wanted, true, true, false, true), RECOVERY_FINISH);
+	assert_int_equal(decided(wanted, true, true, false, false), RECOVERY_FINISHED);
+
 	here.asks_more = true;
 	assert_int_equal(decided(wanted, true), RECOVERY_ASK);
 }

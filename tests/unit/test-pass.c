@@ -825,18 +825,43 @@ static void what_could_not_be_tidied_up_is_in_service_all_the_same(void **state)
 	struct pass_entry latest;
 
 	(void)state;
+	here.tidies = true;
 	start_controller(MODE_ONCE);
 	wanted = want(here.subject, "wanted");
 	part("worker.apply",
 			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
-			"say done 1 5\\nfailed 0 5 retry \"no space\"\\nend failed\\n");
+			"say done 1 5\\nbegin 2\\n\nhear\n"
+			"say failed 2 5 retry \"no space\"\\nend failed\\n");
 	watch(wanted->fingerprint);
 	run_pass();
 	controller_unobserve(here.controller, &watcher.observer);
 	assert_state(here.subject, STATE_IN_SERVICE);
 	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
 	assert_string_equal(latest.outcome, "applied");
-	assert_non_null(strstr(latest.reason, "no space"));
+	assert_string_equal(latest.reason, "remove old sets: no space");
+}
+
+/* Where others must be told first, what is served is proven last. */
+static void a_proof_that_comes_last_is_a_proof_all_the_same(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.proves_last = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	install(before->fingerprint, 4000000000, "");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
+			"say done 1 5\\nbegin 2\\n\nhear\n"
+			"say failed 2 5 retry \"not served\"\\nend failed\\n");
+	part("worker.undo", put_it_back);
+	run_pass();
+	assert_true(was_marked("put-back"));
+	assert_state(here.subject, STATE_ROLLED_BACK);
+	assert_reason(here.subject, "see it served: not served");
 }
 
 int main(void)
@@ -874,6 +899,7 @@ int main(void)
 		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),
 		claim(what_is_unfinished_comes_before_any_other_target),
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
+		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
