@@ -34,7 +34,7 @@ class RedisError(Exception):
 
 
 async def read_reply(reader):
-    line = await reader.readuntil(b"\r\n")
+    line = (await reader.readuntil(b"\r\n")).lstrip(b"\n")  # A replica that waits for a snapshot is sent newlines.
     kind, rest = line[:1], line[1:-2].decode()
     if kind == b"-":
         raise RedisError(rest)
