@@ -12,7 +12,8 @@
  * - Nodes that do not lead redirect to addresses that may not be reachable: the leader is
  *   talked to directly.
  * - Clusters that replicate from this one hold a copy of its certificate (replicas.c), and so
- *   do those that share Active-Active databases with it (crdbs.c).
+ *   do those that it replicates from (sources.c), and those that share Active-Active databases
+ *   with it (crdbs.c).
  * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
  *
  * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/
@@ -57,6 +58,11 @@ static const struct option options[] = {
 			.help = "The databases of other clusters that replicate from this one (Replica Of), "
 				"with certificate = \"proxy\": each of them is given the new certificate at "
 				"once. An edit of its sources may make a database replicate everything anew." },
+	{ "sources", OPTION_GROUPS, .members = source_options,
+			.help = "The databases of other clusters that this one replicates from (Replica Of), "
+				"with certificate = \"syncer\", where they ask for a client certificate: each of "
+				"them gets to know the new one before it is used, and forgets the old one "
+				"afterwards." },
 	{ "sync-deadline", OPTION_DURATION, .fallback = "5m", .min = 1000, .max = 86400000,
 			.help = "How long they may take to be in sync again." },
 	{ "active-active", OPTION_CHOICE, .fallback = "rest", .choices = updates,
@@ -112,6 +118,9 @@ static bool check(const struct target *target, struct error *error)
 	if (setting_count(settings, "replicas") > 0 && !equal(slot->name, "proxy"))
 		return fail(error, ERROR_CONFIG, "replicas hold the certificate proxy, not %s",
 				slot->name);
+	if (setting_count(settings, "sources") > 0 && !equal(slot->name, "syncer"))
+		return fail(error, ERROR_CONFIG, "sources know the certificate syncer, not %s",
+				slot->name);
 	return check_method(settings, slot, error) &&
 			check_lease(setting_group(settings, "lease"), error);
 }
@@ -157,6 +166,7 @@ static void add_change(struct redis *r)
 	if (told)
 		r->plan->gap_budget_ms = setting_number(r->settings, "gap-budget");
 	cluster_add_way_back_proof(r);
+	sources_add_way_back(r);
 	crdbs_add_way_back(r);
 	replicas_add_way_back(r);
 	cluster_add_way_back_upload(r);
@@ -165,13 +175,16 @@ static void add_change(struct redis *r)
 	crdbs_add_check(r);
 	cluster_add_check(r);
 	replicas_add_reading(r);
+	sources_add_reading(r);
 
+	sources_add_new_one(r);
 	cluster_add_upload(r);
 	replicas_add_writing(r, PHASE_FINISH);
 	crdbs_add_updates(r, PHASE_FINISH);
 	cluster_add_proof(r, proof);
 	replicas_add_proof(r, proof);
 	crdbs_add_proof(r, proof);
+	sources_add_tidying(r);
 }
 
 /* The cluster has it, the others have not all been told: somebody else replaced it, or a change
@@ -199,7 +212,7 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 	enum known known;
 
 	r.wanted = wanted;
-	known = both(cluster_know(&r), replicas_know(&r));
+	known = both(both(cluster_know(&r), replicas_know(&r)), sources_know(&r));
 	if (known == KNOWN)
 		known = crdbs_know(&r);
 	if (known != KNOWN)
@@ -212,7 +225,7 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		add_second_step(&r);
 		return true;
 	}
-	if (!cluster_is_ready(&r) || !crdbs_are_ready(&r))
+	if (!cluster_is_ready(&r) || !sources_are_ready(&r) || !crdbs_are_ready(&r))
 		return false;
 	add_change(&r);
 	return true;

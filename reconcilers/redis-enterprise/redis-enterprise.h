@@ -110,6 +110,7 @@ enum known rest_first(struct redis *r, const struct question *question, const ch
 enum known rest_also(struct redis *r, const char *name, const char *path, struct rows pick,
 		const struct record **told);
 
+struct rows one_row(struct arena *arena, struct words words);
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count);
 
 #define PICKS(arena, rows) picks((arena), (rows), sizeof(rows) / sizeof(*(rows)))
@@ -156,6 +157,18 @@ void replicas_add_reading(struct redis *r); /* in prepare: with only the write l
 void replicas_add_writing(struct redis *r, enum phase phase);
 void replicas_add_proof(struct redis *r, enum phase phase);
 void replicas_add_way_back(struct redis *r);
+
+/* ---- Replica Of, the other side (sources.c) ---- */
+
+extern const struct option source_options[];
+
+enum known sources_know(struct redis *r);
+bool sources_are_ready(const struct redis *r); /* ERROR_RETRY: one is busy */
+
+void sources_add_reading(struct redis *r); /* in prepare */
+void sources_add_new_one(struct redis *r); /* before it is used */
+void sources_add_tidying(struct redis *r); /* the old one, when it is not used any more */
+void sources_add_way_back(struct redis *r);
 
 /* ---- Active-Active (crdbs.c) ---- */
 

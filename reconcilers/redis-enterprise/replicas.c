@@ -172,14 +172,6 @@ bool replicas_are_sound(const struct redis *r)
 
 /* ---- the steps ---- */
 
-static struct rows one_row(struct arena *arena, struct words words)
-{
-	struct words *row = arena_new_of(arena, struct words);
-
-	*row = words;
-	return (struct rows){ .items = row, .count = 1 };
-}
-
 static void add_amend(struct redis *r, const struct replica *replica, size_t index,
 		enum phase phase, const char *text, const char *content)
 {

@@ -32,6 +32,14 @@ struct words words_of(struct arena *arena, const char *word, ...)
 	return words;
 }
 
+struct rows one_row(struct arena *arena, struct words words)
+{
+	struct words *row = arena_new_of(arena, struct words);
+
+	*row = words;
+	return (struct rows){ .items = row, .count = 1 };
+}
+
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count)
 {
 	struct rows result = { .items = arena_new_many(arena, struct words, count),
@@ -75,13 +83,11 @@ static struct words hosts_of(const struct redis *r, const struct settings *acces
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
 		const char *method, const char *path)
 {
-	struct words *header = arena_new_of(r->arena, struct words);
-
-	*header = words_of(r->arena, "Accept", "application/json", NULL);
 	return (struct http_step){
 		.method = method,
 		.url = arena_printf(r->arena, "%s%s", api, path),
-		.headers = { .items = header, .count = 1 },
+		.headers = one_row(
+				r->arena, words_of(r->arena, "Accept", "application/json", NULL)),
 		.ca_file = setting_text(access, "ca-file"),
 		.pin = setting_text(access, "pin"),
 		.server_name = setting_text(access, "fqdn"),
