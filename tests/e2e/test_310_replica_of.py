@@ -152,6 +152,29 @@ def test_no_password_leaves_the_worker(east):
     assert not [secret for secret in secrets if secret in certdrop.log()]
 
 
+def test_a_source_knows_the_new_syncer_before_it_is_used(certdrop, copies):
+    """Sources that ask their clients for a certificate: the replication is not refused at any moment."""
+    site, targets = copies
+    old = site.certificate("west", "syncer")
+    enforced = {"enforce_client_authentication": "enabled",
+                "authentication_ssl_client_certs": [{"client_cert": site.certificate(name, "syncer")[0]}
+                                                    for name in COPIES]}
+    assert site.rest("east", "PUT", "/v1/bdbs/1", enforced)[0] == 200
+    until(lambda: site.events(event="bdb-changed", cluster="east"), "the source is not changed")
+    certdrop.configure([targets.target("west", "syncer", sources=[{**targets.access("east"), "database": 1}])], **QUICK)
+    certdrop.start()
+    pair = targets.pair("west")
+    drop(certdrop, "west-syncer", pair)
+    certdrop.until_in_service("west-syncer", pair, seconds=40)
+    assert site.comes_in_sync("west", 1)
+    written = [r["path"] for r in site.requests(method="PUT") if "dry_run" not in r["query"]]
+    assert written[1:] == ["/v1/bdbs/1", "/v1/cluster/certificates", "/v1/bdbs/1"]
+    known = [one["client_cert"] for one in site.rest("east", "GET", "/v1/bdbs/1")[1]["authentication_ssl_client_certs"]]
+    assert len(known) == len(COPIES) and old[0] not in known and pair.leaf.decode() in known
+    site.do("cut", cluster="west")
+    assert site.comes_in_sync("west", 1)
+
+
 def by_hand(site, scratch, targets):
     """The same change by a shell script: the gap in milliseconds."""
     pair = targets.pair("east")

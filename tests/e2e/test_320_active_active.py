@@ -162,6 +162,39 @@ def test_without_etcd_nothing_is_touched(start, scratch, authority):
     assert updates(site, forced=True) == ONCE
 
 
+def test_an_etcd_that_dies_in_between_is_waited_for(start, scratch, authority):
+    """What holds a lease that it cannot renew is ended, and goes on when there is an etcd again."""
+    with Etcd(scratch, authority) as etcd:
+        certdrop, site, targets = start("proxy", lease=etcd.lease())
+        fault = site.fault("answer", cluster="east", method="POST", path="/v1/crdbs/*/updates", status=503, times=10000)
+        pair = targets.pair("east")
+        drop(certdrop, "east-proxy", pair)
+        until(lambda: site.events(event="certificates-replaced"), certdrop.log)
+        etcd.stop()
+        until(lambda: "ended by signal 9" in certdrop.log() or "the lease is lost" in certdrop.log(), certdrop.log)
+        site.heal(fault)
+        assert updates(site) == NEVER
+        etcd.start()
+        certdrop.until_in_service("east-proxy", pair, seconds=40)
+        until(lambda: all_up(site), certdrop.log)
+        certdrop.stop()
+    assert updates(site, forced=True) == updates(site) == ONCE
+
+
+def test_what_cannot_be_finished_within_its_budget_is_put_back(start):
+    certdrop, site, targets = start("proxy", **{"gap-budget": "1s", "sync-deadline": "3s"})
+    first, second = targets.pair("east"), targets.pair("east")
+    drop(certdrop, "east-proxy", first)
+    certdrop.until_in_service("east-proxy", first, seconds=40)
+    fault = site.fault("answer", cluster="east", method="POST", path="/v1/crdbs/*/updates", status=500, times=10000)
+    drop(certdrop, "east-proxy", second)
+    until(lambda: len(site.events(event="certificates-replaced")) == 3, certdrop.log, seconds=40)
+    site.heal(fault)
+    certdrop.until_state("east-proxy", "rolled-back", seconds=60)
+    assert site.wanted("east", "proxy") == first.fingerprint
+    until(lambda: all_up(site), certdrop.log)
+
+
 # ---- two controllers ----
 
 class Second(Certdrop):
