@@ -4,10 +4,10 @@ import pytest
 from certificates import pem_of
 from nginx import handshake
 from redis_enterprise import RedisEnterprise
-from redis_targets import Targets, cluster_of, drop
+from redis_targets import Targets, cluster_of, drop, thorough
 from waiting import until
 
-VERSIONS = ["6.0.20-80", "7.8.6-13", "7.22.2-14", "8.2.0-25"]
+VERSIONS = ["6.0.20-80", pytest.param("7.8.6-13", marks=thorough), pytest.param("7.22.2-14", marks=thorough), "8.2.0-25"]
 SERVED = {"api": 9443, "cm": 8443, "metrics_exporter": 8070, "proxy": 12001}
 QUICK = {"retry-first": "100ms", "retry-cap": "1s"}
 
@@ -76,6 +76,7 @@ def test_a_wrong_password_is_not_tried_on_everybody(certdrop, east, scratch):
     assert {(r["node"], r["path"]) for r in site.requests()} == {(1, "/v1/nodes")}
 
 
+@thorough
 def test_the_leader_is_talked_to_directly(certdrop, east):
     site, targets = east
     site.do("lead", cluster="east", node=2)
@@ -93,6 +94,7 @@ def test_a_redirect_is_followed_within_the_cluster(certdrop, east):
     assert [r["status"] for r in site.requests(method="PUT")] == [307, 200]
 
 
+@thorough
 def test_a_redirect_elsewhere_is_not_followed(certdrop, east):
     site, targets = east
     site.do("lead", cluster="east", node=3)
@@ -132,6 +134,7 @@ def test_a_lost_answer_does_not_matter(certdrop, east):
     assert shown(site, "api") == {pairs["api"].fingerprint}
 
 
+@thorough
 def test_what_the_cluster_refuses_is_told_in_its_words(certdrop, east):
     site, targets = east
     site.fault("answer", cluster="east", method="PUT", status=406, code="certificate_expired", text="it is too old")
@@ -154,6 +157,7 @@ def test_what_somebody_else_replaced_is_put_right(certdrop, east, authority):
     assert certdrop.run("status", "--wait", "20").returncode == 0
 
 
+@thorough
 def test_a_node_that_missed_it_gets_it(certdrop, east):
     """200 although a node did not take it: the handshakes tell."""
     site, targets = east
@@ -169,7 +173,8 @@ def test_a_node_that_missed_it_gets_it(certdrop, east):
 
 # ---- what is refused before the cluster hears of it ----
 
-@pytest.mark.parametrize("certificate, kind, says", [("internode", "ec", "the key is EC"), ("cm", "ed25519", None)])
+@pytest.mark.parametrize("certificate, kind, says", [
+    ("internode", "ec", "the key is EC"), pytest.param("cm", "ed25519", None, marks=thorough)])
 def test_the_rules_depend_on_the_certificate(certdrop, east, certificate, kind, says):
     site, targets = east
     certdrop.configure([targets.target("east", certificate)], **QUICK)
@@ -181,6 +186,7 @@ def test_the_rules_depend_on_the_certificate(certdrop, east, certificate, kind, 
         assert says in state["reason"] and not site.requests(method="PUT")
 
 
+@thorough
 def test_without_the_root_the_chain_waits(certdrop, east):
     site, targets = east
     facts = targets.target("east", "proxy")

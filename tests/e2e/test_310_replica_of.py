@@ -8,7 +8,7 @@ import pytest
 from certificates import pem_of
 from nginx import handshake
 from redis_enterprise import ADMIN, Load, RedisEnterprise
-from redis_targets import Targets, cluster_of, drop
+from redis_targets import Targets, cluster_of, drop, thorough
 from waiting import until
 
 BY_HAND = pathlib.Path(__file__).parent / "replica-of-by-hand"
@@ -65,6 +65,7 @@ def test_all_destinations_recover_and_no_write_is_lost(east):
     assert "gap" in certdrop.run("history", "east-proxy").stdout
 
 
+@thorough
 def test_nothing_changes_where_nothing_changed(east):
     certdrop, site, targets = east
     pair = targets.pair("east")
@@ -97,12 +98,14 @@ def test_an_unreachable_destination_is_found_before_anything_is_changed(east):
     fails(east, east[1].address("south", 2))
 
 
+@thorough
 def test_a_stopped_replication_is_told_and_left_alone(east):
     east[1].do("stop-sync", cluster="west", bdb=1, error="the syncer exited with code 4")
     fails(east, "the syncer exited with code 4")
     assert east[1].rest("west", "GET", "/v1/bdbs/1")[1]["replica_sync"] == "stopped"
 
 
+@thorough
 def test_a_role_that_may_not_write_is_found_before_anything_is_changed(east):
     certdrop, site, targets = east
     site.fault("answer", cluster="west", method="PUT", path="/v1/bdbs/1", status=403, code="forbidden",
@@ -137,6 +140,7 @@ def test_a_destination_that_a_crash_left_out_is_told(east):
     until(lambda: arrived(site, load), "writes are lost")
 
 
+@thorough
 def test_no_password_leaves_the_worker(east):
     certdrop, site, targets = east
     pair = targets.pair("east")
@@ -192,7 +196,7 @@ def last_gap(certdrop):
     return next(one["gap_ms"] for one in passes if one.get("gap_ms") is not None)
 
 
-@pytest.mark.parametrize("delay", [0, 20, 100])
+@pytest.mark.parametrize("delay", [pytest.param(0, marks=thorough), 20, pytest.param(100, marks=thorough)])
 def test_the_gap_is_shorter_than_by_hand(east, scratch, delay):
     certdrop, site, targets = east
     site.set(round_trip_ms=delay, syncer_retry_ms=50 + 15 * delay)  # A try must not end the one before it.
