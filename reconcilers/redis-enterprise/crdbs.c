@@ -249,6 +249,14 @@ void crdbs_pass_over_those_that_have_it(struct redis *r)
 
 /* ---- before step 1 ---- */
 
+/* Of its configuration, as the first cluster tells it; "" when it does not. */
+static const char *version_of(const struct redis *r, const char *guid)
+{
+	const char *version = record_text(answer(r->seen, health_of(r, guid)), "version");
+
+	return version ? version : "";
+}
+
 static const char *lease_name(const struct redis *r, const char *guid)
 {
 	return arena_printf(r->arena, "crdb-%s", guid);
@@ -299,13 +307,12 @@ static void add_health_step(struct redis *r, enum phase phase, const char *text,
 void crdbs_add_check(struct redis *r)
 {
 	for (size_t i = 0; i < r->crdbs.count; i++) {
-		const struct record *health = answer(r->seen, health_of(r, r->crdbs.items[i]));
+		const char *guid = r->crdbs.items[i];
 
 		add_health_step(r, PHASE_PREPARE,
 				arena_printf(r->arena, "see that nobody else has updated %s",
 						r->crdb_names.items[i]),
-				r->crdbs.items[i],
-				words_of(r->arena, "version", record_text(health, "version"), NULL),
+				guid, words_of(r->arena, "version", version_of(r, guid), NULL),
 				CHECK_MS);
 	}
 }
@@ -325,10 +332,8 @@ static size_t count_tasks(const struct redis *r, const char *guid)
 
 static const char *task_id(const struct redis *r, const char *guid, const char *way)
 {
-	const struct record *health = answer(r->seen, health_of(r, guid));
-
 	return arena_printf(r->arena, "certdrop-%s%.16s-%s-%zu-%s", way, r->wanted->fingerprint,
-			record_text(health, "version"), count_tasks(r, guid), guid);
+			version_of(r, guid), count_tasks(r, guid), guid);
 }
 
 static void add_rest_update(struct redis *r, enum phase phase, const char *text, const char *guid,

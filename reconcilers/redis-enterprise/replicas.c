@@ -73,6 +73,7 @@ static enum known know(struct redis *r, size_t index, struct replica *replica)
 	return rest_first(r, &question, &replica->api, &replica->told);
 }
 
+/* What has been asked before: this asks nothing any more. */
 static struct replica known_replica(const struct redis *r, size_t index)
 {
 	struct redis again = *r;

@@ -52,6 +52,7 @@ static enum known know(struct redis *r, size_t index, struct source *source)
 	return rest_first(r, &question, &source->api, &source->told);
 }
 
+/* What has been asked before: this asks nothing any more. */
 static struct source known_source(const struct redis *r, size_t index)
 {
 	struct redis again = *r;
