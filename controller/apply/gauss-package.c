@@ -75,6 +75,15 @@ static bool add_part(
 
 enum presence { PRESENT, ABSENT, UNREADABLE };
 
+static bool is_ordinary(int fd)
+{
+	struct stat facts;
+
+	return fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink == 1;
+}
+
+/* The worker may read more than the cluster's user, who owns the directory and gets the package: no
+ * link leads it to somebody else's file. */
 static enum presence read_deployed(
 		const char *directory, const char *name, struct secret *bytes, struct error *error)
 {
@@ -82,16 +91,21 @@ static enum presence read_deployed(
 	autoclose int fd = -1;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
-		(void)fail(error, ERROR_CONFIG, "%s is not there", path);
-	else if (fd < 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	if (fd < 0) {
+		const bool absent = errno == ENOENT;
+
 		(void)fail(error, ERROR_CONFIG, "%s: %s", path, strerror(errno));
-	else if (secret_read(bytes, fd, DEPLOYED_MAX, error))
+		return absent ? ABSENT : UNREADABLE;
+	}
+	if (!is_ordinary(fd)) {
+		(void)fail(error, ERROR_CONFIG, "%s is not an ordinary file with one name", path);
+		return UNREADABLE;
+	}
+	if (secret_read(bytes, fd, DEPLOYED_MAX, error))
 		return PRESENT;
-	else
-		(void)fail_while(error, "%s", path);
-	return fd < 0 && errno == ENOENT ? ABSENT : UNREADABLE;
+	(void)fail_while(error, "%s", path);
+	return UNREADABLE;
 }
 
 static bool read_half(const char *directory, const char *name, unsigned char *half, size_t size,

@@ -42,6 +42,11 @@ static const struct option options[] = {
 			.help = "The file with the cluster's environment (GAUSSHOME, PATH, ...), which is "
 				"read by a shell before a tool is run: the user's .bashrc, or what "
 				"MPPDB_ENV_SEPARATE_PATH names." },
+	{ "runner", OPTION_WORDS,
+			.help = "Words before each call of a tool, which then has to become the user by "
+				"itself. A server that gs_om starts belongs to the service that gs_om "
+				"belongs to: under systemd it must not be certdrop's, whose limits and whose "
+				"end it would share, see the example." },
 	{ "data", OPTION_PATH, .required = true, .unique = true,
 			.help = "The data directory of the node on this machine." },
 	{ "home", OPTION_PATH,

@@ -14,17 +14,24 @@ static const char with_profile[] = "umask 077 && . \"$0\" && exec \"$@\"";
 struct command_step opengauss_tool(
 		struct arena *arena, const struct target *target, const char *word, ...)
 {
-	const char **words = arena_new_many(arena, const char *, WORDS_MAX);
+	const struct words runner = setting_words(target->settings, "runner");
+	const char **words = arena_new_many(arena, const char *, runner.count + WORDS_MAX);
 	struct command_step command = { .user = setting_text(target->settings, "user") };
+	const size_t most = runner.count + WORDS_MAX;
 	size_t count = 0;
 	va_list more;
 
+	/* It becomes that user by itself. */
+	if (runner.count > 0)
+		command.user = NULL;
+	for (size_t i = 0; i < runner.count; i++)
+		words[count++] = runner.items[i];
 	words[count++] = "/bin/bash";
 	words[count++] = "-c";
 	words[count++] = with_profile;
 	words[count++] = setting_text(target->settings, "profile");
 	va_start(more, word);
-	for (; word && count < WORDS_MAX; word = va_arg(more, const char *))
+	for (; word && count < most; word = va_arg(more, const char *))
 		words[count++] = word;
 	va_end(more);
 	command.argv = (struct words){ .items = words, .count = count };

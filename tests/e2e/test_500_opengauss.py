@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certificates import Authority, zip_of
 from gauss_target import LITE, cert_calls, drop_package, new, old, target, until_served, watched  # noqa: F401
-from opengauss import OWNER, CertificateSet, OpenGauss, cipher_files, codec, put, revocation_list
+from opengauss import OWNER, CertificateSet, OpenGauss, as_owner, cipher_files, codec, put, revocation_list
 from postgresql import PROGRAMS
 
 pytestmark = pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
@@ -40,7 +40,7 @@ def test_a_package_is_installed_on_all_nodes_under_the_passphrase_in_service(cer
 
 
 def test_loose_files_under_any_names_will_do(certdrop, watched, new):
-    cluster = watched(settings={"local": True})
+    cluster = watched(settings={"local": True, "runner": as_owner()})
     certdrop.drop("gauss", {"one.key": new.files["server.key"], "client.pem": new.client.leaf})
     certdrop.drop("gauss", {"one.key.cipher": new.files["server.key.cipher"], "two.key": new.client.key})
     certdrop.drop("gauss", {"one.key.rand": new.files["server.key.rand"], "server.p7": new.server.leaf,

@@ -304,7 +304,22 @@ static void a_passphrase_that_is_not_to_be_had_is_told(void **state)
 	assert_int_equal(unlinkat(fd, "server.key.rand", 0), 0);
 	deploy_side("server", "Server@123", "Server@123");
 	assert_int_equal(unlinkat(fd, "server.key.rand", 0), 0);
-	expect_failure(&make, ERROR_CONFIG, "server.key.rand is not there");
+	expect_failure(&make, ERROR_CONFIG, "server.key.rand: No such file");
+}
+
+/* Whoever owns the directory may not read what the worker may. */
+static void links_are_not_followed(void **state)
+{
+	const struct make_step make = { .make = "package", .carry = directory };
+	autoclose int fd = open_directory();
+
+	(void)state;
+	assert_int_equal(symlinkat("/etc/passwd", fd, "openssl.cnf"), 0);
+	expect_failure(&make, ERROR_CONFIG, "openssl.cnf: Too many levels of symbolic links");
+	assert_int_equal(unlinkat(fd, "openssl.cnf", 0), 0);
+	deploy("sslcrl-file.crl", "x", 1);
+	assert_int_equal(linkat(fd, "sslcrl-file.crl", fd, "openssl.cnf", 0), 0);
+	expect_failure(&make, ERROR_CONFIG, "openssl.cnf is not an ordinary file with one name");
 }
 
 /* That of the client is kept by nobody until a restart, so a new one will do. */
@@ -382,6 +397,8 @@ int main(void)
 				deploy_both, clear_directory),
 		cmocka_unit_test_setup_teardown(
 				the_clients_passphrase_may_be_lost, deploy_both, clear_directory),
+		cmocka_unit_test_setup_teardown(
+				links_are_not_followed, deploy_both, clear_directory),
 		cmocka_unit_test(a_missing_part_is_the_inputs_fault),
 		cmocka_unit_test_setup_teardown(the_archive_holds_plain_private_files_at_the_top,
 				deploy_both, clear_directory),
