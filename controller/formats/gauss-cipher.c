@@ -78,7 +78,8 @@ bool gauss_rand_check(const void *bytes, size_t length, struct error *error)
 
 /* ---- one block ---- */
 
-enum direction { DECRYPT = 0, ENCRYPT = 1 };
+/* As OpenSSL numbers them. */
+enum { DECRYPT = 0, ENCRYPT = 1 };
 
 static void derive(
 		const unsigned char *password, const unsigned char *salt, unsigned char key[BLOCK])
@@ -90,7 +91,7 @@ static void derive(
 }
 
 /* OpenSSL's own padding is another one, so it is off. */
-static void crypt_block(enum direction direction, const struct gauss_cipher *files,
+static void crypt_block(int direction, const struct gauss_cipher *files,
 		const unsigned char in[BLOCK], unsigned char out[BLOCK])
 {
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
