@@ -52,6 +52,10 @@ static const struct option options[] = {
 				"replaced under its own name, one after the other." },
 	{ "files", OPTION_GROUPS, .required = true, .members = file_options,
 			.help = "The files to publish." },
+	{ "parts", OPTION_WORDS,
+			.help = "What has to come along with the certificate and its key: \"ca\", "
+				"\"client-leaf\" (the clients' pair), \"crl\". A \"?\" behind it: is "
+				"taken where it is there. Contents made of these need them." },
 	{ "directory-mode", OPTION_MODE, .fallback = "0755",
 			.help = "The permissions of the directory that holds the files." },
 	{ "keep", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
@@ -91,7 +95,7 @@ static const struct option options[] = {
 };
 
 static const struct rule rules[] = {
-	{ RULE_PARTS, .words = "key", .says = "a files target" },
+	{ RULE_PARTS, .words = "key", .words_option = "parts", .says = "a files target" },
 	{ 0 },
 };
 
@@ -156,6 +160,24 @@ static bool check_names(const struct settings *settings, struct error *error)
 	return true;
 }
 
+/* Only what is asked for becomes part of the credential. */
+static bool check_parts(const struct settings *settings, struct error *error)
+{
+	static const struct {
+		const char *content, *part;
+	} needs[] = { { "ca", "ca" }, { "crl", "crl" }, { "client-leaf", "client-leaf" },
+		{ "client-chain", "client-leaf" }, { "client-fullchain", "client-leaf" },
+		{ "client-key", "client-leaf" } };
+	const struct words parts = setting_words(settings, "parts");
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+		if (wants_content(settings, needs[i].content) &&
+				!words_contain(parts, needs[i].part))
+			return fail(error, ERROR_CONFIG, "content \"%s\" needs parts = [ \"%s\" ]",
+					needs[i].content, needs[i].part);
+	return true;
+}
+
 static bool is_ascii(const char *text)
 {
 	while ((unsigned char)*text >= ' ' && (unsigned char)*text < 0x7f)
@@ -188,8 +210,8 @@ static bool check(const struct target *target, struct error *error)
 
 	if (setting_count(settings, "files") == 0)
 		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
-	return check_stores(settings, error) && check_names(settings, error) &&
-			check_words(settings, error);
+	return check_stores(settings, error) && check_parts(settings, error) &&
+			check_names(settings, error) && check_words(settings, error);
 }
 
 /* ---- what must be known ---- */

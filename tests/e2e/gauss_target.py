@@ -38,12 +38,12 @@ def watched(certdrop, scratch, old):
     """Starts a cluster, and certdrop with one target "gauss" in front of it."""
     made = []
 
-    def start(settings=None, prepare=lambda cluster: None, **more):
+    def start(settings=None, prepare=lambda cluster: None, others=(), **more):
         cluster = OpenGauss(scratch, old, **more)
         made.append(cluster)
         prepare(cluster)
         cluster.start()
-        certdrop.configure([target(cluster, scratch, **(settings or {}))], **{"retry-first": "1s"})
+        certdrop.configure([target(cluster, scratch, **(settings or {})), *others], **{"retry-first": "1s"})
         certdrop.start()
         return cluster
     yield start

@@ -109,8 +109,8 @@ static void the_examples_of_all_products_are_sound(void **state)
 		assert_int_equal(symlink(buffer_text(&example), buffer_text(&path)), 0);
 		config = load(buffer_text(&path));
 		assert_true(config->target_count > 0);
-		for (size_t i = 0; i < config->target_count; i++)
-			assert_ptr_equal(config->targets[i].reconciler, *r);
+		/* One of another product may stand beside, to show how they work together. */
+		assert_ptr_equal(config->targets[0].reconciler, *r);
 		count += config->target_count;
 		config_free(config);
 		assert_int_equal(unlink(buffer_text(&path)), 0);
