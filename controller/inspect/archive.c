@@ -61,18 +61,17 @@ static bool is_half(struct arena *arena, const struct entry *entry)
 	return envelope_is_half(printable(arena, entry->name, entry->name_length));
 }
 
-/* Envelopes first: the keys need what is in them. */
-static enum verdict read_members(struct findings *findings, struct input *input, zip_t *archive,
-		const struct directory *directory)
+/* Those that are halves of envelopes, or those that are not. */
+static enum verdict read_some(struct findings *findings, struct input *input, zip_t *archive,
+		const struct directory *directory, bool halves)
 {
 	enum verdict best = VERDICT_IGNORED;
 
-	for (size_t i = 0; i < 2 * directory->count; i++) {
-		const struct entry *entry = &directory->entries[i % directory->count];
+	for (size_t i = 0; i < directory->count; i++) {
+		const struct entry *entry = &directory->entries[i];
 		enum verdict verdict;
 
-		if (entry->is_directory ||
-				is_half(findings->arena, entry) != (i < directory->count))
+		if (entry->is_directory || is_half(findings->arena, entry) != halves)
 			continue;
 		verdict = read_member(findings, input, archive, entry);
 		if (verdict == VERDICT_REFUSED)
@@ -80,9 +79,24 @@ static enum verdict read_members(struct findings *findings, struct input *input,
 		if (verdict == VERDICT_SOUND)
 			best = verdict;
 	}
-	return best == VERDICT_SOUND
-			? best
-			: conclude(findings, input, best, "holds no certificate and no key");
+	return best;
+}
+
+/* Envelopes first: the keys need what is in them. */
+static enum verdict read_members(struct findings *findings, struct input *input, zip_t *archive,
+		const struct directory *directory)
+{
+	const enum verdict halves = read_some(findings, input, archive, directory, true);
+	enum verdict others;
+
+	if (halves == VERDICT_REFUSED)
+		return halves;
+	others = read_some(findings, input, archive, directory, false);
+	if (others != VERDICT_IGNORED)
+		return others;
+	return halves == VERDICT_SOUND
+			? halves
+			: conclude(findings, input, others, "holds no certificate and no key");
 }
 
 static enum verdict open_checked(struct findings *findings, struct input *input, struct bytes bytes,

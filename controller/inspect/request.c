@@ -109,19 +109,20 @@ static bool add_file(
 	return true;
 }
 
+/* Those that are halves of envelopes, or those that are not. */
+static bool read_some(struct request *request, bool halves, struct error *error)
+{
+	for (size_t i = 0; i < request->input_count; i++)
+		if (envelope_is_half(request->inputs[i].shown) == halves &&
+				!read_file(request, &request->inputs[i], request->fds[i], error))
+			return false;
+	return true;
+}
+
 /* Envelopes first: the keys need what is in them. */
 static bool read_files(struct request *request, struct error *error)
 {
-	const size_t count = request->input_count;
-
-	for (size_t i = 0; i < 2 * count; i++) {
-		struct input *input = &request->inputs[i % count];
-
-		if (envelope_is_half(input->shown) == (i < count) &&
-				!read_file(request, input, request->fds[input->index], error))
-			return false;
-	}
-	return true;
+	return read_some(request, true, error) && read_some(request, false, error);
 }
 
 /* ---- all of it ---- */

@@ -1,6 +1,7 @@
 #include "controller/certdrop/present/document.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #include "controller/certdrop/present/date.h"
 
@@ -78,6 +79,25 @@ static json_t *sentences(struct rows rows)
 	return list;
 }
 
+/* What else ends: {"what": "the client certificate of CN=app", "not_after": ...}. */
+static json_t *lasting(struct rows rows)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct lasting one = credential_lasting(rows.items[i]);
+		json_t *object = json_object();
+
+		add(object, "what", document_text(one.what));
+		add(object, "not_before", document_time(one.from));
+		add(object, "not_after",
+				one.until == LLONG_MAX ? json_null() : document_time(one.until));
+		(void)json_array_append_new(list, object);
+	}
+	assert(list && json_array_size(list) == rows.count);
+	return list;
+}
+
 json_t *document_facts(const struct credential *credential)
 {
 	json_t *facts = json_object();
@@ -97,6 +117,7 @@ json_t *document_facts(const struct credential *credential)
 	add(facts, "chain", document_words(credential->chain));
 	add(facts, "self_signed", json_boolean(credential->self_signed));
 	add(facts, "client_fingerprint", document_text(credential->client_fingerprint));
+	add(facts, "lasts", lasting(credential->lasts));
 	add(facts, "warnings", sentences(credential->warnings));
 	return facts;
 }

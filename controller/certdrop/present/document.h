@@ -29,5 +29,7 @@ json_t *document_brief(const struct credential *credential);
  *         names, usages, parts, chain                                     lists of strings
  *         self_signed                                                     true or false
  *         client_fingerprint                                              string or null
+ *         lasts                                                           list of what, not_before,
+ *                                                                         not_after (null: no end)
  *         warnings                                                        list of sentences */
 json_t *document_facts(const struct credential *credential);

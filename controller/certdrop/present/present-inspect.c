@@ -69,10 +69,20 @@ static void add_list_fact(struct buffer *text, const struct style *style, const 
 	add_fact(text, style, name, buffer_text(&words));
 }
 
+static void add_lasting(struct buffer *text, const struct style *style, const json_t *lasting)
+{
+	autodone(buffer) struct buffer words = { 0 };
+
+	buffer_printf(&words, "%s: until %s", field_text(lasting, "what", "-"),
+			field_text(lasting, "not_after", "further notice"));
+	add_fact(text, style, "also", buffer_text(&words));
+}
+
 /* The same facts in both styles: they are lines of their own anyway. */
 static void add_credential(struct buffer *text, const struct style *style, const json_t *facts)
 {
 	const json_t *warnings = field_list(facts, "warnings");
+	const json_t *lasts = field_list(facts, "lasts");
 
 	line_add(text, style, TONE_STRONG, "credential");
 	buffer_add(text, " ");
@@ -88,6 +98,8 @@ static void add_credential(struct buffer *text, const struct style *style, const
 	add_list_fact(text, style, "usages", field_list(facts, "usages"));
 	add_list_fact(text, style, "parts", field_list(facts, "parts"));
 	add_list_fact(text, style, "made of", field_list(facts, "inputs"));
+	for (size_t i = 0; i < json_array_size(lasts); i++)
+		add_lasting(text, style, json_array_get(lasts, i));
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		add_fact(text, style, "warning", item_text(warnings, i));
 }
