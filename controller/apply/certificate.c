@@ -23,6 +23,28 @@ bool certificate_of(X509 *x509, struct certificate *certificate)
 	return true;
 }
 
+bool certificate_key(X509 *x509, struct digest *digest)
+{
+	unsigned char *der = NULL;
+	const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
+
+	if (length > 0)
+		*digest = digest_of(der, (size_t)length);
+	OPENSSL_free(der);
+	return length > 0;
+}
+
+int certificate_check_pin(X509_STORE_CTX *context, void *pin)
+{
+	X509 *leaf = X509_STORE_CTX_get0_cert(context);
+	struct certificate certificate;
+	const bool same = leaf && certificate_of(leaf, &certificate) &&
+			strcmp(certificate.fingerprint.hex, pin) == 0;
+
+	X509_STORE_CTX_set_error(context, same ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+	return same;
+}
+
 /* OpenSSL's reader passes over other PEM blocks, but must not pass over a private key into
  * its own memory: it is started at the certificate. */
 bool certificate_find(const char *text, size_t length, struct certificate *certificate)

@@ -15,5 +15,13 @@ struct certificate {
 /* False: it cannot be encoded, or its date is not one. */
 bool certificate_of(X509 *x509, struct certificate *certificate);
 
+/* SHA-256 of its SubjectPublicKeyInfo's DER, which a certificate on the same key pair shares. False:
+ * it cannot be encoded. */
+bool certificate_key(X509 *x509, struct digest *digest);
+
+/* For SSL_CTX_set_cert_verify_callback(): trusts, instead of a chain, just the server whose
+ * certificate has the fingerprint `pin`, a text. */
+int certificate_check_pin(X509_STORE_CTX *context, void *pin);
+
 /* The first PEM certificate in a text. False: there is none. */
 bool certificate_find(const char *text, size_t length, struct certificate *certificate);

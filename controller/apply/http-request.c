@@ -112,22 +112,10 @@ static bool is_protected(const struct leg *leg, struct error *error)
 
 /* ---- what is trusted ---- */
 
-/* Instead of a chain, one certificate. */
-static int check_pin(X509_STORE_CTX *context, void *pin)
-{
-	X509 *leaf = X509_STORE_CTX_get0_cert(context);
-	struct certificate certificate;
-	const bool same = leaf && certificate_of(leaf, &certificate) &&
-			strcmp(certificate.fingerprint.hex, pin) == 0;
-
-	X509_STORE_CTX_set_error(context, same ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
-	return same;
-}
-
 static CURLcode set_pin(CURL *curl, void *context, void *pin)
 {
 	(void)curl;
-	SSL_CTX_set_cert_verify_callback(context, check_pin, pin);
+	SSL_CTX_set_cert_verify_callback(context, certificate_check_pin, pin);
 	return CURLE_OK;
 }
 

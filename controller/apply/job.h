@@ -54,3 +54,5 @@ bool amend_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;
 bool lease_take(struct job *job, struct arena *arena, const struct step *step,
 		struct error *error) must_check;
+bool ldap_take(struct job *job, struct arena *arena, const struct step *step, struct record *answer,
+		struct error *error) must_check;

@@ -8,6 +8,7 @@
 
 #include "controller/apply/deadline.h"
 #include "controller/apply/job.h"
+#include "controller/apply/tcp.h"
 #include "controller/apply/tls.h"
 
 enum { FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250, SETTLE_PAUSE_MS = 20 };
@@ -25,45 +26,19 @@ static void addrinfo_done(struct addrinfo **list)
 		freeaddrinfo(*list);
 }
 
-/* "host:port" or "[address]:port" in two. */
-static bool split(struct arena *arena, const char *address, const char **host, const char **port,
-		struct error *error)
-{
-	const char *colon = address ? strrchr(address, ':') : NULL;
-	size_t length;
-
-	if (!colon || colon == address || !colon[1])
-		return fail(error, ERROR_CONFIG, "\"%s\" is not host:port", address ? address : "");
-	length = (size_t)(colon - address);
-	*port = colon + 1;
-	if (address[0] == '[' && address[length - 1] == ']')
-		*host = arena_copy_bytes(arena, address + 1, length - 2);
-	else
-		*host = arena_copy_bytes(arena, address, length);
-	return true;
-}
-
-static bool is_address(const char *host)
-{
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST };
-	autodone(addrinfo) struct addrinfo *list = NULL;
-
-	return getaddrinfo(host, NULL, &hints, &list) == 0;
-}
-
 static bool resolve(struct probe *probe, struct addrinfo **list, struct error *error)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	const char *host = NULL, *port = NULL;
 	int result;
 
-	if (!split(probe->arena, probe->step->address, &host, &port, error))
+	if (!tcp_split(probe->arena, probe->step->address, &host, &port, error))
 		return false;
 	result = getaddrinfo(host, port, &hints, list);
 	if (result != 0)
 		return fail(error, ERROR_RETRY, "%s: %s", host, gai_strerror(result));
 	probe->peer.server_name = arena_copy(probe->arena, probe->step->server_name);
-	if (!probe->peer.server_name && !is_address(host))
+	if (!probe->peer.server_name && !tcp_is_numeric(host))
 		probe->peer.server_name = arena_copy(probe->arena, host);
 	return true;
 }
@@ -125,7 +100,7 @@ static bool serves_expected(
 	if (strcmp(result.served.fingerprint.hex, probe->step->expect) != 0)
 		return fail(error, ERROR_RETRY, "it serves %.16s instead of %.16s",
 				result.served.fingerprint.hex, probe->step->expect);
-	if (*result.refused)
+	if (*result.refused && !(probe->step->refusal && result.for_certificate))
 		return fail(error, ERROR_RETRY, "TLS handshake: %s", result.refused);
 	return true;
 }
@@ -183,12 +158,12 @@ static bool is_duplicate(const struct addrinfo *list, const struct addrinfo *add
 static bool read_protocol(struct probe *probe, struct error *error)
 {
 	const char *protocol = probe->step->protocol;
+	const char *refusal = probe->step->refusal;
 
-	if (!protocol || strcmp(protocol, "tls") == 0)
-		return true;
-	probe->peer.postgresql = strcmp(protocol, "postgresql") == 0;
-	return probe->peer.postgresql ||
-			fail(error, ERROR_CONFIG, "unknown protocol \"%s\"", protocol);
+	if (protocol && !preamble_read(protocol, &probe->peer.preamble))
+		return fail(error, ERROR_CONFIG, "unknown protocol \"%s\"", protocol);
+	return !refusal || strcmp(refusal, "counts") == 0 ||
+			fail(error, ERROR_CONFIG, "a refusal cannot be \"%s\"", refusal);
 }
 
 bool probe_take(struct arena *arena, const struct step *step, struct record *answer,

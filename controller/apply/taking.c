@@ -47,6 +47,8 @@ static bool take_once(struct taking *t)
 		return amend_take(t->job, t->arena, step, &t->error);
 	case STEP_LEASE:
 		return lease_take(t->job, t->arena, step, &t->error);
+	case STEP_LDAP:
+		return ldap_take(t->job, t->arena, step, t->answer, &t->error);
 	}
 	return fail(&t->error, ERROR_INTERNAL, "no such kind of step");
 }

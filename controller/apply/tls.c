@@ -2,10 +2,6 @@
 #include "controller/apply/tls.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -14,10 +10,11 @@
 #include <string.h>
 
 #include "controller/apply/deadline.h"
+#include "controller/apply/tcp.h"
 #include "controller/base/owned.h"
 
 /* How long a server that asked for a client certificate is given to refuse ours. */
-enum { REFUSAL_MS = 250 };
+enum { REFUSAL_MS = 1000 };
 
 static SSL_CTX *context;
 
@@ -39,63 +36,6 @@ static void ssl_done(SSL **ssl)
 	ERR_clear_error();
 }
 
-/* ---- the connection ---- */
-
-static bool wait_for(int fd, short events, long long deadline, struct error *error)
-{
-	struct pollfd waiting = { .fd = fd, .events = events };
-	int ready;
-
-	do
-		ready = poll(&waiting, 1, deadline_left(deadline));
-	while (ready < 0 && errno == EINTR);
-	if (ready < 0)
-		return fail(error, ERROR_RETRY, "poll: %s", strerror(errno));
-	return ready > 0 || fail(error, ERROR_RETRY, "no answer in time");
-}
-
-static bool connect_to(
-		const struct tls_peer *peer, long long deadline, int *fd, struct error *error)
-{
-	autoclose int made = socket(
-			peer->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const int at_once = 1;
-	int result = 0;
-	socklen_t size = sizeof(result);
-
-	if (made < 0)
-		return fail(error, ERROR_RETRY, "socket: %s", strerror(errno));
-	(void)setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once));
-	if (connect(made, peer->address, peer->address_size) < 0 && errno != EINPROGRESS)
-		return fail(error, ERROR_RETRY, "connect: %s", strerror(errno));
-	if (!wait_for(made, POLLOUT, deadline, error))
-		return fail_while(error, "connect");
-	if (getsockopt(made, SOL_SOCKET, SO_ERROR, &result, &size) < 0 || result != 0)
-		return fail(error, ERROR_RETRY, "connect: %s", strerror(result));
-	*fd = hand_over_fd(&made);
-	return true;
-}
-
-/* PostgreSQL's protocol, message SSLRequest: length 8 and the code 80877103; the answer is
- * one byte, 'S' or 'N', or the start of an error message. */
-static bool request_tls(int fd, long long deadline, struct error *error)
-{
-	static const unsigned char request[8] = { 0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F };
-	char reply;
-
-	if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
-		return fail(error, ERROR_RETRY, "SSLRequest: %s", strerror(errno));
-	if (!wait_for(fd, POLLIN, deadline, error))
-		return fail_while(error, "SSLRequest");
-	if (recv(fd, &reply, 1, 0) != 1)
-		return fail(error, ERROR_RETRY, "SSLRequest: the server closed the connection");
-	if (reply == 'N')
-		return fail(error, ERROR_RETRY, "the server does not speak TLS (SSLRequest: N)");
-	if (reply == 'E')
-		return fail(error, ERROR_RETRY, "the server answers SSLRequest with an error");
-	return reply == 'S' || fail(error, ERROR_RETRY, "the server does not speak PostgreSQL");
-}
-
 /* ---- the handshake ---- */
 
 static const char *why_not(void)
@@ -114,7 +54,7 @@ static bool wait_for_ssl(SSL *ssl, int result, long long deadline, struct error 
 	if (state == SSL_ERROR_WANT_READ || state == SSL_ERROR_WANT_WRITE) {
 		const short events = state == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
 
-		return wait_for(SSL_get_fd(ssl), events, deadline, error);
+		return tcp_wait(SSL_get_fd(ssl), events, deadline, error);
 	}
 	return fail(error, ERROR_RETRY, "%s", why_not());
 }
@@ -142,6 +82,39 @@ static bool set_client(SSL *ssl, const struct tls_peer *peer, struct error *erro
 	return true;
 }
 
+static bool read_served(SSL *ssl, struct tls_result *result, struct error *error)
+{
+	X509 *leaf = SSL_get1_peer_certificate(ssl);
+	const bool good = leaf && certificate_of(leaf, &result->served);
+
+	X509_free(leaf);
+	return good || fail(error, ERROR_RETRY, "the server shows no usable certificate");
+}
+
+/* ---- refusals ---- */
+
+/* How servers say that they want a certificate: as RFC 8446 (6.2) has it, or as they did before
+ * (RFC 5246, 7.4.6), in Java with bad_certificate. */
+static bool is_for_certificate(void)
+{
+	switch (ERR_GET_REASON(ERR_peek_last_error())) {
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+	case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void note_refusal(struct tls_result *result)
+{
+	(void)snprintf(result->refused, sizeof(result->refused), "%s", why_not());
+	result->for_certificate = is_for_certificate();
+}
+
 /* In TLS 1.3 our part ends before the server has judged our certificate: an alert, if any,
  * comes after. A server that is content sends session tickets. */
 static void hear_refusal(SSL *ssl, long long deadline, struct tls_result *result)
@@ -151,14 +124,28 @@ static void hear_refusal(SSL *ssl, long long deadline, struct tls_result *result
 	char byte;
 	int got;
 
-	if (!wait_for(SSL_get_fd(ssl), POLLIN, soon < deadline ? soon : deadline, &error))
+	if (!tcp_wait(SSL_get_fd(ssl), POLLIN, soon < deadline ? soon : deadline, &error))
 		return;
 	ERR_clear_error();
 	got = SSL_read(ssl, &byte, 1);
-	if (got > 0 || SSL_get_error(ssl, got) == SSL_ERROR_WANT_READ)
-		return;
-	(void)snprintf(result->refused, sizeof(result->refused), "%s", why_not());
+	if (got <= 0 && SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ)
+		note_refusal(result);
 }
+
+/* Before TLS 1.3 the server judges our certificate before its own part ends. If it has signed
+ * the key exchange by then it has proven to have the key, and the certificate counts. */
+static bool is_refusal(SSL *ssl, bool asked, struct tls_result *result)
+{
+	struct error error;
+	int signature;
+
+	if (!asked || SSL_get_peer_signature_nid(ssl, &signature) != 1)
+		return false;
+	note_refusal(result);
+	return result->for_certificate && read_served(ssl, result, &error);
+}
+
+/* ---- the whole of it ---- */
 
 static bool shake_hands(SSL *ssl, long long deadline, struct error *error)
 {
@@ -171,15 +158,6 @@ static bool shake_hands(SSL *ssl, long long deadline, struct error *error)
 	return true;
 }
 
-static bool read_served(SSL *ssl, struct tls_result *result, struct error *error)
-{
-	X509 *leaf = SSL_get1_peer_certificate(ssl);
-	const bool good = leaf && certificate_of(leaf, &result->served);
-
-	X509_free(leaf);
-	return good || fail(error, ERROR_RETRY, "the server shows no usable certificate");
-}
-
 bool tls_handshake(const struct tls_peer *peer, long long deadline, struct tls_result *result,
 		struct error *error)
 {
@@ -190,9 +168,9 @@ bool tls_handshake(const struct tls_peer *peer, long long deadline, struct tls_r
 	bool asked = false;
 
 	(void)pthread_once(&once, make_context);
-	if (!connect_to(peer, deadline, &fd, error))
+	if (!tcp_connect(peer->address, peer->address_size, deadline, &fd, error))
 		return false;
-	if (peer->postgresql && !request_tls(fd, deadline, error))
+	if (!preamble_speak(peer->preamble, fd, deadline, error))
 		return false;
 	ssl = SSL_new(context);
 	assert(ssl);
@@ -201,10 +179,14 @@ bool tls_handshake(const struct tls_peer *peer, long long deadline, struct tls_r
 	if (peer->server_name)
 		(void)SSL_set_tlsext_host_name(ssl, peer->server_name);
 	SSL_set_cert_cb(ssl, note_request, &asked);
-	if (!shake_hands(ssl, deadline, error) || !read_served(ssl, &found, error))
+	if (shake_hands(ssl, deadline, error)) {
+		if (!read_served(ssl, &found, error))
+			return false;
+		if (asked && SSL_version(ssl) >= TLS1_3_VERSION)
+			hear_refusal(ssl, deadline, &found);
+	} else if (!is_refusal(ssl, asked, &found)) {
 		return false;
-	if (asked && SSL_version(ssl) >= TLS1_3_VERSION)
-		hear_refusal(ssl, deadline, &found);
+	}
 	(void)SSL_shutdown(ssl);
 	*result = found;
 	return true;

@@ -10,21 +10,23 @@
 #include <sys/socket.h>
 
 #include "controller/apply/certificate.h"
+#include "controller/apply/preamble.h"
 #include "controller/base/arena.h"
 
 struct tls_peer {
 	const struct sockaddr *address;
 	socklen_t address_size;
 	char *server_name; /* SNI; NULL: none */
-	bool postgresql; /* SSLRequest first */
+	enum preamble preamble;
 	const char *client_certificate, *client_key; /* PEM files, or NULL */
 };
 
 struct tls_result {
 	struct certificate served;
-	/* Empty; or why the server ended the conversation after its part of the handshake:
-	 * in TLS 1.3 that is how it says that it wants a client certificate. */
+	/* Empty; or why the server ended the conversation after it had shown its certificate, and
+	 * proven that it has the key. */
 	char refused[128];
+	bool for_certificate; /* for want of a client certificate, by the alert that it sent */
 };
 
 /* ERROR_RETRY: no connection, no TLS, no completed handshake, or too late. ERROR_CONFIG:

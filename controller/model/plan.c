@@ -75,6 +75,12 @@ struct step *plan_lease(struct plan *plan, const char *text, const struct lease_
 	return add(plan, PHASE_PREPARE, STEP_LEASE, text, lease_step_record(plan->arena, lease));
 }
 
+struct step *plan_ldap(
+		struct plan *plan, enum phase phase, const char *text, const struct ldap_step *ldap)
+{
+	return add(plan, phase, STEP_LDAP, text, ldap_step_record(plan->arena, ldap));
+}
+
 /* A question is any step with a name for its answer. */
 static struct step *named(struct plan *plan, struct step *step, const char *name)
 {
@@ -98,6 +104,12 @@ struct step *plan_ask_probe(struct plan *plan, const char *name, const char *tex
 		const struct probe_step *probe)
 {
 	return named(plan, plan_probe(plan, PHASE_ASK, text, probe), name);
+}
+
+struct step *plan_ask_ldap(
+		struct plan *plan, const char *name, const char *text, const struct ldap_step *ldap)
+{
+	return named(plan, plan_ldap(plan, PHASE_ASK, text, ldap), name);
 }
 
 /* ---- the text ---- */
@@ -138,6 +150,8 @@ static void print_head(struct arena *arena, const struct plan *plan, struct buff
 		record_add_number(arena, head, "gap-budget", plan->gap_budget_ms);
 	if (plan->forward_only)
 		record_add_text(arena, head, "forward-only", "yes");
+	if (plan->held)
+		record_add_text(arena, head, "held", plan->held);
 	record_print(head, text);
 }
 
@@ -151,7 +165,7 @@ void plan_print(const struct plan *plan, struct buffer *text)
 }
 
 static const char *const head_fields[] = { "credential", "predecessor", "follow-up", "soak",
-	"gap-budget", "forward-only" };
+	"gap-budget", "forward-only", "held" };
 static const char *const common_fields[] = { "name", "together", "disruption", "deadline" };
 
 static bool read_head(const struct record *record, struct plan *plan, struct error *error)
@@ -169,6 +183,7 @@ static bool read_head(const struct record *record, struct plan *plan, struct err
 	plan->soak_ms = record_number(record, "soak", 0);
 	plan->gap_budget_ms = record_number(record, "gap-budget", 0);
 	plan->forward_only = record_text(record, "forward-only") != NULL;
+	plan->held = record_text(record, "held");
 	return true;
 }
 

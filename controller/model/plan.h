@@ -12,8 +12,8 @@
  *                 publish /etc/ssl/web
  *                 ...
  *
- * Its head may have more: `follow-up`, `soak`, `gap-budget` and `forward-only` tell the members
- * of those names below.
+ * Its head may have more: `follow-up`, `soak`, `gap-budget`, `forward-only` and `held` tell the
+ * members of those names below.
  *
  * A reconciler adds steps, which never fails; plan_check() tells whether what came out
  * can be carried out. Questions are a plan too, of PHASE_ASK steps only.
@@ -56,6 +56,10 @@ struct plan {
 	 * back any more, it is tried until it is done. */
 	bool forward_only;
 
+	/* Why it must not begin for now ("ds3, a peer, is offline"), or NULL. Going back to the
+	 * predecessor does not wait for that. */
+	const char *held;
+
 	struct step *steps;
 	size_t count, size;
 };
@@ -81,13 +85,18 @@ struct step *plan_amend(struct plan *plan, enum phase phase, const char *text,
 		const struct amend_step *amend);
 struct step *plan_lease(struct plan *plan, const char *text, const struct lease_step *lease);
 
-/* Questions by tool, HTTP or handshake: the answer is known by `name`. */
+struct step *plan_ldap(struct plan *plan, enum phase phase, const char *text,
+		const struct ldap_step *ldap);
+
+/* Questions by tool, HTTP, handshake or LDAP: the answer is known by `name`. */
 struct step *plan_ask_command(struct plan *plan, const char *name, const char *text,
 		const struct command_step *command);
 struct step *plan_ask_http(struct plan *plan, const char *name, const char *text,
 		const struct http_step *http);
 struct step *plan_ask_probe(struct plan *plan, const char *name, const char *text,
 		const struct probe_step *probe);
+struct step *plan_ask_ldap(struct plan *plan, const char *name, const char *text,
+		const struct ldap_step *ldap);
 
 /* ---- the text ---- */
 

@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 	[STEP_PROBE] = "probe",
 	[STEP_AMEND] = "amend",
 	[STEP_LEASE] = "lease",
+	[STEP_LDAP] = "ldap",
 };
 
 static const char *const phase_names[] = {
@@ -180,6 +181,30 @@ static const struct member probe_members[] = {
 	NUMBER(probe_step, settle_ms, "settle"),
 	TEXT(probe_step, client_certificate, "client-certificate"),
 	TEXT(probe_step, client_key, "client-key"),
+	TEXT(probe_step, refusal, "refusal"),
+	{ 0 },
+};
+
+static const struct member ldap_members[] = {
+	TEXT(ldap_step, url, "url"),
+	TEXT(ldap_step, ca_file, "ca-file"),
+	TEXT(ldap_step, pin, "pin"),
+	TEXT(ldap_step, server_name, "server-name"),
+	TEXT(ldap_step, bind_dn, "bind-dn"),
+	TEXT(ldap_step, password_file, "password-file"),
+	TEXT(ldap_step, base, "base"),
+	TEXT(ldap_step, scope, "scope"),
+	TEXT(ldap_step, filter, "filter"),
+	TEXT(ldap_step, label, "label"),
+	ROWS(ldap_step, pick, "pick"),
+	WORDS(ldap_step, until, "until"),
+	WORDS(ldap_step, gone, "gone"),
+	NUMBER(ldap_step, poll_ms, "poll"),
+	TEXT(ldap_step, operation, "operation"),
+	ROWS(ldap_step, value, "value"),
+	WORDS(ldap_step, output, "output"),
+	WORDS(ldap_step, success, "success"),
+	WORDS(ldap_step, retry, "retry"),
 	{ 0 },
 };
 
@@ -219,6 +244,7 @@ static const struct member *const members[] = {
 	[STEP_PROBE] = probe_members,
 	[STEP_AMEND] = amend_members,
 	[STEP_LEASE] = lease_members,
+	[STEP_LDAP] = ldap_members,
 };
 
 static const struct member no_members[] = { { 0 } };
@@ -317,6 +343,11 @@ struct record *lease_step_record(struct arena *arena, const struct lease_step *s
 	return write_step(arena, STEP_LEASE, step);
 }
 
+struct record *ldap_step_record(struct arena *arena, const struct ldap_step *step)
+{
+	return write_step(arena, STEP_LDAP, step);
+}
+
 /* ---- reading ---- */
 
 static void read_member(struct arena *arena, const struct record *record,
@@ -385,6 +416,11 @@ void amend_step_read(struct arena *arena, const struct step *step, struct amend_
 void lease_step_read(struct arena *arena, const struct step *step, struct lease_step *lease)
 {
 	read_step(arena, step, STEP_LEASE, lease);
+}
+
+void ldap_step_read(struct arena *arena, const struct step *step, struct ldap_step *ldap)
+{
+	read_step(arena, step, STEP_LDAP, ldap);
 }
 
 bool step_field_known(enum step_kind kind, const char *field)

@@ -28,7 +28,8 @@ enum step_kind {
 	STEP_HTTP,
 	STEP_PROBE,
 	STEP_AMEND,
-	STEP_LEASE
+	STEP_LEASE,
+	STEP_LDAP,
 };
 
 enum phase {
@@ -181,17 +182,62 @@ struct http_step {
  * `times` times in a row, and during `settle`, before the deadline; it is asked again and again.
  * Answer, for each address:
  *         served ADDRESS FINGERPRINT NOT-AFTER     or     failed ADDRESS "why"
- * A server that shows its certificate and then refuses us for want of a client certificate
- * is "served" as a question (TLS 1.3; before that there is no telling), and not proven
- * elsewhere. A name that cannot be resolved is a "failed" with `address` itself. */
+ * A server that shows its certificate, proves that it has the key, and then refuses us for want
+ * of a client certificate is "served" as a question. Elsewhere it is not proven, unless
+ * `refusal` says that it counts: so one has to prove where only a server's peers may enter. A
+ * name that cannot be resolved is a "failed" with `address` itself. */
 struct probe_step {
 	const char *address; /* "host:port", "[::1]:8443" */
-	const char *protocol; /* "tls", "postgresql" (SSLRequest) */
+	const char *protocol; /* "tls", "postgresql" (SSLRequest), "ldap" (StartTLS) */
 	const char *server_name; /* SNI; NULL: the host, unless it is an address */
 	const char *expect; /* fingerprint */
 	long times; /* 0: 1 */
 	long settle_ms; /* and for so long */
 	const char *client_certificate, *client_key;
+	const char *refusal; /* "counts": see above */
+};
+
+/* One LDAP request (RFC 4511): a search, or an extended operation. The connection is under TLS
+ * and its server verified before anything else is said; there is no way to do without.
+ *
+ * A search reads, as a question or, in prove, with `until` or `gone`, until the entries say what
+ * was waited for. Answer: `code`, `entries` (how many), and for each pick one field for each
+ * entry: the entry's `label` (else its DN) and the values that the attribute has there.
+ *
+ * An extended operation sends what `value` describes. Answer: `code`, `diagnostic`, and
+ * `output`, the texts in the response's value under the tags that `output` names. Elsewhere a
+ * result that is not a success fails with all three, scrubbed. What got no reply in time may have
+ * been carried out all the same. */
+struct ldap_step {
+	const char *url; /* "ldaps://ds1.example:636"; with "ldap://", StartTLS comes first */
+	const char *ca_file; /* trusts these authorities; NULL: the system's */
+	const char *pin; /* trusts just the server whose certificate has this fingerprint */
+	const char *server_name; /* the name to verify and to ask for instead of the URL's */
+	const char *bind_dn, *password_file; /* simple bind; NULL: anonymous */
+
+	const char *base, *scope, *filter; /* "base", "one", "sub"; "(objectClass=*)" */
+	const char *label; /* the attribute whose first value tells the entries apart */
+	struct rows pick; /* name, attribute, and "text", "number", "certificates" (the fingerprints
+			   * of each value: DER, or PEM blocks and nothing else; "unreadable"
+			   * stands for other values) or "keys" (the digests of their keys) */
+	struct words until; /* pick name and values: one of them is there, in any entry */
+	struct words gone; /* pick name and values: none of them is there, in any entry */
+	long poll_ms; /* 0: 500 */
+
+	const char *operation; /* the extended operation's OID */
+	struct rows value; /* BER, from outside in; tags are two hexadecimal digits:
+			    *     open TAG            an element that holds those up to its "close"
+			    *     text TAG WORD       one with these characters
+			    *     bytes TAG HEX       one with these bytes
+			    *     content TAG NAME    one with that content
+			    *     certificates TAG NAME   one for each PEM block of it, in DER
+			    *     password TAG FILE   one with the file's first line
+			    *     close */
+	struct words output; /* tags */
+
+	struct words success; /* result codes; empty: 0 */
+	struct words retry; /* result codes that mean ERROR_RETRY, besides 3 (too long), 51 (busy) and
+			     * 52 (unavailable). While polling they are waited for */
 };
 
 /* Changes one JSON document that has to be sent back as it was read: reads it by GET,
@@ -266,6 +312,7 @@ struct record *http_step_record(struct arena *arena, const struct http_step *ste
 struct record *probe_step_record(struct arena *arena, const struct probe_step *step);
 struct record *amend_step_record(struct arena *arena, const struct amend_step *step);
 struct record *lease_step_record(struct arena *arena, const struct lease_step *step);
+struct record *ldap_step_record(struct arena *arena, const struct ldap_step *step);
 
 /* Back from a step's record; members that are not there are NULL, 0 or empty. */
 void look_step_read(struct arena *arena, const struct step *step, struct look_step *look);
@@ -276,6 +323,7 @@ void http_step_read(struct arena *arena, const struct step *step, struct http_st
 void probe_step_read(struct arena *arena, const struct step *step, struct probe_step *probe);
 void amend_step_read(struct arena *arena, const struct step *step, struct amend_step *amend);
 void lease_step_read(struct arena *arena, const struct step *step, struct lease_step *lease);
+void ldap_step_read(struct arena *arena, const struct step *step, struct ldap_step *ldap);
 
 const char *step_kind_name(enum step_kind kind);
 const char *phase_name(enum phase phase);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -23,6 +24,8 @@ static SSL_CTX *context_of(const struct server *server, const struct pair *pair)
 
 	(void)SSL_CTX_use_certificate(context, pair->x509);
 	(void)SSL_CTX_use_PrivateKey(context, pair->pkey);
+	if (server->version)
+		(void)SSL_CTX_set_max_proto_version(context, server->version);
 	if (server->wants_client)
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 				accept_any);
@@ -46,6 +49,22 @@ static void shake_hands(struct server *server, int fd)
 	SSL_CTX_free(context);
 }
 
+/* RFC 4511: StartTLS as message 1, and the consent to it. */
+static bool start_tls(const struct server *server, int fd)
+{
+	static const char expected[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
+				       "1.3.6.1.4.1.1466.20037";
+	unsigned char reply[] = "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04";
+	char request[sizeof(expected) - 1];
+
+	if (recv(fd, request, sizeof(request), MSG_WAITALL) != sizeof(request) ||
+			memcmp(request, expected, sizeof(request)) != 0)
+		return false;
+	reply[9] = server->start_tls_code;
+	return send(fd, reply, sizeof(reply), MSG_NOSIGNAL) == sizeof(reply) &&
+			server->start_tls_code == 0;
+}
+
 static void attend(struct server *server, int fd)
 {
 	const struct timeval patience = { .tv_sec = 5 };
@@ -65,6 +84,8 @@ static void attend(struct server *server, int fd)
 				server->postgresql != 'S')
 			return;
 	}
+	if (server->start_tls && !start_tls(server, fd))
+		return;
 	if (!server->hangs_up)
 		shake_hands(server, fd);
 }

@@ -12,7 +12,10 @@ struct server {
 	const struct pair *first, *then; /* `then` after `changes_after` handshakes; NULL: never */
 	long changes_after;
 	char postgresql; /* 'S', 'N', 'E': the answer to SSLRequest, which must come; or 0 */
+	bool start_tls; /* LDAP's StartTLS, which must come */
+	unsigned char start_tls_code; /* the answer to it */
 	bool wants_client; /* refuses who has no certificate */
+	int version; /* the only one it speaks, TLS1_2_VERSION; 0: any */
 	bool hangs_up; /* closes instead of its part of the handshake */
 	bool is_silent; /* accepts, and says nothing */
 

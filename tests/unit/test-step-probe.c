@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,6 +168,76 @@ static void a_postgresql_without_tls_is_named(void **state)
 	}
 }
 
+static void ldap_is_asked_for_tls_first(void **state)
+{
+	struct server server = { .first = &new, .start_tls = true };
+	struct server refusing = { .first = &new, .start_tls = true, .start_tls_code = 52 };
+	struct server other = { .first = &new };
+	autodone(conversation) struct conversation a, b, c;
+
+	(void)state;
+	server_start(&server);
+	server_start(&refusing);
+	server_start(&other);
+	prove(&a, server.address, 5000, "\tprotocol ldap\n");
+	assert_string_equal(a.end, "applied");
+	assert_non_null(strstr(
+			record_words(ask(&b, refusing.address, "\tprotocol ldap\n"), "failed")
+					.items[1],
+			"StartTLS: result 52 (Server is unavailable)"));
+	assert_non_null(strstr(record_words(ask(&c, other.address, "\tprotocol ldap\n"), "failed")
+					       .items[1],
+			"StartTLS: the server"));
+	server_stop(&server);
+	server_stop(&refusing);
+	server_stop(&other);
+}
+
+static void a_refusal_for_want_of_a_certificate_can_count(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct server server = {
+			.first = &new, .wants_client = true, .version = versions[i]
+		};
+		struct server stale = {
+			.first = &old, .wants_client = true, .version = versions[i]
+		};
+		autodone(conversation) struct conversation a, b, c, d;
+		struct words seen;
+
+		server_start(&server);
+		server_start(&stale);
+		seen = record_words(ask(&a, server.address, ""), "served");
+		assert_int_equal(seen.count, 3);
+		assert_string_equal(seen.items[1], new.fingerprint.hex);
+		prove(&b, server.address, 2000, "");
+		assert_string_equal(b.end, "undone");
+		prove(&c, server.address, 5000, "\trefusal counts\n");
+		assert_string_equal(c.end, "applied");
+		prove(&d, stale.address, 200, "\trefusal counts\n");
+		assert_string_equal(d.end, "undone");
+		assert_non_null(strstr(failure_in(&d), "it serves"));
+		server_stop(&server);
+		server_stop(&stale);
+	}
+}
+
+/* A server that shows the new certificate and then fails for any other reason serves nobody. */
+static void a_refusal_for_another_reason_does_not_count(void **state)
+{
+	struct server server = { .first = &new, .hangs_up = true };
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	server_start(&server);
+	prove(&c, server.address, 200, "\trefusal counts\n");
+	server_stop(&server);
+	assert_string_equal(c.end, "undone");
+}
+
 static void who_wants_a_client_certificate_gets_it_or_is_named(void **state)
 {
 	struct server server = { .first = &new, .wants_client = true };
@@ -182,7 +253,7 @@ static void who_wants_a_client_certificate_gets_it_or_is_named(void **state)
 	buffer_printf(&more, "\tclient-certificate %s\n", buffer_text(&path));
 
 	server_start(&server);
-	prove(&without, server.address, 300, "");
+	prove(&without, server.address, 2000, "");
 	assert_string_equal(without.end, "undone");
 	assert_non_null(strstr(failure_in(&without), "certificate required"));
 	assert_int_equal(record_words(ask(&asked, server.address, ""), "served").count, 3);
@@ -225,6 +296,9 @@ int main(void)
 		cmocka_unit_test(silence_ends_at_the_deadline),
 		cmocka_unit_test(postgresql_is_asked_for_tls_first),
 		cmocka_unit_test(a_postgresql_without_tls_is_named),
+		cmocka_unit_test(ldap_is_asked_for_tls_first),
+		cmocka_unit_test(a_refusal_for_want_of_a_certificate_can_count),
+		cmocka_unit_test(a_refusal_for_another_reason_does_not_count),
 		cmocka_unit_test(who_wants_a_client_certificate_gets_it_or_is_named),
 		cmocka_unit_test(nobody_there_is_an_answer),
 	};
