@@ -25,6 +25,9 @@
  *         plan->soak_ms = setting_number(target->settings, "soak");
  *         plan_command(plan, PHASE_CHANGE, "purge it", &purge);
  *
+ * What must not be done for now, though it is known what (a peer is offline that would be left
+ * behind), is a plan with plan->held: it is shown, and waits until it is made without.
+ *
  * A new product is one file here (or a folder of its name, with a header, where it takes
  * several), one line in reconcilers.c, and an example in conf/.
  */

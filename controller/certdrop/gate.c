@@ -232,6 +232,8 @@ struct gate gate_decide(struct arena *arena, const struct subject *subject, cons
 		return closed("hold is set; certdrop plan shows what would be done", 0);
 	if (is_going_back(subject, plan))
 		return opened();
+	if (plan->held)
+		return closed(plan->held, 0);
 	gate = after_others(arena, subject);
 	if (!gate.open)
 		return gate;

@@ -4,6 +4,7 @@
  * The gate: may this plan begin now? It looks at, in this order,
  *
  *         hold      the target's setting: nothing is changed at all
+ *         held      the plan itself says why it must wait
  *         after     other targets come first
  *         soak      a follow-up may only begin so long after the credential went into service
  *         windows   when the target may be disturbed, unless the certificate that is served ends

@@ -61,6 +61,7 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	}
 	plan->gap_budget_ms = here.gap_budget_ms;
 	plan->forward_only = here.forward_only;
+	plan->held = here.held;
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);
 	if (here.proves)
 		(void)plan_command(plan, PHASE_PROVE, "see it served", &command);
