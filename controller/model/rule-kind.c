@@ -14,6 +14,7 @@ static const char *const kind_names[] = {
 	[RULE_VALIDITY] = "validity",
 	[RULE_VERSION_3] = "version-3",
 	[RULE_NOT_SELF_SIGNED] = "not-self-signed",
+	[RULE_USAGES_ADVISED] = "usages-advised",
 };
 
 const char *rule_kind_name(enum rule_kind kind)

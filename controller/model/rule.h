@@ -27,6 +27,7 @@ enum rule_kind {
 	RULE_VALIDITY, /* min days of life left; a warning, not a refusal */
 	RULE_VERSION_3, /* X.509 version 3 only */
 	RULE_NOT_SELF_SIGNED,
+	RULE_USAGES_ADVISED, /* words: as with RULE_USAGES; a warning, not a refusal */
 };
 
 struct rule {
