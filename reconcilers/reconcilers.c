@@ -4,11 +4,13 @@
 #include <string.h>
 
 extern const struct reconciler files_reconciler;
+extern const struct reconciler pingdirectory_reconciler;
 extern const struct reconciler redis_enterprise_reconciler;
 
 /* Sorted by product. */
 const struct reconciler *const reconcilers[] = {
 	&files_reconciler,
+	&pingdirectory_reconciler,
 	&redis_enterprise_reconciler,
 	NULL,
 };
