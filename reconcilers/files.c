@@ -19,7 +19,7 @@
 
 static const char *const methods[] = { "link", "exchange", "fixed", NULL };
 static const char *const protocols[] = { "tls", "postgresql", NULL };
-static const char *const profiles[] = { "modern", "old-java", NULL };
+static const char *const store_profiles[] = { "modern", "old-java", NULL };
 static const char *const contents[] = { "leaf", "chain", "fullchain", "key", "combined", "ca",
 	"crl", "client-leaf", "client-chain", "client-fullchain", "client-key", "pkcs12", "jks",
 	NULL };
@@ -52,6 +52,10 @@ static const struct option options[] = {
 				"replaced under its own name, one after the other." },
 	{ "files", OPTION_GROUPS, .required = true, .members = file_options,
 			.help = "The files to publish." },
+	{ "parts", OPTION_WORDS,
+			.help = "What has to come along with the certificate and its key: \"ca\", "
+				"\"client-leaf\" (the clients' pair), \"crl\". A \"?\" behind it: is "
+				"taken where it is there. Contents made of these need them." },
 	{ "directory-mode", OPTION_MODE, .fallback = "0755",
 			.help = "The permissions of the directory that holds the files." },
 	{ "keep", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
@@ -85,13 +89,21 @@ static const struct option options[] = {
 				"content, where that is not the store's." },
 	{ "alias", OPTION_TEXT, .fallback = "certdrop",
 			.help = "The entry's name in the key store; ASCII in jks." },
-	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = profiles,
+	{ "profile", OPTION_CHOICE, .fallback = "modern", .choices = store_profiles,
 			.help = "The algorithms of pkcs12: modern, or what Java 8 before 8u301 reads." },
 	{ 0 },
 };
 
 static const struct rule rules[] = {
-	{ RULE_PARTS, .words = "key", .says = "a files target" },
+	{ RULE_PARTS, .words = "key", .words_option = "parts", .says = "a files target" },
+	{ 0 },
+};
+
+static const char *const profile_keys[] = { "EC P-256", "RSA 3072", "Ed25519", NULL };
+static const struct profile profiles[] = {
+	{ "self-signed", profile_keys, .usages = "serverAuth", .days = 825,
+			.name_option = "server-name",
+			.help = "For servers whose clients know the certificate itself." },
 	{ 0 },
 };
 
@@ -114,29 +126,13 @@ static bool wants_store(const struct settings *settings)
 	return false;
 }
 
-/* "host:port", the port from 1 to 65535. */
-static bool is_address(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	long port = 0;
-
-	if (!colon || colon == address || strlen(colon + 1) > 5)
-		return false;
-	for (const char *digit = colon + 1; *digit; digit++) {
-		if (*digit < '0' || *digit > '9')
-			return false;
-		port = 10 * port + (*digit - '0');
-	}
-	return port >= 1 && port <= 65535;
-}
-
 static bool check_words(const struct settings *settings, struct error *error)
 {
 	static const char *const commands[] = { "test", "reload" };
 	const struct words addresses = setting_words(settings, "probe");
 
 	for (size_t i = 0; i < addresses.count; i++)
-		if (!is_address(addresses.items[i]))
+		if (!address_is_valid(addresses.items[i]))
 			return fail(error, ERROR_CONFIG, "probe \"%s\" is not host:port",
 					addresses.items[i]);
 	for (size_t i = 0; i < 2; i++) {
@@ -164,17 +160,58 @@ static bool check_names(const struct settings *settings, struct error *error)
 	return true;
 }
 
+/* Only what is asked for becomes part of the credential. */
+static bool check_parts(const struct settings *settings, struct error *error)
+{
+	static const struct {
+		const char *content, *part;
+	} needs[] = { { "ca", "ca" }, { "crl", "crl" }, { "client-leaf", "client-leaf" },
+		{ "client-chain", "client-leaf" }, { "client-fullchain", "client-leaf" },
+		{ "client-key", "client-leaf" } };
+	const struct words parts = setting_words(settings, "parts");
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+		if (wants_content(settings, needs[i].content) &&
+				!words_contain(parts, needs[i].part))
+			return fail(error, ERROR_CONFIG, "content \"%s\" needs parts = [ \"%s\" ]",
+					needs[i].content, needs[i].part);
+	return true;
+}
+
+static bool is_ascii(const char *text)
+{
+	while ((unsigned char)*text >= ' ' && (unsigned char)*text < 0x7f)
+		text++;
+	return *text == '\0';
+}
+
+static bool check_stores(const struct settings *settings, struct error *error)
+{
+	const char *alias = setting_text(settings, "alias");
+	const bool jks = wants_content(settings, "jks");
+
+	for (size_t i = 0; i < STORE_COUNT; i++)
+		if (wants_content(settings, stores[i]) && !setting_text(settings, "password-file"))
+			return fail(error, ERROR_CONFIG, "content \"%s\" needs a password-file",
+					stores[i]);
+	if (jks && !is_ascii(alias))
+		return fail(error, ERROR_CONFIG,
+				"alias \"%s\" is not ASCII, and Java would not find it in a JKS",
+				alias);
+	return jks || !setting_text(settings, "key-password-file") ||
+			fail(error, ERROR_CONFIG,
+					"key-password-file is for content \"jks\" alone: a PKCS#12 has "
+					"one password");
+}
+
 static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
 
 	if (setting_count(settings, "files") == 0)
 		return fail(error, ERROR_CONFIG, "files is empty: nothing would be published");
-	for (size_t i = 0; i < STORE_COUNT; i++)
-		if (wants_content(settings, stores[i]) && !setting_text(settings, "password-file"))
-			return fail(error, ERROR_CONFIG, "content \"%s\" needs a password-file",
-					stores[i]);
-	return check_names(settings, error) && check_words(settings, error);
+	return check_stores(settings, error) && check_parts(settings, error) &&
+			check_names(settings, error) && check_words(settings, error);
 }
 
 /* ---- what must be known ---- */
@@ -421,4 +458,5 @@ const struct reconciler files_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_files,
+	.profiles = profiles,
 };

@@ -35,6 +35,7 @@
 #include "controller/model/credential.h"
 #include "controller/model/option.h"
 #include "controller/model/plan.h"
+#include "controller/model/profile.h"
 #include "controller/model/rule.h"
 #include "controller/model/target.h"
 
@@ -57,6 +58,10 @@ struct reconciler {
 	 * again. */
 	bool (*plan)(const struct target *target, const struct credential *wanted,
 			const struct answers *seen, struct plan *plan, struct error *error);
+
+	/* What `certdrop generate` can make for it; ends with an entry without a name. May be
+	 * NULL. */
+	const struct profile *profiles;
 };
 
 /* All of them, sorted by product, NULL at the end. */

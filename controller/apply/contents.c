@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/apply/gauss-package.h"
 #include "controller/apply/keystore.h"
 #include "controller/apply/scrub.h"
 #include "controller/model/credential.h"
@@ -178,16 +179,19 @@ static bool compose(
 	return true;
 }
 
+/* "package", or, for one of its members, "package/server.key" */
 static const struct step *find_make(
 		struct contents *contents, const char *name, struct make_step *make)
 {
+	const size_t length = strcspn(name, "/");
+
 	for (size_t i = 0; i < contents->plan->count; i++) {
 		const struct step *step = &contents->plan->steps[i];
 
 		if (step->kind != STEP_MAKE)
 			continue;
 		make_step_read(contents->arena, step, make);
-		if (make->make && strcmp(make->make, name) == 0)
+		if (make->make && strncmp(make->make, name, length) == 0 && !make->make[length])
 			return step;
 	}
 	return NULL;
@@ -209,6 +213,23 @@ static bool build_store(struct contents *contents, const struct given *given,
 	return keystore_build(make, given->parts, &passwords, bytes, error);
 }
 
+/* The archive and its members are made together, once: there is chance in them. */
+static bool build_package(struct contents *contents, const struct given *given,
+		const struct make_step *make, struct secret *bytes, struct error *error)
+{
+	autodone(gauss_package) struct gauss_package package = { 0 };
+
+	if (!gauss_package_build(make, given->parts, &package, error) ||
+			!gauss_package_zip(&package, bytes, error))
+		return fail_while(error, "%s", make->make);
+	for (size_t i = 0; i < package.count; i++)
+		(void)keep(contents,
+				arena_printf(contents->arena, "%s:%s/%s", given->credential.digest,
+						make->make, package.members[i].name),
+				&package.members[i].bytes);
+	return true;
+}
+
 static bool build(struct contents *contents, const struct given *given, const char *name,
 		struct secret *bytes, struct error *error)
 {
@@ -219,21 +240,37 @@ static bool build(struct contents *contents, const struct given *given, const ch
 			return compose(given, i, bytes, error);
 	if (!find_make(contents, name, &make))
 		return fail(error, ERROR_INTERNAL, "there is no content \"%s\"", name);
+	if (make.format && strcmp(make.format, "opengauss") == 0)
+		return build_package(contents, given, &make, bytes, error);
 	return build_store(contents, given, &make, bytes, error);
+}
+
+static struct built *build_and_keep(struct contents *contents, const struct given *given,
+		const char *name, struct error *error)
+{
+	const char *full = arena_printf(contents->arena, "%s:%s", given->credential.digest, name);
+	autodone(secret) struct secret bytes = { 0 };
+
+	if (!build(contents, given, name, &bytes, error))
+		return NULL;
+	return keep(contents, full, &bytes);
 }
 
 static bool get_built(struct contents *contents, const struct given *given, const char *name,
 		struct content *content, struct error *error)
 {
 	const char *full = arena_printf(contents->arena, "%s:%s", given->credential.digest, name);
+	const char *slash = strchr(name, '/');
+	const char *whole = slash ? arena_copy_bytes(contents->arena, name, (size_t)(slash - name))
+				  : name;
 	struct built *built = find_built(contents, full);
-	autodone(secret) struct secret bytes = { 0 };
 
-	if (!built) {
-		if (!build(contents, given, name, &bytes, error))
-			return false;
-		built = keep(contents, full, &bytes);
-	}
+	if (!built && !build_and_keep(contents, given, whole, error))
+		return false;
+	built = find_built(contents, full);
+	if (!built)
+		return fail(error, ERROR_INPUT, "there is no %s in the %s",
+				slash ? slash + 1 : name, whole);
 	set(content, built);
 	return true;
 }

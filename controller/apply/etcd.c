@@ -19,9 +19,10 @@ static void json_done(json_t **value)
 
 /* ---- one call ---- */
 
-static bool try_endpoint(struct etcd *etcd, struct arena *arena, const char *url, const char *body,
-		long long deadline, json_t **reply, struct error *error)
+static bool try_endpoint(const struct etcd *etcd, struct arena *arena, const char *url,
+		const char *body, json_t **reply, struct error *error)
 {
+	const long long soon = deadline_now() + ENDPOINT_MS;
 	autodone(http_reply) struct http_reply got = { 0 };
 	const struct http_step step = {
 		.method = "POST",
@@ -35,7 +36,7 @@ static bool try_endpoint(struct etcd *etcd, struct arena *arena, const char *url
 		.web = etcd->web,
 		.step = &step,
 		.body = { .bytes = body, .length = strlen(body) },
-		.deadline = deadline,
+		.deadline = soon < etcd->deadline ? soon : etcd->deadline,
 	};
 	autodone(json) json_t *told = NULL;
 	const char *why;
@@ -61,8 +62,8 @@ static int append(const char *bytes, size_t length, void *text)
 }
 
 /* Takes over `request`. */
-static bool call(struct etcd *etcd, const char *path, json_t *request, long long deadline,
-		json_t **reply, struct error *error)
+static bool call(struct etcd *etcd, const char *path, json_t *request, json_t **reply,
+		struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
 	autodone(json) json_t *owned = request;
@@ -73,11 +74,9 @@ static bool call(struct etcd *etcd, const char *path, json_t *request, long long
 	(void)fail(error, ERROR_CONFIG, "no endpoints");
 	for (size_t i = 0; i < endpoints.count; i++) {
 		const size_t index = (etcd->endpoint + i) % endpoints.count;
-		const long long soon = deadline_now() + ENDPOINT_MS;
 		const char *url = arena_printf(arena, "%s%s", endpoints.items[index], path);
 
-		if (try_endpoint(etcd, arena, url, buffer_text(&body),
-				    soon < deadline ? soon : deadline, reply, error)) {
+		if (try_endpoint(etcd, arena, url, buffer_text(&body), reply, error)) {
 			etcd->endpoint = index;
 			return true;
 		}
@@ -119,56 +118,53 @@ static const char *unbase64(struct arena *arena, const char *coded)
 	return text;
 }
 
-bool etcd_grant(struct etcd *etcd, struct etcd_lease *lease, long long deadline,
-		struct error *error)
+bool etcd_grant(struct etcd *etcd, struct error *error)
 {
-	const long ttl_ms = etcd->step->ttl_ms;
+	const json_int_t seconds = etcd->step->ttl_ms / 1000;
 	autodone(json) json_t *reply = NULL;
 	char ttl[24];
 
-	if (!call(etcd, "/v3/lease/grant", json_pack("{sI}", "TTL", (json_int_t)(ttl_ms / 1000)),
-			    deadline, &reply, error))
+	if (!call(etcd, "/v3/lease/grant", json_pack("{sI}", "TTL", seconds), &reply, error))
 		return false;
-	if (!read_number(reply, "ID", lease->id) || !read_number(reply, "TTL", ttl))
+	if (!read_number(reply, "ID", etcd->id) || !read_number(reply, "TTL", ttl))
 		return fail(error, ERROR_RETRY, "etcd: a lease without an id");
-	lease->ttl_ms = strtol(ttl, NULL, 10) * 1000;
+	etcd->ttl_ms = strtol(ttl, NULL, 10) * 1000;
 	return true;
 }
 
 /* If every key came into being at that revision ("0": does not exist)... */
-static json_t *compare(struct arena *arena, struct words keys, const char *revision)
+static json_t *compare(const struct etcd *etcd, struct arena *arena, const char *revision)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < keys.count; i++)
+	for (size_t i = 0; i < etcd->keys.count; i++)
 		(void)json_array_append_new(list,
-				json_pack("{ssssssss}", "key", base64(arena, keys.items[i]),
+				json_pack("{ssssssss}", "key", base64(arena, etcd->keys.items[i]),
 						"target", "CREATE", "result", "EQUAL",
 						"create_revision", revision));
 	return list;
 }
 
-static json_t *transaction(struct arena *arena, struct words keys, const char *value,
-		const struct etcd_lease *lease)
+static json_t *creation(const struct etcd *etcd, struct arena *arena, const char *value)
 {
 	json_t *then = json_array(), *otherwise = json_array();
 
-	for (size_t i = 0; i < keys.count; i++) {
-		const char *key = base64(arena, keys.items[i]);
+	for (size_t i = 0; i < etcd->keys.count; i++) {
+		const char *key = base64(arena, etcd->keys.items[i]);
 
 		(void)json_array_append_new(then,
 				json_pack("{s{ssssss}}", "request_put", "key", key, "value",
-						base64(arena, value), "lease", lease->id));
+						base64(arena, value), "lease", etcd->id));
 		(void)json_array_append_new(
 				otherwise, json_pack("{s{ss}}", "request_range", "key", key));
 	}
-	return json_pack("{sososo}", "compare", compare(arena, keys, "0"), "success", then,
+	return json_pack("{sososo}", "compare", compare(etcd, arena, "0"), "success", then,
 			"failure", otherwise);
 }
 
 /* The first key that exists already. It may be ours: the reply to an earlier try was lost. */
-static void read_holder(struct arena *arena, const json_t *reply, struct etcd_lease *lease,
-		const char **holder)
+static void read_holder(
+		struct etcd *etcd, struct arena *arena, const json_t *reply, const char **holder)
 {
 	const json_t *response;
 	size_t i;
@@ -182,8 +178,8 @@ static void read_holder(struct arena *arena, const json_t *reply, struct etcd_le
 
 		if (!found)
 			continue;
-		if (read_number(found, "lease", id) && strcmp(id, lease->id) == 0 &&
-				read_number(found, "create_revision", lease->revision))
+		if (read_number(found, "lease", id) && strcmp(id, etcd->id) == 0 &&
+				read_number(found, "create_revision", etcd->revision))
 			*holder = NULL;
 		else
 			*holder = unbase64(
@@ -192,59 +188,54 @@ static void read_holder(struct arena *arena, const json_t *reply, struct etcd_le
 	}
 }
 
-bool etcd_create(struct etcd *etcd, struct arena *arena, struct words keys, const char *value,
-		struct etcd_lease *lease, const char **holder, long long deadline,
+bool etcd_create(struct etcd *etcd, struct arena *arena, const char *value, const char **holder,
 		struct error *error)
 {
 	autodone(json) json_t *reply = NULL;
 
-	if (!call(etcd, "/v3/kv/txn", transaction(arena, keys, value, lease), deadline, &reply,
-			    error))
+	if (!call(etcd, "/v3/kv/txn", creation(etcd, arena, value), &reply, error))
 		return false;
 	if (!json_is_true(json_object_get(reply, "succeeded"))) {
-		read_holder(arena, reply, lease, holder);
+		read_holder(etcd, arena, reply, holder);
 		return true;
 	}
 	*holder = NULL;
-	return read_number(json_object_get(reply, "header"), "revision", lease->revision) ||
+	return read_number(json_object_get(reply, "header"), "revision", etcd->revision) ||
 			fail(error, ERROR_RETRY, "etcd: a transaction without a revision");
 }
 
-bool etcd_check(struct etcd *etcd, struct words keys, const struct etcd_lease *lease, bool *same,
-		long long deadline, struct error *error)
+bool etcd_check(struct etcd *etcd, bool *same, struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
 	autodone(json) json_t *reply = NULL;
 
 	if (!call(etcd, "/v3/kv/txn",
-			    json_pack("{so}", "compare", compare(arena, keys, lease->revision)),
-			    deadline, &reply, error))
+			    json_pack("{so}", "compare", compare(etcd, arena, etcd->revision)),
+			    &reply, error))
 		return false;
 	*same = json_is_true(json_object_get(reply, "succeeded"));
 	return true;
 }
 
 /* A stream, of which the gateway gives the first message; TTL is left out when it is 0. */
-bool etcd_keep_alive(struct etcd *etcd, const struct etcd_lease *lease, bool *gone,
-		long long deadline, struct error *error)
+bool etcd_keep_alive(struct etcd *etcd, bool *gone, struct error *error)
 {
 	autodone(json) json_t *reply = NULL;
 	char ttl[24];
 
-	if (!call(etcd, "/v3/lease/keepalive", json_pack("{ss}", "ID", lease->id), deadline, &reply,
-			    error))
+	if (!call(etcd, "/v3/lease/keepalive", json_pack("{ss}", "ID", etcd->id), &reply, error))
 		return false;
 	*gone = !read_number(json_object_get(reply, "result"), "TTL", ttl) ||
 			strtol(ttl, NULL, 10) <= 0;
 	return true;
 }
 
-void etcd_revoke(struct etcd *etcd, const struct etcd_lease *lease, long long deadline)
+void etcd_revoke(struct etcd *etcd)
 {
 	autodone(json) json_t *reply = NULL;
 	struct error ignored;
-	const bool ended = call(etcd, "/v3/lease/revoke", json_pack("{ss}", "ID", lease->id),
-			deadline, &reply, &ignored);
+	const bool ended = call(etcd, "/v3/lease/revoke", json_pack("{ss}", "ID", etcd->id), &reply,
+			&ignored);
 
 	(void)ended;
 }

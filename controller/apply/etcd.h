@@ -17,31 +17,28 @@
 struct etcd {
 	const struct lease_step *step; /* endpoints, and whom to trust as whom */
 	struct web *web;
+	struct words keys;
+	long long deadline; /* of the next call, as in deadline.h */
+
+	char id[24]; /* of the lease */
+	long ttl_ms; /* what etcd made of the time that was asked for */
+	char revision[24]; /* at which the keys came into being */
 	size_t endpoint; /* the one that answered last */
 };
 
-struct etcd_lease {
-	char id[24], revision[24]; /* of the lease; at which its keys came into being */
-	long ttl_ms; /* what etcd made of the time that was asked for */
-};
-
 /* A new lease, with no keys yet. */
-bool etcd_grant(struct etcd *etcd, struct etcd_lease *lease, long long deadline,
-		struct error *error) must_check;
+bool etcd_grant(struct etcd *etcd, struct error *error) must_check;
 
 /* Creates all of the keys, bound to the lease, if none of them exists. `holder` is the value of
- * one that does, in the arena; NULL: they are ours now, and `revision` is known. */
-bool etcd_create(struct etcd *etcd, struct arena *arena, struct words keys, const char *value,
-		struct etcd_lease *lease, const char **holder, long long deadline,
+ * one that does, in the arena; NULL: they are ours now. */
+bool etcd_create(struct etcd *etcd, struct arena *arena, const char *value, const char **holder,
 		struct error *error) must_check;
 
 /* Are all of the keys still those that were created? */
-bool etcd_check(struct etcd *etcd, struct words keys, const struct etcd_lease *lease, bool *same,
-		long long deadline, struct error *error) must_check;
+bool etcd_check(struct etcd *etcd, bool *same, struct error *error) must_check;
 
 /* `gone`: the lease has ended. */
-bool etcd_keep_alive(struct etcd *etcd, const struct etcd_lease *lease, bool *gone,
-		long long deadline, struct error *error) must_check;
+bool etcd_keep_alive(struct etcd *etcd, bool *gone, struct error *error) must_check;
 
 /* Ends the lease, and its keys with it. If etcd does not answer, it ends by itself. */
-void etcd_revoke(struct etcd *etcd, const struct etcd_lease *lease, long long deadline);
+void etcd_revoke(struct etcd *etcd);

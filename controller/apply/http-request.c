@@ -18,7 +18,7 @@ struct leg {
 	struct curl_slist *headers, *connect_to;
 	struct secret reply;
 	const char *header;
-	bool too_large;
+	bool sent, too_large;
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -223,6 +223,24 @@ static void set_request(struct leg *leg)
 	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 }
 
+/* When a connection that was kept turns out to be gone, the library sends the request again on a new one. It
+ * may have arrived, though: what does not bear repetition (RFC 9110, section 9.2.2) goes out
+ * once. */
+static int before_sending(
+		void *argument, char *their_ip, char *our_ip, int their_port, int our_port)
+{
+	struct leg *leg = argument;
+	const char *method = leg->request->step->method;
+	const bool again = leg->sent && method && strcmp(method, "POST") == 0;
+
+	(void)their_ip;
+	(void)our_ip;
+	(void)their_port;
+	(void)our_port;
+	leg->sent = true;
+	return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* Nothing comes from the environment, nothing is followed or kept by the library. */
 static void set_manners(struct leg *leg)
 {
@@ -238,6 +256,8 @@ static void set_manners(struct leg *leg)
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, leg->why);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_reply);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, leg);
+	(void)curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_sending);
+	(void)curl_easy_setopt(curl, CURLOPT_PREREQDATA, leg);
 }
 
 /* ---- one leg ---- */
@@ -249,6 +269,9 @@ static bool explain(const struct leg *leg, CURLcode code, struct error *error)
 	if (leg->too_large)
 		return fail(error, ERROR_RETRY, "%s: a reply of more than %d bytes", leg->host,
 				REPLY_MAX);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return fail(error, ERROR_RETRY, "%s: the connection ended before a reply came",
+				leg->host);
 	if (code == CURLE_PEER_FAILED_VERIFICATION && leg->request->step->pin)
 		return fail(error, ERROR_RETRY,
 				"%s: its certificate is not the one with the fingerprint %.16s",

@@ -160,14 +160,33 @@ static bool undo_later(struct job *job, const bool *begun)
 	return ended == ENDED_BADLY ? say_end(job, "stuck") : put_back(job, begun);
 }
 
+/* What was prepared died with the worker before. Whether the change could begin need not be
+ * known any more: it has. */
+static bool is_for_the_rest(const struct step *step, bool done)
+{
+	switch (step->phase) {
+	case PHASE_PREPARE:
+		return step->kind == STEP_MAKE || step->kind == STEP_LEASE;
+	case PHASE_PROVE:
+		return true;
+	case PHASE_FINISH:
+		return !done;
+	case PHASE_ASK:
+	case PHASE_CHANGE:
+	case PHASE_UNDO:
+		break;
+	}
+	return false;
+}
+
 /* `done`: NULL, or what is not to be taken again when the rest is finished. */
 static bool is_to_take(const struct job *job, size_t index, const bool *done)
 {
-	const enum phase phase = job->plan.steps[index].phase;
+	const struct step *step = &job->plan.steps[index];
 
-	if (phase == PHASE_ASK || phase == PHASE_UNDO)
-		return false;
-	return !done || (phase != PHASE_CHANGE && !(phase == PHASE_FINISH && done[index]));
+	if (done)
+		return is_for_the_rest(step, done[index]);
+	return step->phase != PHASE_ASK && step->phase != PHASE_UNDO;
 }
 
 /* As many of the group as are to be taken. */

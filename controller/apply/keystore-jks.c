@@ -1,12 +1,11 @@
 #include "controller/apply/keystore-jks.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <time.h>
 
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 
 enum { VERSION = 2, KIND_KEY = 1, ALIAS_MAX = 255 };
 
@@ -25,24 +24,31 @@ static void append_text(struct secret *bytes, const char *text)
 	secret_append(bytes, text, strlen(text));
 }
 
+static bool is_ascii(const char *alias)
+{
+	while (*alias >= ' ' && *alias < 0x7f)
+		alias++;
+	return *alias == '\0';
+}
+
+static char in_lower_case(char letter)
+{
+	return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+}
+
 static bool append_alias(struct secret *bytes, const char *alias, struct error *error)
 {
-	char lower[ALIAS_MAX + 1];
-	size_t length = 0;
+	char lower[ALIAS_MAX + 1] = { 0 };
 
 	if (!alias || !*alias)
 		return fail(error, ERROR_CONFIG, "an entry of a JKS needs an alias");
-	for (; alias[length]; length++) {
-		const unsigned char letter = (unsigned char)alias[length];
-
-		if (length == ALIAS_MAX || letter < ' ' || letter >= 0x7f)
-			return fail(error, ERROR_CONFIG,
-					"the alias \"%s\" is not good for a JKS: it takes at most "
-					"%d ASCII characters",
-					alias, ALIAS_MAX);
-		lower[length] = (char)tolower(letter);
-	}
-	lower[length] = '\0';
+	if (!is_ascii(alias) || strlen(alias) > ALIAS_MAX)
+		return fail(error, ERROR_CONFIG,
+				"the alias \"%s\" is not good for a JKS: it takes at most %d ASCII "
+				"characters",
+				alias, ALIAS_MAX);
+	for (size_t i = 0; alias[i]; i++)
+		lower[i] = in_lower_case(alias[i]);
 	append_text(bytes, lower);
 	return true;
 }

@@ -3,7 +3,7 @@
 /*
  * Writing a Java key store (JKS), version 2, with one entry: a private key and its chain. The
  * format is described in controller/inspect/java-store.h, what protects it in
- * controller/base/java-protection.h.
+ * controller/formats/java-protection.h.
  *
  * Java looks for an entry under its alias in lower case, and finds none that was stored otherwise.
  * So the alias is written in lower case, and has to be ASCII, where that is not a matter of

@@ -20,9 +20,7 @@ enum {
 struct lease_etcd {
 	struct arena *arena;
 	struct lease_step step;
-	struct words keys;
-	struct etcd_lease lease;
-	struct web *web;
+	struct etcd etcd; /* each thread has a copy of its own */
 	struct fuse fuse;
 	pthread_t keeper;
 
@@ -35,7 +33,7 @@ struct lease_etcd {
 /* From now on, when it was asked for, it is certainly good until then. */
 static long long safe_until(const struct lease_etcd *l, long long asked_at_ms)
 {
-	return asked_at_ms + l->lease.ttl_ms * 9 / 10;
+	return asked_at_ms + l->etcd.ttl_ms * 9 / 10;
 }
 
 /* ---- renewing ---- */
@@ -45,9 +43,10 @@ static bool renew(struct lease_etcd *l, struct etcd *etcd)
 	const long long asked_at = fuse_now();
 	struct error error = { 0 };
 	bool gone = false;
-	bool good = etcd_keep_alive(
-			etcd, &l->lease, &gone, deadline_now() + l->lease.ttl_ms / 3, &error);
+	bool good;
 
+	etcd->deadline = deadline_now() + l->etcd.ttl_ms / 3;
+	good = etcd_keep_alive(etcd, &gone, &error);
 	if (good && gone)
 		good = fail(&error, ERROR_RETRY, "it has ended in etcd");
 	(void)pthread_mutex_lock(&l->lock);
@@ -84,10 +83,10 @@ static bool pause_for(struct lease_etcd *l, long milliseconds)
 static void *keep(void *argument)
 {
 	struct lease_etcd *l = argument;
-	struct etcd etcd = { .step = &l->step, .web = l->web };
+	struct etcd etcd = l->etcd;
 	bool good = true;
 
-	while (!pause_for(l, good ? l->lease.ttl_ms / 3 : RETRY_MS))
+	while (!pause_for(l, good ? l->etcd.ttl_ms / 3 : RETRY_MS))
 		good = renew(l, &etcd);
 	return NULL;
 }
@@ -123,10 +122,10 @@ static struct lease_etcd *lease_new(const struct lease_step *step, struct web *w
 {
 	struct lease_etcd *l = calloc(1, sizeof(*l));
 	const char *prefix = step->prefix ? step->prefix : "certdrop/leases/";
+	const size_t count = step->leases.count;
 
 	assert(l);
 	l->arena = arena_new();
-	l->web = web;
 	l->step = (struct lease_step){
 		.leases = words_copy(l->arena, step->leases),
 		.endpoints = words_copy(l->arena, step->endpoints),
@@ -135,10 +134,11 @@ static struct lease_etcd *lease_new(const struct lease_step *step, struct web *w
 		.client_key = arena_copy(l->arena, step->client_key),
 		.ttl_ms = step->ttl_ms >= 1000 ? step->ttl_ms : USUAL_TTL_MS,
 	};
-	l->keys = (struct words){ .count = step->leases.count };
-	l->keys.items = arena_new_many(l->arena, const char *, l->keys.count);
-	for (size_t i = 0; i < l->keys.count; i++)
-		l->keys.items[i] = arena_printf(l->arena, "%s%s", prefix, step->leases.items[i]);
+	l->etcd = (struct etcd){ .step = &l->step, .web = web };
+	l->etcd.keys.items = arena_new_many(l->arena, const char *, count);
+	for (size_t i = 0; i < count; i++)
+		l->etcd.keys.items[l->etcd.keys.count++] =
+				arena_printf(l->arena, "%s%s", prefix, step->leases.items[i]);
 	return l;
 }
 
@@ -149,25 +149,29 @@ static void lease_done(struct lease_etcd *l)
 	free(l);
 }
 
+static void give_back(struct lease_etcd *l)
+{
+	l->etcd.deadline = deadline_now() + GIVE_BACK_MS;
+	etcd_revoke(&l->etcd);
+}
+
 /* The fuse burns from before the keys exist, so there is no moment without it. */
-static bool take(struct lease_etcd *l, struct etcd *etcd, const char *holder, long long deadline,
-		struct error *error)
+static bool take(struct lease_etcd *l, const char *holder, struct error *error)
 {
 	const long long asked_at = fuse_now();
 	const char *other = NULL;
 
-	if (!etcd_grant(etcd, &l->lease, deadline, error))
+	if (!etcd_grant(&l->etcd, error))
 		return false;
 	if (fuse_light(&l->fuse, safe_until(l, asked_at), error) &&
-			etcd_create(etcd, l->arena, l->keys, holder, &l->lease, &other, deadline,
-					error)) {
+			etcd_create(&l->etcd, l->arena, holder, &other, error)) {
 		if (!other)
 			return true;
 		(void)fail(error, ERROR_RETRY, "%s %s is held by %s",
-				l->keys.count == 1 ? "the lease" : "one of the leases",
+				l->etcd.keys.count == 1 ? "the lease" : "one of the leases",
 				l->step.leases.items[0], other);
 	}
-	etcd_revoke(etcd, &l->lease, deadline_now() + GIVE_BACK_MS);
+	give_back(l);
 	return false;
 }
 
@@ -175,9 +179,9 @@ bool lease_etcd_take(const struct lease_step *step, struct web *web, const char 
 		long long deadline, struct lease_etcd **lease, struct error *error)
 {
 	struct lease_etcd *l = lease_new(step, web);
-	struct etcd etcd = { .step = &l->step, .web = web };
 
-	if (!take(l, &etcd, holder, deadline, error)) {
+	l->etcd.deadline = deadline;
+	if (!take(l, holder, error)) {
 		lease_done(l);
 		return false;
 	}
@@ -188,14 +192,12 @@ bool lease_etcd_take(const struct lease_step *step, struct web *web, const char 
 
 void lease_etcd_free(struct lease_etcd *l)
 {
-	struct etcd etcd;
-
 	if (!l)
 		return;
+
 	stop_keeper(l);
 	fuse_done(&l->fuse);
-	etcd = (struct etcd){ .step = &l->step, .web = l->web };
-	etcd_revoke(&etcd, &l->lease, deadline_now() + GIVE_BACK_MS);
+	give_back(l);
 	lease_done(l);
 }
 
@@ -215,12 +217,13 @@ static bool is_known_lost(struct lease_etcd *l, struct error *error)
 
 bool lease_etcd_verify(struct lease_etcd *l, struct error *error)
 {
-	struct etcd etcd = { .step = &l->step, .web = l->web };
+	struct etcd etcd = l->etcd;
 	bool same = false;
 
 	if (is_known_lost(l, error))
 		return false;
-	if (!etcd_check(&etcd, l->keys, &l->lease, &same, deadline_now() + VERIFY_MS, error))
+	etcd.deadline = deadline_now() + VERIFY_MS;
+	if (!etcd_check(&etcd, &same, error))
 		return fail_while(error, "it cannot be verified");
 	return same || fail(error, ERROR_RETRY, "somebody else has it, or removed it");
 }

@@ -10,7 +10,8 @@
  *         work ask                          answers the plan's questions
  *         work apply                        carries out the other steps
  *         work finish                       takes up what a crash, or the last try, has left:
- *                                           prepares and proves again, then finishes
+ *                                           makes what has to be made, takes the
+ *                                           leases, proves again, and finishes
  *                 done 0 1 2                the steps that the journal knows as done
  *                 left MILLISECONDS         of the gap's budget
  *         work undo                         puts back: after a crash, or by order

@@ -71,7 +71,8 @@ static bool read_document(struct amend *a, struct write *write, struct error *er
 		return fail(error, ERROR_RETRY, "GET %s: the reply is no JSON", get.url);
 	if (!make_write(a, document, &made, error))
 		return fail_while(error, "%s", get.url);
-	made.match = reply.header ? strdup(reply.header) : NULL;
+	if (reply.header)
+		buffer_add(&made.match, reply.header);
 	*write = made;
 	made = (struct write){ 0 };
 	return true;
@@ -105,8 +106,8 @@ static bool send_write(
 	if (query)
 		put.url = arena_printf(a->arena, "%s%c%s", put.url,
 				strchr(put.url, '?') ? '&' : '?', query);
-	if (write->match)
-		add_match(a, write->match, &put);
+	if (write->match.length > 0)
+		add_match(a, buffer_text(&write->match), &put);
 	request.step = &put;
 	request.body = (struct content){ .bytes = (const char *)write->body.bytes,
 		.length = write->body.length };

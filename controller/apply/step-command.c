@@ -3,10 +3,13 @@
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <openssl/crypto.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "controller/apply/deadline.h"
@@ -14,7 +17,7 @@
 #include "controller/apply/pick-line.h"
 #include "controller/apply/process.h"
 
-enum { LOOKUP_SIZE = 16 * 1024, GROUPS_MAX = 256, QUOTED_MAX = 240 };
+enum { LOCK_PAUSE_MS = 50, LOOKUP_SIZE = 16 * 1024, GROUPS_MAX = 256, QUOTED_MAX = 240 };
 
 static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -107,7 +110,7 @@ static bool fill_arguments(struct command *c, struct error *error)
 	const struct words given = c->step->argv;
 	char **argv = arena_new_many(c->arena, char *, given.count + 1);
 
-	c->fds = arena_new_many(c->arena, int, given.count + 1);
+	c->fds = arena_new_many(c->arena, int, given.count + 2); /* and the lock */
 	for (size_t i = 0; i < given.count; i++) {
 		const char *argument = given.items[i];
 		const size_t length = strlen(argument);
@@ -141,6 +144,83 @@ static bool fill_environment(struct command *c, struct error *error)
 				more->items[i].items[1]);
 	}
 	c->process.environment = environment;
+	return true;
+}
+
+/* ---- whether, and when ---- */
+
+/* "/dir/file", or "/dir?file"; NULL: the directory of the latter is not there. */
+static const char *needed(struct command *c, const char *need)
+{
+	const char *mark = strrchr(need, '?');
+	const char *directory =
+			mark ? arena_copy_bytes(c->arena, need, (size_t)(mark - need)) : need;
+
+	if (!mark)
+		return need;
+	if (access(directory, F_OK) < 0 && errno == ENOENT)
+		return NULL;
+	return arena_printf(c->arena, "%s/%s", directory, mark + 1);
+}
+
+static bool look_at(
+		const struct command *c, const char *path, struct stat *facts, struct error *error)
+{
+	const char *name = c->step->argv.items[0];
+
+	if (stat(path, facts) < 0)
+		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", name, path,
+				strerror(errno));
+	if (!S_ISREG(facts->st_mode))
+		return fail(error, ERROR_CONFIG, "%s was not run: %s is not a file", name, path);
+	return true;
+}
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+static bool has_needs(struct command *c, struct error *error)
+{
+	struct stat facts, since = { 0 };
+
+	if (c->step->since && lstat(c->step->since, &since) < 0)
+		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", c->step->argv.items[0],
+				c->step->since, strerror(errno));
+	for (size_t i = 0; i < c->step->needs.count; i++) {
+		const char *path = needed(c, c->step->needs.items[i]);
+
+		if (!path)
+			continue;
+		if (!look_at(c, path, &facts, error))
+			return false;
+		if (is_older(&facts.st_mtim, &since.st_mtim))
+			return fail(error, ERROR_CONFIG, "%s was not run: %s is older than %s",
+					c->step->argv.items[0], path, c->step->since);
+	}
+	return true;
+}
+
+/* The lock belongs to the open file, which the tool inherits: it ends with the last of both. */
+static bool take_lock(struct command *c, long long deadline, struct error *error)
+{
+	const char *path = c->step->lock;
+	int fd;
+
+	if (!path)
+		return true;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(error, ERROR_CONFIG, "lock %s: %s", path, strerror(errno));
+	c->fds[c->fd_count++] = fd;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || deadline_left(deadline) <= LOCK_PAUSE_MS)
+			return fail(error, ERROR_RETRY, "%s was not run: another one is under way",
+					c->step->argv.items[0]);
+		deadline_pause(LOCK_PAUSE_MS, deadline);
+	}
+	c->process.fd_count = c->fd_count;
 	return true;
 }
 
@@ -269,7 +349,8 @@ bool command_take(struct job *job, struct arena *arena, const struct step *step,
 		return fail(error, ERROR_INTERNAL, "a command step without a command");
 	c.process.directory = read.directory ? read.directory : "/";
 	good = find_user(&c, error) && find_program(&c, error) && fill_arguments(&c, error) &&
-			fill_environment(&c, error) && run(&c, deadline, error);
+			fill_environment(&c, error) && take_lock(&c, deadline, error) &&
+			has_needs(&c, error) && run(&c, deadline, error);
 	for (size_t i = 0; i < c.fd_count; i++)
 		owned_close(&c.fds[i]);
 	return good;

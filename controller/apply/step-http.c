@@ -186,12 +186,28 @@ static enum progress attempt(struct http *h, struct error *error)
 	return progress;
 }
 
+/* A server that has the outcome has had the request. */
+static bool is_done_already(struct http *h)
+{
+	autodone(http_reply) struct http_reply got = { 0 };
+	struct http_step get = *h->step;
+	struct http_request request = h->request;
+	struct error ignored;
+
+	get.method = "GET";
+	get.url = h->step->done_url;
+	request.step = &get;
+	request.body = (struct content){ 0 };
+	return h->step->done_url && http_send(&request, &got, &ignored) && got.status == 200;
+}
+
 static bool poll_until_done(struct http *h, struct error *error)
 {
 	const long poll_ms = h->step->poll_ms > 0 ? h->step->poll_ms : USUAL_POLL_MS;
 
-	for (;;) {
-		const enum progress progress = attempt(h, error);
+	for (bool again = false;; again = true) {
+		const enum progress progress =
+				again && is_done_already(h) ? PROGRESS_DONE : attempt(h, error);
 
 		if (progress != PROGRESS_WAIT)
 			return progress == PROGRESS_DONE;

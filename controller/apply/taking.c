@@ -5,7 +5,7 @@
 #include "controller/apply/deadline.h"
 #include "controller/apply/leases.h"
 
-enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000 };
+enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000, LEAST_MS = 1000 };
 
 const struct step *step_of(const struct taking *taking)
 {
@@ -62,32 +62,46 @@ static bool is_in_gap(const struct taking *t)
 			deadline_left(t->job->gap_ends) > 0;
 }
 
-static bool may_try_again(const struct taking *t, int attempts, long long deadline)
+static bool may_try_again(const struct taking *t, int attempts, bool budgeted, long long deadline)
 {
 	const enum phase phase = step_of(t)->phase;
 
 	if (t->good || t->error.kind != ERROR_RETRY || leases_lost(t->job->leases))
 		return false;
-	if (is_in_gap(t))
-		return true;
+	if (budgeted)
+		return is_in_gap(t);
 	return (t->back || phase == PHASE_FINISH || phase == PHASE_UNDO) && attempts < ATTEMPTS &&
 			deadline_left(deadline) > 0;
+}
+
+/* However long it would wait by itself; but a try that has no time at all is none. */
+static void end_with_budget(struct taking *t)
+{
+	struct step *step = &t->job->plan.steps[t->index];
+	const int left = deadline_left(t->job->gap_ends);
+
+	if (deadline_of(step) > t->job->gap_ends)
+		step->deadline_ms = left > LEAST_MS ? left : LEAST_MS;
 }
 
 static void *take(void *argument)
 {
 	struct taking *t = argument;
+	const bool budgeted = is_in_gap(t);
 	const long long started = deadline_now();
-	const long long deadline = deadline_of(step_of(t));
+	const long long deadline = budgeted ? t->job->gap_ends : deadline_of(step_of(t));
 	int pause = FIRST_PAUSE_MS;
 
 	if (t->unready)
 		return NULL;
-	t->good = take_once(t);
-	for (int attempts = 1; may_try_again(t, attempts, deadline); attempts++) {
-		deadline_pause(pause, is_in_gap(t) ? t->job->gap_ends : deadline);
-		pause = pause < LONGEST_PAUSE_MS ? 2 * pause : pause;
+	for (int attempts = 1;; attempts++) {
+		if (budgeted)
+			end_with_budget(t);
 		t->good = take_once(t);
+		if (!may_try_again(t, attempts, budgeted, deadline))
+			break;
+		deadline_pause(pause, deadline);
+		pause = pause < LONGEST_PAUSE_MS ? 2 * pause : pause;
 	}
 	t->took_ms += deadline_now() - started;
 	return NULL;

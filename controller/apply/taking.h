@@ -13,7 +13,7 @@
  *
  * A step of finish or undo that fails with ERROR_RETRY is tried again, three times in all
  * and within its deadline; one of finish that touches another site (DISRUPTION_REMOTE) as
- * often as the gap's budget has time for.
+ * often as the gap's budget has time for, and ends with it.
  */
 
 #include <pthread.h>

@@ -19,7 +19,7 @@ struct writes {
 void write_done(struct write *write)
 {
 	secret_done(&write->body);
-	free(write->match);
+	buffer_done(&write->match);
 	*write = (struct write){ 0 };
 }
 

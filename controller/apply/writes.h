@@ -12,11 +12,12 @@
  * The key tells the step. They can be called from several threads.
  */
 
+#include "controller/base/buffer.h"
 #include "controller/base/secret.h"
 
 struct write {
 	struct secret body; /* empty: there is nothing to be written */
-	char *match; /* the header that the server is to compare; NULL: none */
+	struct buffer match; /* the header that the server is to compare; empty: none */
 	long long read_at_ms; /* deadline_now() before it was read */
 };
 

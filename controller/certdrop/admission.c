@@ -27,6 +27,28 @@ static const char *downgrade(struct arena *arena, const struct credential *c,
 	return NULL;
 }
 
+/* What else is in it: a client certificate, an authority, a revocation list. */
+static void judge_others(
+		struct arena *arena, const struct admission_facts *facts, struct admission *a)
+{
+	for (size_t i = 0; i < a->credential.lasts.count && a->kind != ADMISSION_REFUSE; i++) {
+		const struct lasting lasting = credential_lasting(a->credential.lasts.items[i]);
+
+		if (lasting.until <= facts->now) {
+			a->kind = ADMISSION_REFUSE;
+			a->reason = arena_printf(arena, "%s, which comes with %s, expired on %s",
+					lasting.what, a->credential.subject,
+					date_print(lasting.until).text);
+		} else if (lasting.from > facts->now && lasting.from > a->until) {
+			a->kind = ADMISSION_HOLD;
+			a->until = lasting.from;
+			a->reason = arena_printf(arena, "%s, which comes with %s, is valid from %s",
+					lasting.what, a->credential.subject,
+					date_print(lasting.from).text);
+		}
+	}
+}
+
 static void judge_dates(
 		struct arena *arena, const struct admission_facts *facts, struct admission *a)
 {
@@ -47,6 +69,8 @@ static void judge_dates(
 		a->reason = arena_printf(arena, "%s is valid from %s", c->subject,
 				date_print(c->not_before).text);
 	}
+	if (a->kind == ADMISSION_TAKE || a->until > 0)
+		judge_others(arena, facts, a);
 }
 
 static void judge(struct arena *arena, const struct admission_facts *facts, struct admission *a)
@@ -111,6 +135,52 @@ static struct words other_subjects(
 	return others;
 }
 
+static bool is_among(struct rows inputs, const char *name)
+{
+	for (size_t i = 0; i < inputs.count; i++)
+		if (inputs.items[i].count > 0 && strcmp(inputs.items[i].items[0], name) == 0)
+			return true;
+	return false;
+}
+
+/* Does the record tell of something that lies in these files and nowhere else? */
+static bool is_within(struct rows own, struct rows inputs)
+{
+	for (size_t i = 0; i < own.count; i++)
+		if (own.items[i].count > 0 && !is_among(inputs, own.items[i].items[0]))
+			return false;
+	return own.count > 0;
+}
+
+/* Another credential lies in this file as well, or half of one, which would be lost with it. What
+ * lies in further files, too, would not: a key that was there for the one chosen is in the store. */
+static bool holds_more(struct arena *arena, const struct records *inspected,
+		const struct record *chosen, const char *name)
+{
+	const struct rows inputs = record_rows(arena, chosen, "input");
+
+	for (size_t i = 0; i < inspected->count; i++) {
+		const struct rows own = record_rows(arena, inspected->items[i], "input");
+
+		if (inspected->items[i] != chosen && is_within(own, inputs) && is_among(own, name))
+			return true;
+	}
+	return false;
+}
+
+static struct rows spent_inputs(
+		struct arena *arena, const struct records *inspected, const struct record *chosen)
+{
+	const struct rows inputs = record_rows(arena, chosen, "input");
+	struct rows spent = { .items = arena_new_many(arena, struct words, inputs.count + 1) };
+
+	for (size_t i = 0; i < inputs.count; i++)
+		if (inputs.items[i].count > 0 &&
+				!holds_more(arena, inspected, chosen, inputs.items[i].items[0]))
+			spent.items[spent.count++] = inputs.items[i];
+	return spent;
+}
+
 /* The first that can be taken wins; otherwise the best one tells why not. */
 static bool choose(struct arena *arena, const struct records *inspected,
 		const struct admission_facts *facts, struct admission *chosen)
@@ -132,6 +202,7 @@ static bool choose(struct arena *arena, const struct records *inspected,
 		judge(arena, facts, &a);
 		if (!found || a.kind == ADMISSION_TAKE) {
 			a.others = other_subjects(arena, inspected, record);
+			a.spent = spent_inputs(arena, inspected, record);
 			*chosen = a;
 			found = true;
 		}

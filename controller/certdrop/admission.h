@@ -30,6 +30,7 @@ struct admission {
 	size_t index; /* of its record among the credential records */
 	long long until; /* seconds since 1970, 0: not known */
 	struct rows inputs; /* the files that it is made of, those with a key first */
+	struct rows spent; /* those of them that may be taken away: nothing else would go with them */
 	struct words others; /* other credentials that lie there, with their files */
 };
 

@@ -71,9 +71,10 @@ void controller_due_all(
 		struct controller *controller, struct subject *const *subjects, size_t count)
 {
 	autofree bool *unfinished = calloc(count + 1, sizeof(*unfinished));
+	const bool any = journal_has_open(controller->journal);
 
 	assert(unfinished);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; any && i < count; i++)
 		unfinished[i] = recovery_has_unfinished(subjects[i]);
 	for (size_t i = 0; i < count; i++)
 		if (unfinished[i])

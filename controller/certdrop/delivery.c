@@ -102,6 +102,7 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 	}
 	delivery->accepted = true;
 	delivery->inputs = a->inputs;
+	delivery->spent = a->spent;
 	if (a->kind == ADMISSION_TAKE)
 		want(delivery, a, harvest, arena);
 	else if (subject->outcome.state != STATE_IN_SERVICE)

@@ -18,6 +18,7 @@ struct delivery {
 	/* after delivery_decide() */
 	bool accepted; /* the credential is in store and journal once they are flushed */
 	struct rows inputs; /* the files that it was made of, those with a key first */
+	struct rows spent; /* those of them that are to be taken away */
 };
 
 /* `harvest` is what was inspected; `from_drop`: whoever put the files there expects an

@@ -108,8 +108,8 @@ static void take_away_accepted(struct feed *feed)
 	feed->consumed = calloc(feed->harvest.count + 1, sizeof(*feed->consumed));
 	assert(feed->consumed);
 	for (size_t i = 0; i < feed->count; i++)
-		for (size_t j = 0; j < feed->deliveries[i].inputs.count; j++)
-			add_consumed(feed, feed->deliveries[i].inputs.items[j]);
+		for (size_t j = 0; j < feed->deliveries[i].spent.count; j++)
+			add_consumed(feed, feed->deliveries[i].spent.items[j]);
 	controller_after_commit(feed->controller, &feed->commit);
 }
 

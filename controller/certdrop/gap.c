@@ -7,6 +7,11 @@ bool gap_has(const struct step *step)
 	return step->phase == PHASE_FINISH && step->disruption == DISRUPTION_REMOTE;
 }
 
+bool gap_is_owed(const struct step *step)
+{
+	return step->phase == PHASE_FINISH && step->kind != STEP_FILE;
+}
+
 static void mark_done(struct words numbers, size_t count, bool *done)
 {
 	for (size_t i = 0; i < numbers.count; i++) {
@@ -32,7 +37,7 @@ struct gap gap_recall(struct journal *journal, const struct plan *plan, int64_t 
 		}
 		if (gap_has(&plan->steps[i]) && known[i])
 			last_told = (long)i;
-		gap.left += gap_has(&plan->steps[i]) && !known[i];
+		gap.left += gap_is_owed(&plan->steps[i]) && !known[i];
 	}
 	gap.changed = gap.changed && last_change >= 0;
 	if (gap.changed)

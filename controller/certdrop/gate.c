@@ -76,22 +76,26 @@ static struct gate after_others(struct arena *arena, const struct subject *subje
 
 /* ---- the soak ---- */
 
-static struct gate after_soak(
-		struct arena *arena, const struct subject *subject, const struct plan *plan)
+/* What was found in service, and not put there, is so from now on. */
+static long long end_of_soak(const struct subject *subject, const struct plan *plan, long long now)
 {
-	const long long now = clock_now();
 	const long long since = subject->in_service_since ? subject->in_service_since : now;
-	const long long due = since + (plan->soak_ms + 999) / 1000;
 
-	if (plan->soak_ms == 0)
-		return opened();
-	if (!clock_trusted())
-		return clock_wrong();
-	if (due <= now)
-		return opened();
-	return closed(arena_printf(arena, "it waits until the certificate was in service for %s",
-				      duration_print(plan->soak_ms).text),
-			due);
+	return since + (plan->soak_ms + 999) / 1000;
+}
+
+/* When it is over the windows still count. */
+static struct gate in_soak(struct arena *arena, const struct plan *plan, long long end,
+		const struct gate *windows)
+{
+	const char *reason =
+			arena_printf(arena, "it waits until the certificate was in service for %s",
+					duration_print(plan->soak_ms).text);
+
+	if (windows->open)
+		return closed(reason, end);
+	return closed(arena_printf(arena, "%s, and then: %s", reason, windows->reason),
+			windows->at > end ? windows->at : end);
 }
 
 /* ---- windows ---- */
@@ -185,16 +189,13 @@ static struct gate between_windows(struct arena *arena, const struct opening *op
 }
 
 /* A follow-up replaces nothing, so nothing that ends makes it urgent. */
-static struct gate in_window(
-		struct arena *arena, const struct subject *subject, const struct plan *plan)
+static struct gate in_window(struct arena *arena, const struct subject *subject,
+		const struct plan *plan, long long from)
 {
+	const struct settings *settings = subject->target->settings;
 	const struct windows windows = windows_of(arena, subject->target);
 	const unsigned bound = windows_bind(&windows, disruptions_of(plan));
-	const long long now = clock_now(), needed = (needed_ms(subject) + 999) / 1000;
-	const long long end = plan->follow_up ? 0 : end_of_the_old(subject);
-	const long long override = end == 0
-			? 0
-			: end - setting_number(subject->target->settings, "window-override") / 1000;
+	long long needed, end, override;
 	struct opening opening;
 	struct gate gate;
 
@@ -202,10 +203,14 @@ static struct gate in_window(
 		return opened();
 	if (!clock_trusted())
 		return clock_wrong();
-	opening = windows_next(&windows, bound, now, needed);
-	if (opening.at == now)
+	needed = (needed_ms(subject) + 999) / 1000;
+	opening = windows_next(&windows, bound, from, needed);
+	if (opening.at == from)
 		return opened();
-	if (end == 0 || override > now)
+
+	end = plan->follow_up ? 0 : end_of_the_old(subject);
+	override = end == 0 ? 0 : end - setting_number(settings, "window-override") / 1000;
+	if (end == 0 || override > from)
 		return between_windows(arena, &opening, disruption_words(arena, bound),
 				needed * 1000, override);
 	gate = opened();
@@ -226,6 +231,7 @@ static bool is_going_back(const struct subject *subject, const struct plan *plan
 
 struct gate gate_decide(struct arena *arena, const struct subject *subject, const struct plan *plan)
 {
+	const long long now = clock_now(), end = end_of_soak(subject, plan, now);
 	struct gate gate;
 
 	if (setting_flag(subject->target->settings, "hold"))
@@ -237,6 +243,10 @@ struct gate gate_decide(struct arena *arena, const struct subject *subject, cons
 	gate = after_others(arena, subject);
 	if (!gate.open)
 		return gate;
-	gate = after_soak(arena, subject, plan);
-	return gate.open ? in_window(arena, subject, plan) : gate;
+	if (plan->soak_ms > 0 && !clock_trusted())
+		return clock_wrong();
+	if (plan->soak_ms == 0 || end <= now)
+		return in_window(arena, subject, plan, now);
+	gate = in_window(arena, subject, plan, end);
+	return in_soak(arena, plan, end, &gate);
 }

@@ -67,7 +67,7 @@ static size_t unfinished(const struct job *job)
 	size_t count = 0;
 
 	for (size_t i = 0; job->result.changed && i < job->plan.count; i++)
-		count += gap_has(&job->plan.steps[i]) && !job->done_steps[i];
+		count += gap_is_owed(&job->plan.steps[i]) && !job->done_steps[i];
 	return count;
 }
 
@@ -405,15 +405,17 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 	return start(job, record_new(job->arena, "work", "apply", NULL), error);
 }
 
-/* The gap goes on, whoever was ended in between. */
+/* The gap goes on, whoever was ended in between. If nobody knows when it began, it is now. */
 static void recall_gap(struct job *job)
 {
 	const struct gap gap = gap_recall(
 			job->subject->controller->journal, &job->plan, job->pass, job->done_steps);
 
-	job->result.changed = gap.changed;
+	job->result.changed = true;
 	job->result.gap_ms = gap.ms;
-	job->changed_at_ms = clock_monotonic_ms() - (clock_now_ms() - gap.changed_ms);
+	job->changed_at_ms = clock_monotonic_ms();
+	if (gap.changed)
+		job->changed_at_ms -= clock_now_ms() - gap.changed_ms;
 }
 
 struct job *job_finish(struct subject *subject, const struct plan *plan, int64_t pass,

@@ -27,7 +27,7 @@ struct job_result {
 	enum phase phase; /* of that step */
 	bool changed; /* a change step was done before */
 	long gap_ms; /* from the last change to the last remote finish step; -1: none */
-	size_t unfinished; /* remote finish steps that are not done, once something was changed */
+	size_t unfinished; /* once something was changed: what is owed and not done, see gap.h */
 };
 
 /* Called once, never before the function that started the job has

@@ -490,6 +490,11 @@ long long journal_done_at_ms(struct journal *journal, int64_t pass, long number)
 			"nn", (long long)pass, (long long)number));
 }
 
+bool journal_has_open(struct journal *journal)
+{
+	return one_number(query(journal, "SELECT 1 FROM pass WHERE ended = 0 LIMIT 1", "")) != 0;
+}
+
 /* By their steps, because a pass that a crash has cut short was not busy all the time. */
 long long journal_longest_ms(struct journal *journal, const char *target)
 {

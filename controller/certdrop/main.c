@@ -30,6 +30,9 @@ static const struct {
 	{ "explain", "TARGET", "why the views differ, or why nothing happens", 1, 1, command_ask },
 	{ "history", "[TARGET]", "what was done, step by step", 0, 1, command_ask },
 	{ "rollback", "TARGET", "put the predecessor back, proven", 1, 1, command_ask },
+	{ "generate", "PROFILE --for TARGET [--request]",
+			"a new key with a self-signed certificate, or a request, into the drop", 1,
+			1, command_generate },
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(*commands) };
 
@@ -41,7 +44,7 @@ static void usage(FILE *out)
 
 		(void)snprintf(call, sizeof(call), "%s %s", commands[i].name,
 				commands[i].arguments);
-		(void)fprintf(out, "  %-36s %s\n", call, commands[i].help);
+		(void)fprintf(out, "  %-41s %s\n", call, commands[i].help);
 	}
 	(void)fprintf(out,
 			"\nThe configuration is /etc/certdrop/certdrop.conf unless told. --json prints facts as "
@@ -68,6 +71,7 @@ static bool read_options(int argc, char **argv, struct invocation *invocation)
 		{ "config", required_argument, NULL, 'c' },
 		{ "for", required_argument, NULL, 'f' },
 		{ "wait", required_argument, NULL, 'w' },
+		{ "request", no_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -86,6 +90,9 @@ static bool read_options(int argc, char **argv, struct invocation *invocation)
 		case 'w':
 			if (!read_wait(optarg, invocation))
 				return false;
+			break;
+		case 'r':
+			invocation->request = true;
 			break;
 		case 'j':
 			invocation->json = true;

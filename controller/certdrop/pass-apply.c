@@ -101,9 +101,9 @@ static void on_undone(struct pass *pass, const struct job_result *result)
 
 void pass_stuck(struct pass *pass, struct job_result *result)
 {
-	log_error("target %s: putting back failed, too: %s", pass->subject->target->name,
+	log_error("target %s: it is not put back: %s", pass->subject->target->name,
 			result->error.text);
-	(void)fail_while(&result->error, "putting back failed");
+	(void)fail_while(&result->error, "it is not put back");
 	pass_failed(pass, &result->error);
 }
 

@@ -42,6 +42,9 @@ void pass_failed(struct pass *pass, const struct error *error);
 /* Only the first of it. */
 void pass_try_again_later(struct pass *pass, const struct error *error);
 
+/* The subject is due again in a moment. */
+void pass_again_soon(struct subject *subject);
+
 /* When nothing is to be done but to see whether that stays so. */
 void pass_look_again_later(struct subject *subject);
 

@@ -3,6 +3,7 @@
 #include "controller/base/log.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/gap.h"
 #include "controller/certdrop/store.h"
 
 /* NULL: going back is possible. */
@@ -68,13 +69,34 @@ static void give_up(struct pass *pass, const struct error *why)
 		pass_failed(pass, &error);
 }
 
+/* What could not even be prepared was not tried, and there is still time. */
+static bool has_time(const struct pass *pass, const struct job_result *result)
+{
+	const struct gap gap = gap_recall(
+			pass->subject->controller->journal, &pass->plan, pass->entry, NULL);
+
+	return result->phase == PHASE_PREPARE && result->error.kind == ERROR_RETRY && gap.changed &&
+			clock_now_ms() - gap.changed_ms < pass->plan.gap_budget_ms;
+}
+
+static void go_on_at_once(struct pass *pass, const struct job_result *result)
+{
+	log_warning("target %s: unfinished: %s, trying again at once", pass->subject->target->name,
+			result->error.text);
+	pass_again_soon(pass->subject);
+	subject_tell_not_applying(pass->subject);
+	pass_end(pass);
+}
+
 /* What is proven no more is put back as after any crash; otherwise it is put back only while
  * that helps those who were not told. */
 void pass_unfinished(struct pass *pass, struct job_result *result)
 {
 	const char *why_not = why_not_back(pass);
 
-	if (result->phase == PHASE_PROVE || (!why_not && !pass->plan.follow_up)) {
+	if (has_time(pass, result)) {
+		go_on_at_once(pass, result);
+	} else if (result->phase == PHASE_PROVE || (!why_not && !pass->plan.follow_up)) {
 		give_up(pass, &result->error);
 	} else if (pass->plan.follow_up) {
 		pass_end_entry(pass, JOB_FAILED, result->error.text, result->gap_ms);

@@ -15,6 +15,8 @@
 /* How often plan() may ask for more before it counts as going round in circles. */
 enum { ROUNDS_MAX = 8 };
 
+enum { SOON_MS = 500 };
+
 static void plan_next(struct pass *pass);
 
 /* ---- the end ---- */
@@ -68,6 +70,14 @@ static void wake_in(struct subject *subject, uint64_t milliseconds)
 {
 	if (subject->controller->mode == MODE_SERVICE)
 		(void)uv_timer_start(&subject->timer, on_timer, milliseconds, 0);
+}
+
+void pass_again_soon(struct subject *subject)
+{
+	if (subject->controller->mode == MODE_SERVICE)
+		wake_in(subject, SOON_MS);
+	else
+		subject->again = true;
 }
 
 void pass_try_again_later(struct pass *pass, const struct error *error)

@@ -41,7 +41,16 @@ static bool is_unfinished(const struct subject *subject, const struct plan *plan
 	return gap.changed && gap.left > 0;
 }
 
-/* A follow-up that remains has not been done, or not all of it. */
+/* What is in place was put there, whether or not that was still written down. */
+static bool is_owed(const struct subject *subject, const struct plan *plan, int64_t pass)
+{
+	const struct gap gap = gap_recall(subject->controller->journal, plan, pass, NULL);
+
+	return gap.left > 0 && (gap.changed || (!plan->follow_up && has_begun(subject, pass)));
+}
+
+/* A follow-up that remains has not been done, or not all of it. One that remains of a change is
+ * its second step: that waits for no window. */
 static bool remains(const struct plan *plan, const struct plan *now)
 {
 	return plan->follow_up && now->count > 0;
@@ -54,6 +63,8 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 
 	if (presence == NOT_KNOWN)
 		return RECOVERY_ASK;
+	if (presence == IN_PLACE && questions->count > 0 && is_owed(subject, plan, pass))
+		return RECOVERY_FINISH;
 	if (presence == IN_PLACE)
 		return remains(plan, questions) ? RECOVERY_NOTHING_CHANGED : RECOVERY_FINISHED;
 	if (!has_begun(subject, pass))

@@ -11,7 +11,7 @@
 enum recovery {
 	RECOVERY_ASK, /* not to be told yet: the questions that were put must be answered first */
 	RECOVERY_FINISHED, /* what was wanted is installed and served: the pass had succeeded */
-	RECOVERY_FINISH, /* all changes are made, and others have to be told: take that up first */
+	RECOVERY_FINISH, /* all changes are made, and finish steps are owed: take them up first */
 	RECOVERY_NOTHING_CHANGED, /* the predecessor still is: start again */
 	RECOVERY_PUT_BACK, /* neither: undo what was begun, then start again */
 };
@@ -21,6 +21,6 @@ enum recovery {
 enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
 		const struct answers *seen, struct plan *questions);
 
-/* Has the target's open pass, if there is one, made all its changes, and left steps that touch
- * other sites? */
+/* Has the target's open pass, if there is one, made all its changes, and left finish steps that
+ * are owed (gap.h)? */
 bool recovery_has_unfinished(const struct subject *subject);

@@ -249,7 +249,7 @@ static void try_parked_again(struct subject *subject)
 	struct error ignored;
 
 	journal_unpark(journal, subject->target->name);
-	if (digest && subject->put_back && !subject->pass &&
+	if (digest && subject->put_back && !subject->applying &&
 			store_facts(subject->controller->store, digest, arena, &facts, &ignored))
 		subject_want(subject, &facts, subject->inputs, none);
 }
@@ -289,7 +289,7 @@ static bool begin_rollback(struct request *request, struct error *error)
 	if (!subject->predecessor)
 		return fail(error, ERROR_INPUT, "%s has no predecessor to go back to",
 				subject->target->name);
-	if (subject->pass)
+	if (subject->applying)
 		return fail(error, ERROR_RETRY, "%s is being changed: try again when that is over",
 				subject->target->name);
 	if (!store_facts(request->controller->store, subject->predecessor, arena, &facts, error))

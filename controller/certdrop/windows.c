@@ -47,20 +47,28 @@ static bool read_all_days(struct words words, unsigned *days, struct error *erro
 	return true;
 }
 
+/* Two digits; -1: they are not. */
+static int two_digits(const char *text)
+{
+	if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+		return -1;
+	return 10 * (text[0] - '0') + text[1] - '0';
+}
+
 static bool read_minute(
 		const struct settings *group, const char *name, int *minute, struct error *error)
 {
 	const char *text = setting_text(group, name);
-	int hours, minutes, end = 0;
+	const bool whole = strlen(text) == strlen("22:00") && text[2] == ':';
+	const int hours = whole ? two_digits(text) : -1;
+	const int minutes = whole ? two_digits(text + 3) : -1;
 
-	if (strlen(text) == strlen("22:00") && text[0] >= '0' && text[3] >= '0' &&
-			sscanf(text, "%2d:%2d%n", &hours, &minutes, &end) == 2 && !text[end] &&
-			minutes < 60 && hours * 60 + minutes <= DAY_MINUTES) {
-		*minute = hours * 60 + minutes;
-		return true;
-	}
-	return fail(error, ERROR_CONFIG, "\"%s\" must be a time of day like \"22:00\", not \"%s\"",
-			name, text);
+	if (hours < 0 || minutes < 0 || minutes > 59 || hours * 60 + minutes > DAY_MINUTES)
+		return fail(error, ERROR_CONFIG,
+				"\"%s\" must be a time of day like \"22:00\", not \"%s\"", name,
+				text);
+	*minute = hours * 60 + minutes;
+	return true;
 }
 
 static bool read_disruptions(struct words words, unsigned *disruptions, struct error *error)

@@ -5,6 +5,8 @@
 #include <zip.h>
 
 #include "controller/inspect/directory.h"
+#include "controller/inspect/envelope.h"
+#include "controller/inspect/package.h"
 #include "controller/inspect/printable.h"
 
 /* libzip has read nothing but our bytes in memory; what it inflates is held to what the
@@ -47,23 +49,32 @@ static enum verdict read_member(struct findings *findings, struct input *input, 
 	bytes = (struct bytes){ content.bytes, content.length };
 	verdict = format_read(findings, &member, bytes);
 	input->derivations = member.derivations;
-	if (verdict == VERDICT_SOUND || verdict == VERDICT_IGNORED)
+	if (verdict == VERDICT_SOUND ||
+			(verdict == VERDICT_IGNORED && !package_needs(findings, input, entry)))
 		return verdict;
 	input->sentence = member.sentence;
 	return VERDICT_REFUSED;
 }
 
+static bool is_half(struct arena *arena, const struct entry *entry)
+{
+	return envelope_is_half(printable(arena, entry->name, entry->name_length));
+}
+
+/* Envelopes first: the keys need what is in them. */
 static enum verdict read_members(struct findings *findings, struct input *input, zip_t *archive,
 		const struct directory *directory)
 {
 	enum verdict best = VERDICT_IGNORED;
 
-	for (size_t i = 0; i < directory->count; i++) {
+	for (size_t i = 0; i < 2 * directory->count; i++) {
+		const struct entry *entry = &directory->entries[i % directory->count];
 		enum verdict verdict;
 
-		if (directory->entries[i].is_directory)
+		if (entry->is_directory ||
+				is_half(findings->arena, entry) != (i < directory->count))
 			continue;
-		verdict = read_member(findings, input, archive, &directory->entries[i]);
+		verdict = read_member(findings, input, archive, entry);
 		if (verdict == VERDICT_REFUSED)
 			return verdict;
 		if (verdict == VERDICT_SOUND)
@@ -87,6 +98,9 @@ static enum verdict open_checked(struct findings *findings, struct input *input,
 		return conclude(findings, input, VERDICT_REFUSED, "the archive is damaged");
 	}
 	verdict = read_members(findings, input, archive, directory);
+	if (verdict == VERDICT_SOUND)
+		verdict = package_contents(findings, input, directory);
+	findings_unwatch(findings);
 	zip_discard(archive);
 	return verdict;
 }
@@ -101,6 +115,8 @@ enum verdict archive_read(struct findings *findings, struct input *input, struct
 				"is an archive inside an archive");
 	switch (directory_read(findings->arena, bytes, &directory, &wrong)) {
 	case DIRECTORY_SOUND:
+		if (package_names(findings, input, &directory) == VERDICT_REFUSED)
+			return VERDICT_REFUSED;
 		return open_checked(findings, input, bytes, &directory);
 	case DIRECTORY_CUT:
 		return conclude(findings, input, VERDICT_INCOMPLETE,

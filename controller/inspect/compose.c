@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/base/buffer.h"
+#include "controller/inspect/lasting.h"
 
 struct composer {
 	struct arena *arena;
@@ -128,7 +129,7 @@ static void add_authorities(struct composer *composer)
 	size_t count = 0;
 
 	for (size_t i = 0; i < drop->certificate_count; i++)
-		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
+		if (candidate_trusts(composer->candidate, drop->certificates[i]))
 			chosen[count++] = drop->certificates[i];
 	qsort(chosen, count, sizeof(struct certificate *), by_fingerprint);
 	if (count > 0)
@@ -143,13 +144,16 @@ static void add_crls(struct composer *composer)
 {
 	const struct findings *drop = composer->candidate->drop;
 	struct crl **chosen = arena_new_many(composer->arena, struct crl *, drop->crl_count + 1);
+	size_t count = 0;
 
-	if (drop->crl_count == 0)
-		return;
-	memcpy(chosen, drop->crls, drop->crl_count * sizeof(struct crl *));
-	qsort(chosen, drop->crl_count, sizeof(struct crl *), by_digest);
-	begin_part(composer, PART_CRL);
 	for (size_t i = 0; i < drop->crl_count; i++)
+		if (drop->crls[i]->files & composer->candidate->within)
+			chosen[count++] = drop->crls[i];
+	if (count == 0)
+		return;
+	qsort(chosen, count, sizeof(struct crl *), by_digest);
+	begin_part(composer, PART_CRL);
+	for (size_t i = 0; i < count; i++)
 		add_pem(composer->parts, "X509 CRL", chosen[i]->der);
 }
 
@@ -206,6 +210,7 @@ static void state_facts(const struct composer *composer, struct credential *fact
 		.parts = words_copy(composer->arena, parts),
 		.chain = chain_fingerprints(composer),
 		.self_signed = chain_self_signed(pair->leaf),
+		.lasts = lasting_rows(composer->arena, composer->candidate, composer->how),
 		.warnings = composer->how->warnings,
 	};
 	if (composer->candidate->client)

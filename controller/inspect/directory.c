@@ -92,17 +92,22 @@ static const char *check_sizes(const struct entry *entry)
 	return entry->is_directory && entry->size > 0 ? "is a directory with content" : NULL;
 }
 
+/* Only then the upper half of the external attributes is a mode. */
+static bool is_unix(const unsigned char *central)
+{
+	return central[5] == HOST_UNIX || central[5] == HOST_MACOS;
+}
+
 static const char *check_kind(const struct entry *entry, const unsigned char *central)
 {
-	const unsigned host = central[5];
 	const unsigned mode = number16(central + 40);
 
 	if (entry->flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED))
 		return "is encrypted";
 	if (entry->method != METHOD_STORED && entry->method != METHOD_DEFLATED)
 		return "is packed with a method other than deflate";
-	if ((host == HOST_UNIX || host == HOST_MACOS) && (mode & S_IFMT) != 0 &&
-			(mode & S_IFMT) != S_IFREG && (mode & S_IFMT) != S_IFDIR)
+	if (is_unix(central) && (mode & S_IFMT) != 0 && (mode & S_IFMT) != S_IFREG &&
+			(mode & S_IFMT) != S_IFDIR)
 		return "is a link or another special file";
 	return number16(central + 34) != 0 ? "lies on another disk" : NULL;
 }
@@ -174,6 +179,7 @@ static bool read_entry(struct walk *walk, size_t *at, struct entry *entry)
 	*at += CENTRAL_SIZE + entry->name_length + number16(central + 30) + number16(central + 32);
 	if (*at > walk->end)
 		return refuse(walk, NULL, "the archive's directory is damaged");
+	entry->unreadable = is_unix(central) && (number16(central + 40) & S_IRUSR) == 0;
 	entry->is_directory = entry->name_length > 0 && entry->name[entry->name_length - 1] == '/';
 	if (entry->offset == 0xffffffff || entry->stored == 0xffffffff || entry->size == 0xffffffff)
 		return refuse(walk, NULL, "the archive uses ZIP64");

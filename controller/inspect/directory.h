@@ -24,6 +24,7 @@ struct entry {
 	size_t stored, size; /* bytes in the archive, and unpacked */
 	unsigned flags, method;
 	bool is_directory;
+	bool unreadable; /* what unpacks it on Unix makes a file that its owner cannot read */
 };
 
 struct directory {

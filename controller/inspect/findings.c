@@ -8,6 +8,7 @@
 
 #include "controller/base/buffer.h"
 #include "controller/inspect/crypto.h"
+#include "controller/inspect/envelope.h"
 #include "controller/inspect/printable.h"
 #include "controller/inspect/proof.h"
 
@@ -30,6 +31,8 @@ void findings_done(struct findings *findings)
 		EVP_PKEY_free(findings->keys[i]->pkey);
 	for (size_t i = 0; i < findings->crl_count; i++)
 		X509_CRL_free(findings->crls[i]->x509);
+	for (size_t i = 0; i < findings->envelope_count; i++)
+		envelope_release(findings->envelopes[i]);
 	arena_free(findings->arena);
 	*findings = (struct findings){ 0 };
 }
@@ -62,6 +65,50 @@ void note(struct findings *findings, struct input *input, const char *what)
 static unsigned long long bit(const struct input *input)
 {
 	return 1ULL << input->index;
+}
+
+void findings_remark(struct findings *findings, const struct input *input, const char *format, ...)
+{
+	struct remark *remark = arena_new_of(findings->arena, struct remark);
+	char text[ERROR_TEXT_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	remark->text = arena_printf(findings->arena, "%s: %s", input->shown, text);
+	remark->file = bit(input);
+	remark->next = findings->remarks;
+	findings->remarks = remark;
+}
+
+/* ---- what is seen where ---- */
+
+void findings_watch(struct findings *findings)
+{
+	findings->watching = true;
+}
+
+void findings_unwatch(struct findings *findings)
+{
+	findings->watching = false;
+	findings->sightings = NULL;
+}
+
+static void see(struct findings *findings, const struct input *input,
+		struct certificate *certificate, struct key *key, struct crl *crl)
+{
+	struct sighting *sighting;
+
+	if (!findings->watching)
+		return;
+	sighting = arena_new_of(findings->arena, struct sighting);
+	sighting->place = input->shown;
+	sighting->certificate = certificate;
+	sighting->key = key;
+	sighting->crl = crl;
+	sighting->next = findings->sightings;
+	findings->sightings = sighting;
 }
 
 /* ---- certificates ---- */
@@ -143,6 +190,7 @@ enum verdict findings_add_certificate(
 		made->files |= bit(input);
 		if (input->arrived > made->arrived)
 			made->arrived = input->arrived;
+		see(findings, input, made, NULL, NULL);
 		return VERDICT_SOUND;
 	}
 	if (der.length > CERTIFICATE_SIZE_MAX)
@@ -167,6 +215,7 @@ enum verdict findings_add_certificate(
 	made->files = bit(input);
 	made->place = input->shown;
 	made->arrived = input->arrived;
+	see(findings, input, made, NULL, NULL);
 	wrong = read_extensions(made->x509, made);
 	return wrong ? conclude(findings, input, VERDICT_REFUSED, "the certificate of %s: %s",
 				       made->subject, wrong)
@@ -213,6 +262,7 @@ enum verdict findings_add_key(struct findings *findings, struct input *input, EV
 		if (input->arrived > made->arrived)
 			made->arrived = input->arrived;
 		EVP_PKEY_free(key);
+		see(findings, input, NULL, made, NULL);
 		return VERDICT_SOUND;
 	}
 	if (!wrong && findings->key_count == FINDINGS_KEYS_MAX)
@@ -227,6 +277,7 @@ enum verdict findings_add_key(struct findings *findings, struct input *input, EV
 	made->place = input->shown;
 	made->arrived = input->arrived;
 	findings->keys[findings->key_count++] = made;
+	see(findings, input, NULL, made, NULL);
 	return VERDICT_SOUND;
 }
 
@@ -239,6 +290,7 @@ enum verdict findings_add_crl(struct findings *findings, struct input *input, st
 	for (size_t i = 0; i < findings->crl_count; i++) {
 		if (strcmp(findings->crls[i]->digest.hex, digest.hex) == 0) {
 			findings->crls[i]->files |= bit(input);
+			see(findings, input, NULL, NULL, findings->crls[i]);
 			return VERDICT_SOUND;
 		}
 	}
@@ -256,7 +308,9 @@ enum verdict findings_add_crl(struct findings *findings, struct input *input, st
 	made->der.length = der.length;
 	made->digest = digest;
 	made->files = bit(input);
+	made->place = input->shown;
 	findings->crls[findings->crl_count++] = made;
+	see(findings, input, NULL, NULL, made);
 	return VERDICT_SOUND;
 }
 
@@ -301,4 +355,6 @@ void findings_forget(struct findings *findings, const struct input *input)
 			X509_CRL_free(crl->x509);
 	}
 	findings->crl_count = kept;
+	for (size_t i = 0; i < findings->envelope_count; i++)
+		envelope_forget(findings->envelopes[i], bit(input));
 }

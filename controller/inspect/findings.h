@@ -22,11 +22,13 @@
 #include "controller/base/owned.h"
 #include "controller/base/secret.h"
 #include "controller/inspect/tlv.h"
+#include "controller/model/record.h"
 
 enum {
 	FINDINGS_CERTIFICATES_MAX = 512,
 	FINDINGS_KEYS_MAX = 64,
 	FINDINGS_CRLS_MAX = 64,
+	FINDINGS_ENVELOPES_MAX = 16,
 	CERTIFICATE_SIZE_MAX = 64 << 10,
 	CERTIFICATE_NAMES_MAX = 1000,
 	CERTIFICATE_CONSTRAINTS_MAX = 256,
@@ -84,6 +86,7 @@ struct crl {
 	struct digest digest;
 	unsigned long long files;
 	X509_CRL *x509;
+	const char *place; /* where it was seen first, printable */
 };
 
 struct passphrases {
@@ -91,6 +94,24 @@ struct passphrases {
 	const char *lines[PASSPHRASES_MAX]; /* pointing into text */
 	size_t count;
 };
+
+/* What is worth a warning on whatever credential comes out of this file. */
+struct remark {
+	struct remark *next;
+	unsigned long long file;
+	const char *text;
+};
+
+/* What was found in one member of an archive, also when it is known from another one. */
+struct sighting {
+	struct sighting *next;
+	const char *place; /* input->shown */
+	struct certificate *certificate; /* one of these three */
+	struct key *key;
+	struct crl *crl;
+};
+
+struct envelope; /* the passphrase of a key, see envelope.h */
 
 struct findings {
 	struct arena *arena;
@@ -100,6 +121,14 @@ struct findings {
 	size_t key_count;
 	struct crl *crls[FINDINGS_CRLS_MAX];
 	size_t crl_count;
+	struct envelope *envelopes[FINDINGS_ENVELOPES_MAX];
+	size_t envelope_count;
+	struct words package; /* of the rule about packages, see package.h; empty: there is none */
+	const char *package_says; /* whose rule it is: "openGauss packages" */
+	unsigned long long packages; /* bit i: file i of the request is a package */
+	struct remark *remarks; /* the latest first */
+	struct sighting *sightings; /* the latest first; see findings_watch() */
+	bool watching;
 	const struct passphrases *passphrases; /* NULL: none */
 	const struct passphrases *key_passphrases; /* more for private keys; NULL: none */
 	const char *key_alias; /* which private key of a key store; NULL: the only one */
@@ -119,6 +148,13 @@ enum verdict findings_add_crl(struct findings *findings, struct input *input, st
 
 /* Takes the key over, also when it refuses it. */
 enum verdict findings_add_key(struct findings *findings, struct input *input, EVP_PKEY *key);
+
+/* From now on remembers what is seen where; ended by findings_unwatch(), which forgets it. */
+void findings_watch(struct findings *findings);
+void findings_unwatch(struct findings *findings);
+
+void findings_remark(struct findings *findings, const struct input *input, const char *format, ...)
+		printf_like(3, 4);
 
 /* Takes away what was found in this file and nowhere else. */
 void findings_forget(struct findings *findings, const struct input *input);

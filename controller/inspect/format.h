@@ -8,7 +8,7 @@
  *
  *         format_read(findings, input, bytes)       looks what it is, and calls the others
  *
- * How a file is recognised: ZIP, Java key stores by their magic numbers; DER and BER by a
+ * How a file is recognised: the halves of envelopes (envelope.h) by their names; ZIP, Java key stores by their magic numbers; DER and BER by a
  * SEQUENCE; everything else is text, in which PEM blocks (RFC 7468) are looked for.
  */
 

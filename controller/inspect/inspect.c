@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "controller/inspect/compose.h"
+#include "controller/inspect/envelope.h"
 #include "controller/inspect/judge.h"
+#include "controller/inspect/law.h"
+#include "controller/inspect/lonely.h"
 #include "controller/inspect/pair.h"
 #include "controller/inspect/request.h"
 
@@ -80,12 +83,21 @@ static unsigned long long files_of_pair(const struct pair *pair)
 	return files;
 }
 
+/* Certificate, key, and what holds the key's passphrase. */
+static unsigned long long files_of_halves(const struct findings *drop, const struct pair *pair)
+{
+	const struct envelope *envelope = envelope_of(drop, pair->key->place);
+	const unsigned long long files = pair->leaf->files | pair->key->files;
+
+	return envelope ? files | envelope->files[0] | envelope->files[1] : files;
+}
+
 static unsigned long long files_at_heart(const struct candidate *candidate)
 {
-	const struct pair *server = candidate->server, *client = candidate->client;
-	unsigned long long files = server->leaf->files | server->key->files;
+	const unsigned long long files = files_of_halves(candidate->drop, candidate->server);
 
-	return client ? files | client->leaf->files | client->key->files : files;
+	return candidate->client ? files | files_of_halves(candidate->drop, candidate->client)
+				 : files;
 }
 
 /* The files with a key or a leaf that is not this candidate's. */
@@ -120,10 +132,10 @@ static unsigned long long files_of(
 	if (candidate->client)
 		files |= files_of_pair(candidate->client);
 	for (size_t i = 0; composition->with_crls && i < drop->crl_count; i++)
-		files |= drop->crls[i]->files;
+		files |= drop->crls[i]->files & candidate->within;
 	for (size_t i = 0; composition->with_authorities && i < drop->certificate_count; i++)
-		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
-			files |= drop->certificates[i]->files;
+		if (candidate_trusts(candidate, drop->certificates[i]))
+			files |= drop->certificates[i]->files & candidate->within;
 	return files_at_heart(candidate) | (files & ~files_of_others(candidate));
 }
 
@@ -169,6 +181,16 @@ static void warn_of_leftovers(
 	}
 }
 
+static void add_remarks(
+		struct inspection *inspection, unsigned long long files, struct rows *warnings)
+{
+	const struct remark *remark = inspection->request.findings.remarks;
+
+	for (; remark; remark = remark->next)
+		if (remark->file & files)
+			add_warning(arena_of(inspection), warnings, remark->text);
+}
+
 static bool add_credential(struct inspection *inspection, const struct candidate *candidate,
 		const struct verdicts *verdicts, struct error *error)
 {
@@ -186,6 +208,7 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 
 	if (!composition.with_authorities)
 		warn_of_leftovers(inspection, files, &composition.warnings);
+	add_remarks(inspection, files, &composition.warnings);
 	if (!compose(arena_of(inspection), candidate, &composition, &facts, &text, error)) {
 		if (error->kind != ERROR_INPUT)
 			return false;
@@ -200,6 +223,19 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 	return true;
 }
 
+/* What is not in a package will not come any more. */
+static void tell_missing(struct inspection *inspection, const struct candidate *candidate,
+		const char *sentence)
+{
+	const unsigned long long files = files_of_pair(candidate->server);
+
+	if (candidate->drop->packages & candidate->within)
+		tell(inspection, &inspection->refused, "refused",
+				arena_printf(arena_of(inspection), "it lacks %s", sentence), files);
+	else
+		tell(inspection, &inspection->missing, "missing", sentence, files);
+}
+
 static bool judge_candidate(struct inspection *inspection, const struct candidate *candidate,
 		struct error *error)
 {
@@ -209,8 +245,7 @@ static bool judge_candidate(struct inspection *inspection, const struct candidat
 	case JUDGED_GOOD:
 		return add_credential(inspection, candidate, &verdicts, error);
 	case JUDGED_MISSING:
-		tell(inspection, &inspection->missing, "missing", verdicts.sentence,
-				files_of_pair(candidate->server));
+		tell_missing(inspection, candidate, verdicts.sentence);
 		break;
 	case JUDGED_REFUSED:
 		tell(inspection, &inspection->refused, "refused", verdicts.sentence,
@@ -220,24 +255,41 @@ static bool judge_candidate(struct inspection *inspection, const struct candidat
 	return true;
 }
 
-static const struct pair *best_client(const struct pairs *pairs)
+static bool lies_within(const struct pair *pair, unsigned long long files)
+{
+	return (pair->leaf->files & files) && (pair->key->files & files);
+}
+
+static const struct pair *best_client(const struct pairs *pairs, unsigned long long within)
 {
 	for (size_t i = 0; i < pairs->count; i++)
-		if (pairs->items[i].is_client && !pairs->items[i].wrong)
+		if (pairs->items[i].is_client && !pairs->items[i].wrong &&
+				lies_within(&pairs->items[i], within))
 			return &pairs->items[i];
 	return NULL;
+}
+
+/* A package is complete in itself, and what is not in one is not completed from one. */
+static unsigned long long files_around(const struct findings *findings, const struct pair *pair)
+{
+	for (unsigned i = 0; i < INSPECT_FILES_MAX; i++)
+		if (findings->packages & 1ULL << i && lies_within(pair, 1ULL << i))
+			return 1ULL << i;
+	return ~findings->packages;
 }
 
 static bool judge_pairs(struct inspection *inspection, struct error *error)
 {
 	const struct pairs *pairs = &inspection->pairs;
-	const struct pair *client = best_client(pairs);
+	const struct findings *drop = &inspection->request.findings;
 
 	for (size_t i = 0; i < pairs->count; i++) {
+		const unsigned long long within = files_around(drop, &pairs->items[i]);
 		const struct candidate candidate = {
 			.server = &pairs->items[i],
-			.client = client,
-			.drop = &inspection->request.findings,
+			.client = best_client(pairs, within),
+			.drop = drop,
+			.within = within,
 			.has_authorities = inspection->request.has_authorities,
 		};
 
@@ -250,96 +302,6 @@ static bool judge_pairs(struct inspection *inspection, struct error *error)
 			return false;
 	}
 	return true;
-}
-
-/* ---- what lacks its counterpart ---- */
-
-static bool waits_for_key(const struct certificate *certificate)
-{
-	return !certificate->authority && !certificate->has_key && !certificate->used;
-}
-
-/* The only place where the other half of a mismatch can be: one lonely key or leaf. */
-static const char *place_of_lonely_key(const struct findings *findings)
-{
-	const char *place = NULL;
-
-	for (size_t i = 0; i < findings->key_count; i++)
-		if (!findings->keys[i]->has_certificate)
-			place = findings->keys[i]->place;
-	return place;
-}
-
-static const char *place_of_lonely_leaf(const struct findings *findings)
-{
-	const char *place = NULL;
-
-	for (size_t i = 0; i < findings->certificate_count; i++)
-		if (waits_for_key(findings->certificates[i]))
-			place = findings->certificates[i]->place;
-	return place;
-}
-
-static void miss_keys(struct inspection *inspection)
-{
-	const struct findings *findings = &inspection->request.findings;
-	const char *other = place_of_lonely_key(findings);
-
-	for (size_t i = 0; i < findings->certificate_count; i++) {
-		const struct certificate *leaf = findings->certificates[i];
-		const char *sentence;
-
-		if (!waits_for_key(leaf))
-			continue;
-		if (other)
-			sentence = arena_printf(arena_of(inspection),
-					"the key for %s (%s): the key in %s is not the key of that "
-					"certificate",
-					leaf->subject, leaf->place, other);
-		else
-			sentence = arena_printf(
-					arena_of(inspection), "the key for %s", leaf->subject);
-		tell(inspection, &inspection->missing, "missing", sentence, leaf->files);
-	}
-}
-
-static void miss_certificates(struct inspection *inspection)
-{
-	const struct findings *findings = &inspection->request.findings;
-	const char *other = place_of_lonely_leaf(findings);
-
-	for (size_t i = 0; i < findings->key_count; i++) {
-		const struct key *key = findings->keys[i];
-		const char *sentence;
-
-		if (key->has_certificate)
-			continue;
-		if (other)
-			sentence = arena_printf(arena_of(inspection),
-					"the certificate for the key in %s: the one in %s has "
-					"another key",
-					key->place, other);
-		else
-			sentence = arena_printf(arena_of(inspection),
-					"the certificate for the key in %s", key->place);
-		tell(inspection, &inspection->missing, "missing", sentence, key->files);
-	}
-}
-
-static void miss_everything(struct inspection *inspection)
-{
-	const struct findings *findings = &inspection->request.findings;
-	const struct certificate *first;
-
-	if (findings->key_count > 0 || findings->certificate_count == 0 ||
-			place_of_lonely_leaf(findings))
-		return;
-	first = findings->certificates[0];
-	tell(inspection, &inspection->missing, "missing",
-			arena_printf(arena_of(inspection),
-					"a certificate and its key: there is only the authority %s",
-					first->subject),
-			first->files);
 }
 
 /* ---- the reply ---- */
@@ -375,6 +337,14 @@ static void write_reply(struct inspection *inspection)
 	records_print(&inspection->refused, text);
 }
 
+static void tell_lonely(struct inspection *inspection)
+{
+	const struct lonely *lonely = lonely_find(&inspection->request.findings);
+
+	for (; lonely; lonely = lonely->next)
+		tell(inspection, &inspection->missing, "missing", lonely->sentence, lonely->files);
+}
+
 static bool find_pairs(struct inspection *inspection, struct error *error)
 {
 	struct request *request = &inspection->request;
@@ -390,9 +360,7 @@ static bool find_pairs(struct inspection *inspection, struct error *error)
 	pairs_find(&search, &inspection->pairs);
 	if (!judge_pairs(inspection, error))
 		return false;
-	miss_keys(inspection);
-	miss_certificates(inspection);
-	miss_everything(inspection);
+	tell_lonely(inspection);
 	return true;
 }
 

@@ -21,7 +21,7 @@
  */
 
 #include "controller/base/arena.h"
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 #include "controller/inspect/tlv.h"
 
 enum {

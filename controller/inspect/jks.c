@@ -41,7 +41,9 @@ static enum verdict open_store(struct reading *reading)
 	const long long cost = java_store_cost(&reading->store);
 	const char *passphrase;
 
-	for (size_t i = 0; password_next(reading->findings, i, &passphrase) && passphrase; i++) {
+	for (size_t i = 0; password_next(reading->findings, reading->input, i, &passphrase) &&
+			passphrase;
+			i++) {
 		autodone(secret) struct secret password = { 0 };
 
 		if (!password_pay(reading->findings, cost))
@@ -62,7 +64,8 @@ static enum verdict read_key(const struct reading *reading, const struct java_en
 	struct findings *findings = reading->findings;
 	const char *passphrase;
 
-	for (size_t i = 0; password_next_for_key(findings, reading->passphrase, i, &passphrase);
+	for (size_t i = 0; password_next_for_key(
+			     findings, reading->input, reading->passphrase, i, &passphrase);
 			i++) {
 		autodone(secret) struct secret password = { 0 }, key = { 0 };
 

@@ -1,84 +1,18 @@
 #include "controller/inspect/judge.h"
 
-#include <stdlib.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <strings.h>
 
+#include "controller/inspect/law.h"
 #include "controller/inspect/printable.h"
-
-struct law {
-	enum rule_kind kind;
-	long min, max;
-	const char *says;
-	struct words words;
-};
 
 struct court {
 	struct arena *arena;
 	const struct candidate *candidate;
 	struct verdicts *verdicts;
 };
-
-/* ---- reading rules ---- */
-
-static bool is_rule(const struct record *record)
-{
-	return strcmp(record_word(record, 0), "rule") == 0;
-}
-
-/* rule KIND [MIN MAX] SAYS WORD... */
-static bool read_law(const struct record *record, struct law *law)
-{
-	size_t at = 2;
-
-	*law = (struct law){ 0 };
-	if (!rule_kind_read(record_word(record, 1), &law->kind))
-		return false;
-	if (rule_kind_has_limits(law->kind)) {
-		law->min = strtol(record_word(record, 2), NULL, 10);
-		law->max = strtol(record_word(record, 3), NULL, 10);
-		at = 4;
-	}
-	if (record->words.count <= at)
-		return false;
-	law->says = record->words.items[at];
-	law->words.items = record->words.items + at + 1;
-	law->words.count = record->words.count - at - 1;
-	return true;
-}
-
-bool rules_check(const struct records *request, struct error *error)
-{
-	struct law law;
-
-	for (size_t i = 0; i < request->count; i++)
-		if (is_rule(request->items[i]) && !read_law(request->items[i], &law))
-			return fail(error, ERROR_INTERNAL, "\"rule %s\" is not a rule",
-					record_word(request->items[i], 1));
-	return true;
-}
-
-bool rules_want_part(const struct records *request, const char *part)
-{
-	struct law law;
-
-	for (size_t i = 0; i < request->count; i++)
-		if (is_rule(request->items[i]) && read_law(request->items[i], &law) &&
-				law.kind == RULE_PARTS && words_contain(law.words, part))
-			return true;
-	return false;
-}
-
-bool rules_want_root(const struct records *request)
-{
-	struct law law;
-
-	for (size_t i = 0; i < request->count; i++)
-		if (is_rule(request->items[i]) && read_law(request->items[i], &law) &&
-				law.kind == RULE_CHAIN && words_contain(law.words, "root"))
-			return true;
-	return false;
-}
 
 /* ---- sentences ---- */
 
@@ -257,6 +191,71 @@ static enum judgement judge_chain(
 	return JUDGED_GOOD;
 }
 
+static enum judgement judge_anchor(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	const struct chain *chain = &pair->chain;
+	const struct certificate *top =
+			chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
+
+	if (chain->rooted && candidate_trusts(court->candidate, top))
+		return JUDGED_GOOD;
+	if (!chain->rooted)
+		return say(court, JUDGED_MISSING,
+				arena_printf(court->arena, "the certificate of %s, which issued %s",
+						printable_name(court->arena,
+								X509_get_issuer_name(top->x509)),
+						top->subject));
+	return say(court, JUDGED_REFUSED,
+			arena_printf(court->arena,
+					"the chain of %s ends at %s, which is not among the "
+					"authorities that come with it; %s for it",
+					pair->leaf->subject, top->subject,
+					does(court, law, "ask")));
+}
+
+static bool signed_by(const struct crl *crl, struct certificate *issuer)
+{
+	EVP_PKEY *key = certificate_public_key(issuer);
+	const bool good = key &&
+			X509_NAME_cmp(X509_CRL_get_issuer(crl->x509),
+					X509_get_subject_name(issuer->x509)) == 0 &&
+			X509_CRL_verify(crl->x509, key) == 1;
+
+	ERR_clear_error();
+	return good;
+}
+
+static bool is_issued(const struct candidate *candidate, const struct crl *crl)
+{
+	for (size_t i = 0; i < candidate->drop->certificate_count; i++)
+		if (candidate_trusts(candidate, candidate->drop->certificates[i]) &&
+				signed_by(crl, candidate->drop->certificates[i]))
+			return true;
+	return false;
+}
+
+static enum judgement judge_crls(const struct court *court, const struct law *law)
+{
+	const struct candidate *candidate = court->candidate;
+
+	for (size_t i = 0; i < candidate->drop->crl_count; i++) {
+		const struct crl *crl = candidate->drop->crls[i];
+
+		if ((crl->files & candidate->within) && !is_issued(candidate, crl))
+			return say(court, JUDGED_REFUSED,
+					arena_printf(court->arena,
+							"the revocation list of %s in %s is signed by "
+							"none of the authorities that come with it; "
+							"%s for that",
+							printable_name(court->arena,
+									X509_CRL_get_issuer(
+											crl->x509)),
+							crl->place, does(court, law, "ask")));
+	}
+	return JUDGED_GOOD;
+}
+
 static enum judgement refuse_unless(const struct court *court, bool good, const char *text)
 {
 	return good ? JUDGED_GOOD : say(court, JUDGED_REFUSED, text);
@@ -306,7 +305,11 @@ static enum judgement judge_pair(
 				arena_printf(arena,
 						"the certificate of %s is self-signed; %s others only",
 						pair->leaf->subject, does(court, law, "allow")));
+	case RULE_ANCHOR:
+		return judge_anchor(court, law, pair);
 	case RULE_PARTS:
+	case RULE_CRL_ISSUED:
+	case RULE_PACKAGE:
 		break;
 	}
 	return JUDGED_GOOD;
@@ -314,10 +317,18 @@ static enum judgement judge_pair(
 
 /* ---- the parts ---- */
 
-static bool has_authority(const struct findings *drop)
+static bool has_authority(const struct candidate *candidate)
 {
-	for (size_t i = 0; i < drop->certificate_count; i++)
-		if (drop->certificates[i]->authority && !drop->certificates[i]->has_key)
+	for (size_t i = 0; i < candidate->drop->certificate_count; i++)
+		if (candidate_trusts(candidate, candidate->drop->certificates[i]))
+			return true;
+	return false;
+}
+
+static bool has_crl(const struct candidate *candidate)
+{
+	for (size_t i = 0; i < candidate->drop->crl_count; i++)
+		if (candidate->drop->crls[i]->files & candidate->within)
 			return true;
 	return false;
 }
@@ -328,9 +339,9 @@ static enum judgement judge_part(const struct court *court, const char *part)
 	const char *subject = candidate->server->leaf->subject;
 	const char *missing = NULL;
 
-	if (strcmp(part, "ca") == 0 && !has_authority(candidate->drop))
+	if (strcmp(part, "ca") == 0 && !has_authority(candidate))
 		missing = "the certificate of the authority (CA)";
-	else if (strcmp(part, "crl") == 0 && candidate->drop->crl_count == 0)
+	else if (strcmp(part, "crl") == 0 && !has_crl(candidate))
 		missing = "the revocation list (CRL)";
 	else if (strncmp(part, "client-", 7) == 0 && !candidate->client)
 		missing = "the client pair (certificate and key)";
@@ -358,6 +369,8 @@ static enum judgement judge_one(const struct court *court, const struct law *law
 
 	if (law->kind == RULE_PARTS)
 		return judge_parts(court, law);
+	if (law->kind == RULE_CRL_ISSUED)
+		return judge_crls(court, law);
 	judgement = judge_pair(court, law, court->candidate->server);
 	if (judgement == JUDGED_GOOD && court->candidate->client)
 		judgement = judge_pair(court, law, court->candidate->client);
@@ -377,7 +390,7 @@ enum judgement judge(struct arena *arena, const struct records *rules,
 	for (size_t i = 0; i < rules->count; i++) {
 		enum judgement judgement;
 
-		if (!is_rule(rules->items[i]) || !read_law(rules->items[i], &law))
+		if (!law_read(rules->items[i], &law))
 			continue;
 		judgement = judge_one(&court, &law);
 		if (judgement == JUDGED_REFUSED)

@@ -9,6 +9,11 @@
  * signature proves nothing. RULE_VALIDITY needs no clock here: a certificate that lasts
  * less than the days asked for, from its first day to its last, draws the warning.
  *
+ * RULE_PARTS: a part with "?" behind it is taken when it is there and not waited for.
+ * RULE_ANCHOR: the chain has to end at a root that is among the authorities of the drop, because
+ * those are what the product is given to trust. RULE_CRL_ISSUED: likewise for who signed the
+ * revocation lists. RULE_PACKAGE is not about candidates: package.h.
+ *
  * RULE_CHAIN: "any" takes the chain as far as it was found; "complete" wants it up to a
  * certificate of the authorities file, or up to a root when no such file is given (a
  * self-signed leaf is complete); "root" wants the root itself, too.
@@ -31,12 +36,3 @@ struct verdicts {
 
 enum judgement judge(struct arena *arena, const struct records *rules,
 		const struct candidate *candidate, struct verdicts *verdicts);
-
-/* Are rules of the request sound? ERROR_INTERNAL: an unknown kind, a missing limit. */
-bool rules_check(const struct records *request, struct error *error) must_check;
-
-/* Do the rules name this part? */
-bool rules_want_part(const struct records *request, const char *part);
-
-/* Does a rule of kind "chain" ask for the root? */
-bool rules_want_root(const struct records *request);

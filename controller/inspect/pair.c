@@ -93,6 +93,12 @@ static void keep_leaves(struct pairs *pairs)
 		pairs->count = kept;
 }
 
+bool candidate_trusts(const struct candidate *candidate, const struct certificate *certificate)
+{
+	return certificate->authority && !certificate->has_key &&
+			(certificate->files & candidate->within);
+}
+
 void pairs_find(const struct pair_search *search, struct pairs *pairs)
 {
 	pairs->count = 0;

@@ -31,8 +31,12 @@ struct candidate {
 	const struct pair *server;
 	const struct pair *client; /* NULL: none asked for, or none there */
 	const struct findings *drop;
+	unsigned long long within; /* bit i: what is in file i may be part of it */
 	bool has_authorities; /* an authorities file was given */
 };
+
+/* An authority of the drop that comes along with the candidate (part ca). */
+bool candidate_trusts(const struct candidate *candidate, const struct certificate *certificate);
 
 /* What a pair search has to know besides the findings. */
 struct pair_search {

@@ -3,6 +3,9 @@
 #include <limits.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
+#include <string.h>
+
+#include "controller/inspect/envelope.h"
 
 static long long count_of(const ASN1_INTEGER *number, long long otherwise)
 {
@@ -108,23 +111,54 @@ bool password_pay(struct findings *findings, long long cost)
 	return true;
 }
 
-bool password_next(const struct findings *findings, size_t index, const char **passphrase)
+static size_t given_count(const struct findings *findings)
 {
-	const size_t given = findings->passphrases ? findings->passphrases->count : 0;
-
-	if (index < given)
-		*passphrase = findings->passphrases->lines[index];
-	else
-		*passphrase = index == given ? "" : NULL;
-	return index < given + 2;
+	return findings->passphrases ? findings->passphrases->count : 0;
 }
 
-bool password_next_for_key(const struct findings *findings, const char *opened, size_t index,
+bool password_next(const struct findings *findings, const struct input *input, size_t index,
 		const char **passphrase)
+{
+	const struct envelope *own = envelope_of(findings, input->shown);
+	const size_t given = given_count(findings);
+	const size_t last = given + findings->envelope_count;
+
+	if (own) {
+		*passphrase = envelope_passphrase(own);
+		return *passphrase && index == 0;
+	}
+	if (index < given)
+		*passphrase = findings->passphrases->lines[index];
+	else if (index < last && envelope_passphrase(findings->envelopes[index - given]))
+		*passphrase = envelope_passphrase(findings->envelopes[index - given]);
+	else
+		*passphrase = index <= last ? "" : NULL;
+	return index < last + 2;
+}
+
+static enum verdict envelope_lacking(struct findings *findings, struct input *input,
+		const struct envelope *envelope, const char *what)
+{
+	const char *slash = strrchr(envelope->key, '/');
+	const char *name = slash ? slash + 1 : envelope->key;
+	const char *lacks = envelope_lacks(envelope);
+
+	if (lacks)
+		return conclude(findings, input, VERDICT_INCOMPLETE,
+				"%s is encrypted, and %s%s is not there", what, name, lacks);
+	return conclude(findings, input, VERDICT_REFUSED,
+			"%s does not open with the passphrase in %s.cipher and %s.rand", what, name,
+			name);
+}
+
+bool password_next_for_key(const struct findings *findings, const struct input *input,
+		const char *opened, size_t index, const char **passphrase)
 {
 	const struct passphrases *own = findings->key_passphrases;
 	const size_t own_count = own ? own->count : 0;
 
+	if (envelope_of(findings, input->shown))
+		return password_next(findings, input, index, passphrase);
 	*passphrase = opened;
 	if (opened && index-- == 0)
 		return true;
@@ -132,13 +166,21 @@ bool password_next_for_key(const struct findings *findings, const char *opened, 
 		*passphrase = own->lines[index];
 		return true;
 	}
-	return password_next(findings, index - own_count, passphrase) && *passphrase;
+	return password_next(findings, input, index - own_count, passphrase) && *passphrase;
 }
 
 enum verdict password_lacking(struct findings *findings, struct input *input, const char *what)
 {
-	const size_t given = findings->passphrases ? findings->passphrases->count : 0;
+	const struct envelope *own = envelope_of(findings, input->shown);
+	const size_t given = given_count(findings);
 
+	if (own)
+		return envelope_lacking(findings, input, own, what);
+	if (given == 0 && findings->package.count > 0)
+		return conclude(findings, input, VERDICT_INCOMPLETE,
+				"%s is encrypted, and neither a passphrase nor its .cipher and .rand "
+				"files are there",
+				what);
 	if (given == 0)
 		return conclude(findings, input, VERDICT_REFUSED,
 				"%s is encrypted, and no passphrase was given", what);

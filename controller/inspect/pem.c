@@ -224,7 +224,7 @@ static enum verdict read_encrypted_traditional(struct findings *findings, struct
 	if (!PEM_get_EVP_CIPHER_INFO(block->header, &cipher) || !cipher.cipher)
 		return conclude(findings, input, VERDICT_REFUSED,
 				"the private key is encrypted in a way that is not known here");
-	for (size_t i = 0; password_next(findings, i, &passphrase) && passphrase; i++) {
+	for (size_t i = 0; password_next(findings, input, i, &passphrase) && passphrase; i++) {
 		autodone(secret) struct secret plain = { 0 };
 		struct bytes given = { (const unsigned char *)passphrase, strlen(passphrase) };
 		long length = (long)der->length;

@@ -99,7 +99,8 @@ static enum verdict open_key(
 		return VERDICT_REFUSED;
 	*opened = PKCS8_decrypt(sealed, bags->passphrase,
 			bags->passphrase ? (int)strlen(bags->passphrase) : 0);
-	for (size_t i = 0; !*opened && password_next_for_key(bags->findings, NULL, i, &passphrase);
+	for (size_t i = 0; !*opened &&
+			password_next_for_key(bags->findings, bags->input, NULL, i, &passphrase);
 			i++) {
 		if (passphrase == bags->passphrase)
 			continue;

@@ -88,7 +88,7 @@ static enum verdict open_sealed(struct bags *bags, PKCS12 *sealed)
 	if (password_declare(bags->findings, bags->input, cost < 0 ? INT64_MAX : cost) !=
 			VERDICT_SOUND)
 		return VERDICT_REFUSED;
-	for (size_t i = 0; password_next(bags->findings, i, &bags->passphrase); i++) {
+	for (size_t i = 0; password_next(bags->findings, bags->input, i, &bags->passphrase); i++) {
 		if (!password_pay(bags->findings, cost))
 			break;
 		if (PKCS12_verify_mac(sealed, bags->passphrase, length_of(bags->passphrase)) == 1)
@@ -103,7 +103,7 @@ static enum verdict open_unsealed(struct bags *bags, PKCS12 *sealed)
 	enum verdict verdict = VERDICT_REFUSED;
 
 	for (size_t i = 0; verdict == VERDICT_REFUSED &&
-			password_next(bags->findings, i, &bags->passphrase);
+			password_next(bags->findings, bags->input, i, &bags->passphrase);
 			i++) {
 		bags->input->derivations = 0;
 		bags_done(bags);

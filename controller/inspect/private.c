@@ -106,7 +106,7 @@ static enum verdict try_passphrases(
 	cost = password_cost(algorithm);
 	if (password_declare(findings, input, cost) != VERDICT_SOUND)
 		return VERDICT_REFUSED;
-	for (size_t i = 0; password_next_for_key(findings, NULL, i, &passphrase); i++) {
+	for (size_t i = 0; password_next_for_key(findings, input, NULL, i, &passphrase); i++) {
 		PKCS8_PRIV_KEY_INFO *opened;
 		enum verdict verdict;
 

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
+#include "controller/inspect/envelope.h"
 #include "controller/inspect/format.h"
-#include "controller/inspect/judge.h"
+#include "controller/inspect/law.h"
 #include "controller/inspect/printable.h"
 
 enum {
@@ -104,7 +105,23 @@ static bool add_file(
 		.arrived = record_number(record, "arrived", 0),
 		.sentence = "",
 	};
-	return read_file(request, input, fd, error);
+	request->fds[input->index] = fd;
+	return true;
+}
+
+/* Envelopes first: the keys need what is in them. */
+static bool read_files(struct request *request, struct error *error)
+{
+	const size_t count = request->input_count;
+
+	for (size_t i = 0; i < 2 * count; i++) {
+		struct input *input = &request->inputs[i % count];
+
+		if (envelope_is_half(input->shown) == (i < count) &&
+				!read_file(request, input, request->fds[input->index], error))
+			return false;
+	}
+	return true;
 }
 
 /* ---- all of it ---- */
@@ -163,6 +180,7 @@ static bool read_records(struct request *request, const char *text, struct error
 	findings->several_keys = rules_want_part(&request->records, "client-leaf") ||
 			rules_want_part(&request->records, "client-key");
 	findings->trust_stores = rules_want_part(&request->records, "ca");
+	rules_package(&request->records, &findings->package, &findings->package_says);
 	return rules_check(&request->records, error);
 }
 
@@ -171,5 +189,6 @@ bool request_read(const struct message *message, struct request *request, struct
 	findings_init(&request->findings);
 	return read_records(request, message->text, error) &&
 			read_pass(request, message, PASS_SETTINGS, error) &&
-			read_pass(request, message, PASS_FILES, error);
+			read_pass(request, message, PASS_FILES, error) &&
+			read_files(request, error);
 }

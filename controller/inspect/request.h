@@ -14,6 +14,7 @@ struct request {
 	struct records records; /* in the findings' arena */
 	struct findings findings; /* of the files */
 	struct input inputs[INSPECT_FILES_MAX];
+	int fds[INSPECT_FILES_MAX]; /* of the inputs; they are the message's */
 	size_t input_count;
 	struct passphrases passphrases, key_passphrases;
 	struct findings authorities;

@@ -71,7 +71,7 @@ static const char *signature_digest(const X509 *x509)
 /* ---- dates ---- */
 
 /* Not by timegm(), which would read the time zone's file. */
-static bool read_date(const ASN1_TIME *date, long long *seconds)
+bool traits_date(const ASN1_TIME *date, long long *seconds)
 {
 	ASN1_TIME *epoch = ASN1_TIME_new();
 	int days = 0, rest = 0;
@@ -177,8 +177,8 @@ bool traits_read(struct arena *arena, struct certificate *certificate, struct tr
 	if (!read_usages(arena, x509, &found.usages))
 		return fail(error, ERROR_INPUT, "the certificate of %s: its usages are damaged",
 				certificate->subject);
-	if (!read_date(X509_get0_notBefore(x509), &found.not_before) ||
-			!read_date(X509_get0_notAfter(x509), &found.not_after))
+	if (!traits_date(X509_get0_notBefore(x509), &found.not_before) ||
+			!traits_date(X509_get0_notAfter(x509), &found.not_after))
 		return fail(error, ERROR_INPUT, "the certificate of %s: its dates are damaged",
 				certificate->subject);
 	*traits = found;

@@ -26,6 +26,9 @@ struct traits {
 bool traits_read(struct arena *arena, struct certificate *certificate, struct traits *traits,
 		struct error *error) must_check;
 
+/* Seconds since 1970-01-01 UTC. False: not a date. */
+bool traits_date(const ASN1_TIME *date, long long *seconds);
+
 /* Does the leaf cover this name ("db1.example", "*.example", "192.0.2.1")? A certificate
  * without alternative names is held to its common name. */
 bool traits_cover(const struct certificate *leaf, const struct traits *traits, const char *name);

@@ -1,5 +1,7 @@
 #include "controller/model/credential.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/base/digest.h"
@@ -55,6 +57,8 @@ struct record *credential_record(struct arena *arena, const struct credential *c
 	record_add_text(arena, record, "self-signed", c->self_signed ? "yes" : "no");
 	if (c->client_fingerprint)
 		record_add_text(arena, record, "client-fingerprint", c->client_fingerprint);
+	for (size_t i = 0; i < c->lasts.count; i++)
+		record_add(arena, record, "lasts", c->lasts.items[i]);
 	for (size_t i = 0; i < c->warnings.count; i++)
 		record_add(arena, record, "warning", c->warnings.items[i]);
 	return record;
@@ -80,6 +84,7 @@ bool credential_read(struct arena *arena, const struct record *record,
 		.chain = record_words(record, "chain"),
 		.self_signed = self_signed && strcmp(self_signed, "yes") == 0,
 		.client_fingerprint = record_text(record, "client-fingerprint"),
+		.lasts = record_rows(arena, record, "lasts"),
 		.warnings = record_rows(arena, record, "warning"),
 	};
 
@@ -90,6 +95,15 @@ bool credential_read(struct arena *arena, const struct record *record,
 		return fail(error, ERROR_INTERNAL, "credential %.16s: a fact is missing", c.digest);
 	*credential = c;
 	return true;
+}
+
+struct lasting credential_lasting(struct words row)
+{
+	struct lasting lasting = { .what = row.count > 0 ? row.items[0] : "" };
+
+	lasting.from = row.count > 1 ? strtoll(row.items[1], NULL, 10) : 0;
+	lasting.until = row.count > 2 ? strtoll(row.items[2], NULL, 10) : LLONG_MAX;
+	return lasting;
 }
 
 /* ---- the file ---- */

@@ -45,6 +45,13 @@ enum part {
 const char *part_name(enum part part); /* "leaf", "client-key", ... */
 bool part_read(const char *name, enum part *part);
 
+/* One row of `lasts`. */
+struct lasting {
+	const char *what;
+	long long from, until;
+};
+struct lasting credential_lasting(struct words row);
+
 /* The facts, as certdrop-inspect found them. Everything lives in the arena it was read
  * into. Names and subjects are printable UTF-8 (RFC 2253 order, control characters
  * escaped). */
@@ -63,6 +70,9 @@ struct credential {
 	struct words chain; /* fingerprints of the chain, nearest first */
 	bool self_signed;
 	const char *client_fingerprint; /* NULL without a client pair */
+	struct rows lasts; /* what else in it ends, with the client pair, the authorities and the
+			    * revocation lists that rules ask for: "the client certificate of CN=app",
+			    * its first and its last second */
 	struct rows warnings; /* sentences for the operator, one word each */
 };
 

@@ -152,3 +152,18 @@ void options_check(const struct option *options)
 			options_check(options->members);
 	}
 }
+
+bool address_is_valid(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	long port = 0;
+
+	if (!colon || colon == address || strlen(colon + 1) > 5)
+		return false;
+	for (const char *digit = colon + 1; *digit; digit++) {
+		if (*digit < '0' || *digit > '9')
+			return false;
+		port = 10 * port + (*digit - '0');
+	}
+	return port >= 1 && port <= 65535;
+}

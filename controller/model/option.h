@@ -85,6 +85,9 @@ struct duration_text duration_print(long long ms);
 /* Is `path` the directory, or in it? Both as settings keep paths. */
 bool path_is_below(const char *path, const char *directory);
 
+/* "host:port", the port from 1 to 65535? */
+bool address_is_valid(const char *address);
+
 /* ---- settings ---- */
 
 struct settings; /* one group of settings with the table it was checked against */

@@ -48,9 +48,10 @@ struct plan {
 	long long soak_ms;
 
 	/* How long after the last change step the last finish step that touches another site
-	 * (DISRUPTION_REMOTE) may end: so long those that fail are tried again at once. Past
-	 * it, what was changed is put back, if the predecessor can still help those who were
-	 * not told. 0: they are tried as often as any other. Tidying comes after them. */
+	 * (DISRUPTION_REMOTE) may end: so long those that fail are tried again at once, and
+	 * none of them takes longer, whatever its own deadline. Past it, what was changed is put back, if the predecessor can still help those who were
+	 * not told; the same goes for any other finish step but file steps, which are tidying
+	 * and come last. 0: they are tried as often as any other. */
 	long long gap_budget_ms;
 	/* Peers have moved on, and trust only the new one: what cannot be finished is not put
 	 * back any more, it is tried until it is done. */

@@ -32,6 +32,13 @@ bool rule_kind_read(const char *name, enum rule_kind *kind)
 	return true;
 }
 
+bool rule_kind_has_words(enum rule_kind kind)
+{
+	return !rule_kind_has_limits(kind) && kind != RULE_VERSION_3 &&
+			kind != RULE_NOT_SELF_SIGNED && kind != RULE_ANCHOR &&
+			kind != RULE_CRL_ISSUED;
+}
+
 bool rule_kind_has_limits(enum rule_kind kind)
 {
 	return kind == RULE_RSA_BITS || kind == RULE_VALIDITY;

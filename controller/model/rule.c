@@ -56,12 +56,6 @@ static long long limit(const struct settings *settings, const char *option, long
 	return number != 0 || (option && setting_given(settings, option)) ? number : fallback;
 }
 
-static bool has_words(enum rule_kind kind)
-{
-	return !rule_kind_has_limits(kind) && kind != RULE_VERSION_3 &&
-			kind != RULE_NOT_SELF_SIGNED;
-}
-
 static bool is_meant(struct arena *arena, const struct rule *rule, const struct settings *settings)
 {
 	const char *value = rule->when_option ? setting_text(settings, rule->when_option) : NULL;
@@ -76,7 +70,7 @@ static void write_rule(struct arena *arena, const struct rule *rule,
 	struct words all = { .items = arena_new_many(arena, const char *, words.count + 5) };
 	struct record *record;
 
-	if (has_words(rule->kind) && words.count == 0)
+	if (rule_kind_has_words(rule->kind) && words.count == 0)
 		return;
 
 	all.items[all.count++] = "rule";

@@ -22,7 +22,8 @@ enum rule_kind {
 	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5" */
 	RULE_USAGES, /* words: extended key usages that the leaf must allow: "serverAuth" */
 	RULE_NAMES, /* words: names that the leaf must cover: "db1.example", "*.cluster.example" */
-	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca", "client-leaf" */
+	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca", "client-leaf"; "crl?":
+		     * that are taken where they are there */
 	RULE_CHAIN, /* one word: "any", "complete" (up to a known authority), "root" (root included) */
 	RULE_VALIDITY, /* min days of life left; a warning, not a refusal */
 	RULE_VERSION_3, /* X.509 version 3 only */
@@ -56,3 +57,4 @@ void rules_write(struct arena *arena, const struct target *target, struct record
 const char *rule_kind_name(enum rule_kind kind); /* "rsa-bits" */
 bool rule_kind_read(const char *name, enum rule_kind *kind);
 bool rule_kind_has_limits(enum rule_kind kind); /* min and max stand behind the kind */
+bool rule_kind_has_words(enum rule_kind kind); /* without words it says nothing */

@@ -133,6 +133,9 @@ static const struct member make_members[] = {
 	TEXT(make_step, alias, "alias"),
 	TEXT(make_step, profile, "profile"),
 	TEXT(make_step, key_password_file, "key-password-file"),
+	TEXT(make_step, deployed, "deployed"),
+	TEXT(make_step, carry, "carry"),
+	TEXT(make_step, keep_crl, "keep-crl"),
 	{ 0 },
 };
 
@@ -146,6 +149,9 @@ static const struct member command_members[] = {
 	ROWS(command_step, environment, "environment"),
 	ROWS(command_step, pick, "pick"),
 	NUMBER(command_step, poll_ms, "poll"),
+	WORDS(command_step, needs, "needs"),
+	TEXT(command_step, since, "since"),
+	TEXT(command_step, lock, "lock"),
 	{ 0 },
 };
 
@@ -169,6 +175,7 @@ static const struct member http_members[] = {
 	WORDS(http_step, until, "until"),
 	WORDS(http_step, stop, "stop"),
 	NUMBER(http_step, poll_ms, "poll"),
+	TEXT(http_step, done_url, "done-url"),
 	{ 0 },
 };
 

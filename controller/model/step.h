@@ -13,6 +13,8 @@
  * ca, crl, client-leaf, client-chain, client-fullchain, client-key or the name of
  * something that an earlier make step has built
  *
+ * ("package/server.key": a member of what it has built)
+ *
  * of the plan's credential, or, with "predecessor:" in front of it, of its predecessor. A
  * part that the credential does not have is ERROR_INPUT.
  */
@@ -111,7 +113,8 @@ struct file_step {
 /* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC
  * 7292, with the password from a file; profile "modern" (AES-256, PBKDF2, SHA-256) or
  * "old-java" (what Java 8 before 8u301 reads). format "jks": a Java key store, in which the
- * private key may have a password of its own. */
+ * private key may have a password of its own. format "opengauss": what gs_om installs, as a ZIP
+ * archive (controller/apply/gauss-package.h); its members can be had by themselves, too. */
 struct make_step {
 	const char *make;
 	const char *format;
@@ -119,6 +122,12 @@ struct make_step {
 	const char *alias;
 	const char *profile;
 	const char *key_password_file; /* "jks"; NULL: the key has the store's password */
+	const char *deployed; /* "opengauss": a directory with server.key and its cipher and rand files,
+			       * whose passphrase the new key gets; NULL: a new passphrase */
+	const char *carry; /* "opengauss": likewise for client.key, where its passphrase can be had; and
+			    * what else of client.key.pk8 and openssl.cnf is there is made, or kept */
+	const char *keep_crl; /* "opengauss": a directory whose sslcrl-file.crl stays when the credential
+			       * has no list */
 };
 
 /* Runs a tool: an argv, never a shell, in its own process group, with a clean environment
@@ -143,6 +152,12 @@ struct command_step {
 	struct rows pick; /* name, POSIX extended regular expression, in which ^ and $ match at
 			   * line ends; the value is its first group, or all of it */
 	long poll_ms; /* 0: it is run once */
+	struct words needs; /* files that must be there: without one of them the tool is not run. With a
+			     * "?" for the last slash, only where the directory is there */
+	const char *since; /* a file, or a link itself: none of `needs` may be older than it */
+	const char *lock; /* a file that the tool holds locked (flock) until it has ended, so that two
+			   * never run at a time, even if certdrop is killed meanwhile; NULL: none.
+			   * Not for a tool that starts a daemon: that would hold it, too */
 };
 
 /* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only
@@ -151,7 +166,8 @@ struct command_step {
  * a key, or base64 of 60 characters and more, comes back as asterisks. Redirects (307 and
  * 308; others for GET) are followed with the same method, body and credentials, three at
  * most. With `poll_ms`, and without `until`, what has failed with ERROR_RETRY is sent again after
- * such a pause, until the deadline: for requests that bear repetition. The connection stays open for later steps with the same server, trust and client
+ * such a pause, until the deadline: for requests that bear repetition, or can be looked up by
+ * `done_url`. The connection stays open for later steps with the same server, trust and client
  * certificate, so a request in prepare warms up that of the change. */
 struct http_step {
 	const char *method; /* "GET" */
@@ -175,6 +191,8 @@ struct http_step {
 			     * it finds is one of these, or the deadline comes */
 	struct words stop; /* pick name and values: one that is found ends it as a failure */
 	long poll_ms; /* 0: 500 */
+	const char *done_url; /* what can be read there once the request has been carried out: asked
+			       * before it is sent again, for the reply may have been lost */
 };
 
 /* A completed handshake with each address behind `address`. As a question: which

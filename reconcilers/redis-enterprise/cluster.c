@@ -98,21 +98,23 @@ static struct rows installed_pick(const struct redis *r)
 
 enum known cluster_know(struct redis *r)
 {
+	const struct question question = { .access = r->settings,
+		.name = "nodes",
+		.path = "/v1/nodes",
+		.pick = PICKS(r->arena, node_picks) };
 	const struct record *nodes, *roles, *settings, *certificate;
-	enum known known = rest_first(r, r->settings, "nodes", "/v1/nodes",
-			PICKS(r->arena, node_picks), &r->api, &nodes);
+	enum known known = rest_first(r, &question, &r->api, &nodes);
 
 	if (known != KNOWN)
 		return known;
 	read_nodes(r, nodes);
-	known = rest_also(r, r->settings, r->api, "roles", "/v1/nodes/status",
-			PICKS(r->arena, role_picks), &roles);
+	known = rest_also(r, "roles", "/v1/nodes/status", PICKS(r->arena, role_picks), &roles);
 	known = both(known,
-			rest_also(r, r->settings, r->api, "settings", "/v1/cluster",
-					PICKS(r->arena, cluster_picks), &settings));
+			rest_also(r, "settings", "/v1/cluster", PICKS(r->arena, cluster_picks),
+					&settings));
 	known = both(known,
-			rest_also(r, r->settings, r->api, "certificate", r->slot->path,
-					installed_pick(r), &certificate));
+			rest_also(r, "certificate", r->slot->path, installed_pick(r),
+					&certificate));
 	if (known != KNOWN)
 		return known;
 	find_leader(r, nodes, roles);

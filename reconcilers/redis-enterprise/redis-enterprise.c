@@ -11,6 +11,9 @@
  * - A few wrong passwords lock the user: one question is asked alone first, a 401 never again.
  * - Nodes that do not lead redirect to addresses that may not be reachable: the leader is
  *   talked to directly.
+ * - Clusters that replicate from this one hold a copy of its certificate (replicas.c), and so
+ *   do those that it replicates from (sources.c), and those that share Active-Active databases
+ *   with it (crdbs.c).
  * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
  *
  * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/
@@ -21,6 +24,8 @@
 #include <string.h>
 
 static const char *const methods[] = { "rest", "rladmin", NULL };
+
+static const char *const updates[] = { "rest", "crdb-cli", "none", NULL };
 
 static const struct option options[] = {
 	{ "certificate", OPTION_CHOICE, .required = true, .choices = slot_names,
@@ -49,6 +54,32 @@ static const struct option options[] = {
 				"where old workers of the proxy may answer (before 7.8.6-36)." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
 			.help = "How long it may take until it is served." },
+	{ "replicas", OPTION_GROUPS, .members = replica_options,
+			.help = "The databases of other clusters that replicate from this one (Replica Of), "
+				"with certificate = \"proxy\": each of them is given the new certificate at "
+				"once. An edit of its sources may make a database replicate everything anew." },
+	{ "sources", OPTION_GROUPS, .members = source_options,
+			.help = "The databases of other clusters that this one replicates from (Replica Of), "
+				"with certificate = \"syncer\", where they ask for a client certificate: each of "
+				"them gets to know the new one before it is used, and forgets the old one "
+				"afterwards." },
+	{ "sync-deadline", OPTION_DURATION, .fallback = "5m", .min = 1000, .max = 86400000,
+			.help = "How long they may take to be in sync again." },
+	{ "active-active", OPTION_CHOICE, .fallback = "rest", .choices = updates,
+			.help = "How the Active-Active databases on the cluster are updated after a change of "
+				"proxy or syncer: by REST, by the tool crdb-cli, or not at all." },
+	{ "crdb-cli", OPTION_PATH, .fallback = "/opt/redislabs/bin/crdb-cli",
+			.help = "That tool." },
+	{ "peers", OPTION_GROUPS, .members = peer_options,
+			.help = "The other clusters that share Active-Active databases with this one, to be "
+				"asked for updates under way: a cluster tells only of its own." },
+	{ "lease", OPTION_GROUP, .members = lease_options,
+			.help = "Where the right to update an Active-Active database is taken: in etcd, when "
+				"certdrop looks after several of its clusters from several machines." },
+	{ "gap-budget", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
+			.help = "How long after the replacement the last of the other clusters may have "
+				"been told. Within it, what fails is tried again at once; past it, the old "
+				"certificate is put back where that is possible." },
 	{ 0 },
 };
 
@@ -69,6 +100,14 @@ static bool check_method(
 	return true;
 }
 
+static bool check_lease(const struct settings *lease, struct error *error)
+{
+	if (lease && equal(setting_text(lease, "store"), "etcd") &&
+			setting_words(lease, "endpoints").count == 0)
+		return fail(error, ERROR_CONFIG, "a lease in etcd needs endpoints");
+	return true;
+}
+
 static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
@@ -76,7 +115,14 @@ static bool check(const struct target *target, struct error *error)
 
 	if (setting_words(settings, "api").count == 0)
 		return fail(error, ERROR_CONFIG, "api is empty: there is nobody to talk to");
-	return check_method(settings, slot, error);
+	if (setting_count(settings, "replicas") > 0 && !equal(slot->name, "proxy"))
+		return fail(error, ERROR_CONFIG, "replicas hold the certificate proxy, not %s",
+				slot->name);
+	if (setting_count(settings, "sources") > 0 && !equal(slot->name, "syncer"))
+		return fail(error, ERROR_CONFIG, "sources know the certificate syncer, not %s",
+				slot->name);
+	return check_method(settings, slot, error) &&
+			check_lease(setting_group(settings, "lease"), error);
 }
 
 /* ---- asking ---- */
@@ -109,13 +155,54 @@ static void ask(const struct target *target, struct plan *plan)
 
 /* ---- planning ---- */
 
+/* The other clusters are told as soon as the replacement is acknowledged: until then, no link to
+ * them that breaks comes back. So what is proven is proven after that. When putting back,
+ * which goes from the last to the first, they are told as soon as the old one is back. */
 static void add_change(struct redis *r)
 {
+	const bool told = setting_count(r->settings, "replicas") > 0 || r->crdbs.count > 0;
+	const enum phase proof = told ? PHASE_FINISH : PHASE_PROVE;
+
+	if (told)
+		r->plan->gap_budget_ms = setting_number(r->settings, "gap-budget");
 	cluster_add_way_back_proof(r);
+	sources_add_way_back(r);
+	crdbs_add_way_back(r);
+	replicas_add_way_back(r);
 	cluster_add_way_back_upload(r);
+
+	crdbs_add_lease(r);
+	crdbs_add_check(r);
 	cluster_add_check(r);
+	replicas_add_reading(r);
+	sources_add_reading(r);
+
+	sources_add_new_one(r);
 	cluster_add_upload(r);
-	cluster_add_proof(r, PHASE_PROVE);
+	replicas_add_writing(r, PHASE_FINISH);
+	crdbs_add_updates(r, PHASE_FINISH);
+	cluster_add_proof(r, proof);
+	replicas_add_proof(r, proof);
+	crdbs_add_proof(r, proof);
+	sources_add_tidying(r);
+}
+
+/* The cluster has it, the others have not all been told: somebody else replaced it, or a change
+ * was cut short. */
+static void add_second_step(struct redis *r)
+{
+	r->plan->follow_up = "tell the other clusters of the certificate";
+	if (!cluster_is_ready(r) || !crdbs_are_ready(r))
+		r->plan->held = arena_copy(r->arena, r->error->text);
+	crdbs_pass_over_those_that_have_it(r);
+	crdbs_add_lease(r);
+	crdbs_add_check(r);
+	replicas_add_reading(r);
+
+	replicas_add_writing(r, PHASE_CHANGE);
+	crdbs_add_updates(r, PHASE_CHANGE);
+	replicas_add_proof(r, PHASE_PROVE);
+	crdbs_add_proof(r, PHASE_PROVE);
 }
 
 static bool plan_redis(const struct target *target, const struct credential *wanted,
@@ -125,12 +212,20 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 	enum known known;
 
 	r.wanted = wanted;
-	known = cluster_know(&r);
+	known = both(both(cluster_know(&r), replicas_know(&r)), sources_know(&r));
+	if (known == KNOWN)
+		known = crdbs_know(&r);
 	if (known != KNOWN)
 		return known == ASKED;
-	if (cluster_has_it(&r))
+	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r))
 		return true;
-	if (!cluster_is_ready(&r))
+	if (!replicas_are_sound(&r))
+		return false;
+	if (cluster_has_it(&r)) {
+		add_second_step(&r);
+		return true;
+	}
+	if (!cluster_is_ready(&r) || !sources_are_ready(&r) || !crdbs_are_ready(&r))
 		return false;
 	add_change(&r);
 	return true;
@@ -141,6 +236,7 @@ const struct reconciler redis_enterprise_reconciler = {
 	.summary = "The certificates of a Redis Enterprise cluster.",
 	.options = options,
 	.rules = slot_rules,
+	.follows_up = true,
 	.check = check,
 	.ask = ask,
 	.plan = plan_redis,

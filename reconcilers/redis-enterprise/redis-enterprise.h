@@ -47,6 +47,8 @@ struct redis {
 	const char *oldest; /* of these */
 	const struct record *state; /* of the cluster: blocked, upgrading, upgrade-mode */
 	const char *installed; /* fingerprint; NULL or "": nothing */
+
+	struct words crdbs, crdb_names; /* GUIDs and names of the Active-Active databases */
 };
 
 /* Whether what is needed is known by now. ASKED: questions were added; FAILED: `error` tells. */
@@ -92,19 +94,26 @@ bool is_one_of(const char *word, const char *const *words);
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
 		const char *method, const char *path);
 
+struct question {
+	const struct settings *access;
+	const char *name, *path;
+	struct rows pick;
+};
+
 /* GET, through the first address in `api` that answers; the answer is known as "NAME at ADDRESS".
  * One at a time, so that a wrong password is not tried more often than it must be: a few wrong
  * ones lock the user. */
-enum known rest_first(struct redis *r, const struct settings *access, const char *name,
-		const char *path, struct rows pick, const char **api, const struct record **told);
+enum known rest_first(struct redis *r, const struct question *question, const char **api,
+		const struct record **told);
 
+/* GET from the target's own cluster, beside others. */
+enum known rest_also(struct redis *r, const char *name, const char *path, struct rows pick,
+		const struct record **told);
+
+struct rows one_row(struct arena *arena, struct words words);
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count);
 
 #define PICKS(arena, rows) picks((arena), (rows), sizeof(rows) / sizeof(*(rows)))
-
-/* GET from the cluster's leader, beside others. FAILED: it could not be answered. */
-enum known rest_also(struct redis *r, const struct settings *access, const char *api,
-		const char *name, const char *path, struct rows pick, const struct record **told);
 
 /* The worse of two. */
 enum known both(enum known one, enum known other);
@@ -131,3 +140,51 @@ void cluster_add_way_back_proof(struct redis *r);
 
 /* What each address is asked. */
 void cluster_ask_served(struct redis *r);
+
+/* ---- Replica Of (replicas.c) ---- */
+
+extern const struct option replica_options[];
+
+/* Each destination that `replicas` names is asked. */
+enum known replicas_know(struct redis *r);
+
+/* ERROR_CONFIG: one has no such source, or has stopped for good. ERROR_RETRY: busy. */
+bool replicas_are_sound(const struct redis *r);
+
+bool replicas_have_it(const struct redis *r); /* also when there are none */
+
+void replicas_add_reading(struct redis *r); /* in prepare: with only the write left */
+void replicas_add_writing(struct redis *r, enum phase phase);
+void replicas_add_proof(struct redis *r, enum phase phase);
+void replicas_add_way_back(struct redis *r);
+
+/* ---- Replica Of, the other side (sources.c) ---- */
+
+extern const struct option source_options[];
+
+enum known sources_know(struct redis *r);
+bool sources_are_ready(const struct redis *r); /* ERROR_RETRY: one is busy */
+
+void sources_add_reading(struct redis *r); /* in prepare */
+void sources_add_new_one(struct redis *r); /* before it is used */
+void sources_add_tidying(struct redis *r); /* the old one, when it is not used any more */
+void sources_add_way_back(struct redis *r);
+
+/* ---- Active-Active (crdbs.c) ---- */
+
+extern const struct option lease_options[], peer_options[];
+
+/* The databases, what is done to them at present, and their health. */
+enum known crdbs_know(struct redis *r);
+
+/* ERROR_RETRY: one is being updated, or a cluster cannot be reached or lags behind. */
+bool crdbs_are_ready(const struct redis *r);
+
+bool crdbs_have_it(const struct redis *r); /* as far as their links tell */
+void crdbs_pass_over_those_that_have_it(struct redis *r);
+
+void crdbs_add_lease(struct redis *r); /* before anything is looked at again */
+void crdbs_add_check(struct redis *r); /* in prepare: as it was seen */
+void crdbs_add_updates(struct redis *r, enum phase phase);
+void crdbs_add_proof(struct redis *r, enum phase phase);
+void crdbs_add_way_back(struct redis *r);

@@ -32,6 +32,14 @@ struct words words_of(struct arena *arena, const char *word, ...)
 	return words;
 }
 
+struct rows one_row(struct arena *arena, struct words words)
+{
+	struct words *row = arena_new_of(arena, struct words);
+
+	*row = words;
+	return (struct rows){ .items = row, .count = 1 };
+}
+
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count)
 {
 	struct rows result = { .items = arena_new_many(arena, struct words, count),
@@ -75,13 +83,11 @@ static struct words hosts_of(const struct redis *r, const struct settings *acces
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
 		const char *method, const char *path)
 {
-	struct words *header = arena_new_of(r->arena, struct words);
-
-	*header = words_of(r->arena, "Accept", "application/json", NULL);
 	return (struct http_step){
 		.method = method,
 		.url = arena_printf(r->arena, "%s%s", api, path),
-		.headers = { .items = header, .count = 1 },
+		.headers = one_row(
+				r->arena, words_of(r->arena, "Accept", "application/json", NULL)),
 		.ca_file = setting_text(access, "ca-file"),
 		.pin = setting_text(access, "pin"),
 		.server_name = setting_text(access, "fqdn"),
@@ -96,60 +102,60 @@ struct http_step rest_request(const struct redis *r, const struct settings *acce
 	};
 }
 
-enum known rest_first(struct redis *r, const struct settings *access, const char *name,
-		const char *path, struct rows pick, const char **api, const struct record **told)
+/* Why a question could not be answered. */
+static enum known judge(const struct redis *r, struct words failed)
 {
-	const struct words apis = setting_words(access, "api");
-	const char *why = "no address";
+	const bool again = failed.count > 1 && equal(failed.items[1], "retry");
 
-	for (size_t i = 0; i < apis.count; i++) {
-		const char *question = arena_printf(r->arena, "%s at %s", name, apis.items[i]);
-		struct http_step get = rest_request(r, access, apis.items[i], "GET", path);
-		struct words failed;
-
-		*api = apis.items[i];
-		*told = answer(r->seen, question);
-		get.pick = pick;
-		if (!*told) {
-			plan_ask_http(r->plan, question,
-					arena_printf(r->arena, "ask %s for its %s", *api, name),
-					&get);
-			return ASKED;
-		}
-		failed = record_words(*told, "failed");
-		if (failed.count == 0)
-			return KNOWN;
-		why = failed.items[0];
-		if (failed.count > 1 && strcmp(failed.items[1], "retry") != 0) {
-			(void)fail(r->error, ERROR_CONFIG, "%s", why);
-			return FAILED;
-		}
-	}
-	(void)fail(r->error, ERROR_RETRY, "%s", why);
+	if (failed.count == 0)
+		return KNOWN;
+	(void)fail(r->error, again ? ERROR_RETRY : ERROR_CONFIG, "%s", failed.items[0]);
 	return FAILED;
 }
 
-enum known rest_also(struct redis *r, const struct settings *access, const char *api,
-		const char *name, const char *path, struct rows pick, const struct record **told)
+enum known rest_first(struct redis *r, const struct question *question, const char **api,
+		const struct record **told)
 {
-	struct http_step get = rest_request(r, access, api, "GET", path);
-	struct words failed;
+	const struct words apis = setting_words(question->access, "api");
+	enum known known = FAILED;
+
+	if (apis.count == 0)
+		(void)fail(r->error, ERROR_CONFIG, "there is nobody to ask: api is empty");
+	for (size_t i = 0; i < apis.count; i++) {
+		const char *name =
+				arena_printf(r->arena, "%s at %s", question->name, apis.items[i]);
+		struct http_step get = rest_request(
+				r, question->access, apis.items[i], "GET", question->path);
+
+		*api = apis.items[i];
+		*told = answer(r->seen, name);
+		get.pick = question->pick;
+		if (!*told) {
+			plan_ask_http(r->plan, name,
+					arena_printf(r->arena, "ask %s for its %s", *api,
+							question->name),
+					&get);
+			return ASKED;
+		}
+		known = judge(r, record_words(*told, "failed"));
+		if (known == KNOWN || r->error->kind != ERROR_RETRY)
+			break;
+	}
+	return known;
+}
+
+enum known rest_also(struct redis *r, const char *name, const char *path, struct rows pick,
+		const struct record **told)
+{
+	struct http_step get = rest_request(r, r->settings, r->api, "GET", path);
 
 	*told = answer(r->seen, name);
 	get.pick = pick;
-	if (!*told) {
-		plan_ask_http(r->plan, name, arena_printf(r->arena, "ask for the %s", name), &get)
-				->together = 1;
-		return ASKED;
-	}
-	failed = record_words(*told, "failed");
-	if (failed.count == 0)
-		return KNOWN;
-	(void)fail(r->error,
-			failed.count > 1 && equal(failed.items[1], "retry") ? ERROR_RETRY
-									    : ERROR_CONFIG,
-			"%s", failed.items[0]);
-	return FAILED;
+	if (*told)
+		return judge(r, record_words(*told, "failed"));
+	plan_ask_http(r->plan, name, arena_printf(r->arena, "ask for the %s", name), &get)
+			->together = 1;
+	return ASKED;
 }
 
 enum known both(enum known one, enum known other)

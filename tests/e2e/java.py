@@ -8,11 +8,12 @@ import subprocess
 from certificates import pem_of
 
 KEYTOOL = shutil.which("keytool")
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")  # it starts often, and runs briefly
 
 
 def keytool(*arguments, options=()):
     """Runs keytool and gives its output, or None when it says no."""
-    done = subprocess.run([KEYTOOL, *(f"-J{option}" for option in options), *map(str, arguments)],
+    done = subprocess.run([KEYTOOL, *(f"-J{option}" for option in (*QUICK, *options)), *map(str, arguments)],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, timeout=120)
     keytool.said = done.stdout + done.stderr

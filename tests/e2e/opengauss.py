@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def as_owner(*command):
 
 @functools.cache
 def template():
-    """One empty database, made once and copied for each node."""
+    """An empty database, made once; the nodes' own are copies of it, kept beside it."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="certdrop-opengauss-", dir="/tmp"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     shutil.chown(directory, OWNER.pw_uid, OWNER.pw_gid)
@@ -177,7 +178,7 @@ class OpenGauss(Stage):
         for node in self.nodes:
             process, _ = node.server()
             if process:
-                os.kill(process, 3)
+                os.kill(process, signal.SIGINT)
         for node in self.nodes:
             until(lambda: node.server()[0] is None, f"{node.name} does not stop")
 

@@ -188,7 +188,9 @@ class RedisEnterprise:
             context.load_cert_chain(*pair)
         connection = http.client.HTTPSConnection(self.address(cluster, node), 9443, timeout=30 * PATIENCE,
                                                  context=context)
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         answer.body = answer.read()
         connection.close()

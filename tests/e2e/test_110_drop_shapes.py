@@ -102,6 +102,15 @@ def test_encrypted_with_the_passphrase_in_a_file(certdrop, nginx, authority, scr
     assert "correct horse" not in certdrop.log()
 
 
+def test_what_else_lies_in_the_same_file_is_not_lost(web, nginx, authority):
+    one, other = authority.issue("web.example.com"), authority.issue("web.example.com")
+    web.drop("web", {"both.pem": one.key + one.fullchain + other.key + other.fullchain})
+    receipt = web.until_state("web", "in-service")
+    assert nginx.served() in (one.fingerprint, other.fingerprint)
+    assert receipt["others"] == ["CN=web.example.com (both.pem)"]
+    assert web.dropped("web") == ["both.pem"]
+
+
 def test_the_missing_piece_is_named(web, nginx, authority):
     pair = authority.issue("web.example.com")
     web.drop("web", {"cert.pem": pair.fullchain})

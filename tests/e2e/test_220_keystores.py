@@ -1,6 +1,8 @@
 """Key stores of Java, both ways: keytool and pyjks write what certdrop reads, and read what it writes."""
 import hashlib
+import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -113,6 +115,36 @@ def test_a_jks_of_pyjks_is_read(look, scratch, authority):
     assert accepted and pair.fingerprint in said, said
 
 
+def test_a_jks_that_arrives_in_pieces_is_served(certdrop, nginx, stores, scratch):
+    (scratch / "passphrases").write_text(STORE)
+    (scratch / "key-passphrases").write_text(KEY)
+    certdrop.configure([nginx.target(**{"passphrases": str(scratch / "passphrases"), "key-alias": "SECOND",
+                                        "key-passphrases": str(scratch / "key-passphrases")})])
+    certdrop.start()
+    whole = (stores / "two.jks").read_bytes()
+    certdrop.drop("web", {"two.jks": whole[:-10]})
+    receipt = certdrop.until_state("web", "waiting")
+    assert "stops before the end of the Java key store" in receipt["reason"], receipt
+    with open(certdrop.drops / "web" / "two.jks", "ab") as file:
+        file.write(whole[-10:])
+    fingerprint = java.fingerprint(stores / "two.jks", "second", STORE)
+    certdrop.until_state("web", "in-service", where=lambda receipt: receipt["fingerprint"] == fingerprint)
+    assert nginx.served() == fingerprint
+    assert certdrop.dropped("web") == []
+    everything = certdrop.log() + json.dumps(certdrop.json("history")) + json.dumps(certdrop.receipt("web"))
+    assert STORE not in everything and KEY not in everything
+
+
+def test_a_jks_with_the_wrong_password_is_refused_where_it_was_dropped(certdrop, nginx, stores, scratch):
+    (scratch / "passphrases").write_text("wrong\n")
+    certdrop.configure([nginx.target(passphrases=str(scratch / "passphrases"))])
+    certdrop.start()
+    certdrop.drop("web", {"one.jks": (stores / "one.jks").read_bytes()})
+    receipt = certdrop.until_state("web", "refused")
+    assert "one.jks: the passphrase given is not the password of the Java key store" in receipt["reason"]
+    assert certdrop.dropped("web") == ["one.jks"]
+
+
 # ---- writing ----
 
 @pytest.fixture
@@ -175,3 +207,16 @@ def test_what_certdrop_writes_it_reads(published, look, scratch, authority):
     store = published(pair, "keystore.jks", "jks", **{"key-password-file": str(scratch / "key.password")})
     accepted, said = look(store, STORE, KEY)
     assert accepted and pair.fingerprint in said, said
+
+
+@pytest.mark.parametrize("settings, sentence", [
+    ({}, 'content "jks" needs a password-file'),
+    ({"password-file": "/x", "alias": "clé"}, 'alias "cl.*" is not ASCII'),
+    ({"password-file": "/x", "key-password-file": "/x", "files": [{"name": "a", "content": "pkcs12"}]},
+     'key-password-file is for content "jks" alone'),
+])
+def test_what_no_store_can_have_is_a_mistake_in_the_configuration(certdrop, scratch, settings, sentence):
+    certdrop.configure([{"name": "app", "product": "files", "publish": str(scratch / "app"),
+                         "files": [{"name": "a", "content": "jks"}], **settings}])
+    done = certdrop.run("check")
+    assert done.returncode == 1 and re.search(sentence, done.stderr), done.stderr

@@ -1,5 +1,4 @@
 """The PingDirectory stand-in is as the vendor's documentation and SDK say, so that tests may lean on it."""
-import json
 import os
 import shutil
 import socket
@@ -8,6 +7,7 @@ import subprocess
 
 import pytest
 
+import slapd
 from pingdirectory import (ADMIN, KEYTOOL, PASSWORD, PIN, READER, READER_PASSWORD, Identity, PingDirectory, entries,
                            jks, ldap, put, standin)
 from standins.pingdirectory import ber, keytool, replacement
@@ -48,9 +48,7 @@ def shared(tmp_path_factory):
 def running(shared):
     """A topology that is whole again after the test, and serves whatever the tests before have brought it."""
     yield shared
-    shared.set(**{name.replace("-", "_"): None for name in json.loads((shared.root / "settings.json").read_text())})
-    for order in (shared.root / "orders").iterdir():
-        order.unlink()
+    shared.forget()
     assert shared.whole() and shared.lost() == []
 
 
@@ -308,6 +306,9 @@ def test_binding_and_looking(running):
         nobody.read(standin.INSTANCES)
     assert caught.value.code == ldap.INSUFFICIENT_ACCESS
     client = running.client("ds1")
+    assert b"permit-replace-certificate-request" in client.read(ADMIN, "ds-privilege-name")["ds-privilege-name"]
+    reader = running.client("ds1", READER, READER_PASSWORD)
+    assert reader.read(READER)["ds-privilege-name"] == [b"config-read", b"config-write", b"metrics-read"]
     with pytest.raises(ldap.Refusal) as caught:
         client.read("cn=ds9," + standin.INSTANCES)
     assert caught.value.code == ldap.NO_SUCH_OBJECT
@@ -346,6 +347,11 @@ def test_every_form_of_the_request_replaces(scratch, running, identity):
                     (ber.element(0xAE, ber.octets(identity.der)), ber.octets(identity.key_der, 0xAF))):
         client.extended(ldap.REPLACE_INTER_SERVER, ber.sequence(ber.element(0xA2, *content)))
     assert running.registered("ds1").count(identity.fingerprint) == 1
+    pair = ber.element(0xA2, ber.element(0xAE, ber.octets(identity.der)), ber.octets(identity.key_der, 0xAF))
+    listener = ber.sequence(pair, ber.octets("JKS", 0x83), ber.octets("", 0x85))
+    client.extended(ldap.REPLACE_LISTENER, listener)
+    assert running["ds1"].listener() == identity.fingerprint
+    assert refusal(client, ldap.REPLACE_LISTENER, data_request(identity)) == ldap.PROTOCOL_ERROR
     path = stored(scratch, identity.jks())
     client.extended(ldap.REPLACE_INTER_SERVER, ber.sequence(ber.element(
         0xA0, ber.octets(str(path), 0x88), ber.octets(PIN, 0x89))))
@@ -378,3 +384,22 @@ def test_an_answer_can_be_lost_though_it_was_done(running, identity):
     client = running.client("ds3")
     assert refusal(client, ldap.REPLACE_INTER_SERVER, data_request(identity)) == ldap.OTHER
     assert running["ds3"].in_store() == identity.fingerprint not in running.registered("ds3")
+
+
+# ---- a real directory server beside it ----
+
+@pytest.mark.skipif(not slapd.PROGRAM, reason="OpenLDAP's server is not installed")
+def test_openldap_has_a_registry_and_refuses_to_replace(scratch, authority, identity):
+    pair = authority.issue("ldap.example.com")
+    server = slapd.Slapd(scratch, pair, {"ds1": identity.pem.decode()}).start()
+    try:
+        context = ssl.create_default_context(cadata=standin.pem(authority.root))
+        context.check_hostname = False
+        for client in (ldap.Client("127.0.0.1", server.port, context, start_tls=True),
+                       ldap.Client("127.0.0.1", server.ldaps, context)):
+            client.bind(slapd.ADMIN, slapd.PASSWORD)
+            found = client.read(f"cn=ds1,{slapd.INSTANCES}", standin.INTER_SERVER)
+            assert found == {standin.INTER_SERVER: [identity.pem]}
+            assert refusal(client, ldap.REPLACE_INTER_SERVER, data_request(identity)) == ldap.PROTOCOL_ERROR
+    finally:
+        server.stop()

@@ -379,6 +379,47 @@ def test_a_node_that_fails_leaves_the_cluster_mixed(three, authority, certificat
     assert all(node.files()["server.key"] == certificates.files["server.key"] for node in three.nodes)
 
 
+def test_a_file_that_a_later_node_lacks_fails_its_backup(three, authority):
+    (three.nodes[1].data / "server.key.rand").unlink()
+    before = [node.files() for node in three.nodes]
+    done = three.replace(CertificateSet(authority, "new.example.com").zip())
+    assert failed(done, 51400) and "server.key.rand: Cannot stat" in done.stdout
+    assert [node.files() for node in three.nodes] == before
+    assert [(node.data / "certFlag").exists() for node in three.nodes] == [True, True, False]
+
+
+def test_a_client_that_comes_while_a_file_is_missing_is_refused(one, authority):
+    one.order("copy:node1:server.key", "hang")
+    new = CertificateSet(authority, "new.example.com")
+    running = subprocess.Popen(
+        as_owner(str(one.bin / "gs_om"), "-t", "cert", f"--cert-file={one.package(new.zip())}"),
+        env={name: str(value) for name, value in one.variables(one.nodes[0]).items()}, stdout=subprocess.DEVNULL)
+    until(lambda: "copy:node1:server.key" in one.points(), "it does not come to the key")
+    assert one.served() == [None]
+    one.order("copy:node1:server.key", None)
+    assert running.wait(20) == 0 and one.served() == [new.fingerprint]
+
+
+def test_dss_takes_part_where_it_is_on(installed, authority):
+    cluster = installed(components=("dss", "om"))
+    new = CertificateSet(authority, "new.example.com")
+    assert cluster.replace(new.zip()).returncode == 0
+    dss, profile = cluster.nodes[0].sslcert("dss"), cluster.nodes[0].profile
+    assert (dss / "server.crt").read_bytes() != new.files["server.crt"]
+    profile.write_text(profile.read_text() + "export DSS_SSL=on\n")
+    assert "Successfully replace dss ssl cert files." in cluster.replace(new.zip()).stdout
+    assert (dss / "server.crt").read_bytes() == new.files["server.crt"] and mode(dss / "server.crt") == 0o400
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_the_owner_of_the_package_must_exist(down):
+    package = down.package(archive(*GARBAGE.items()))
+    package.chmod(0o644)
+    os.chown(package, 54321, -1)
+    done = down.run("gs_om", "-t", "cert", f"--cert-file={package}")
+    assert failed(done, 50300) and "User  does not exist." in done.stdout
+
+
 def test_a_rollback_wants_a_backup_everywhere(three, authority):
     new = CertificateSet(authority, "new.example.com")
     assert three.replace(new.zip()).returncode == 0
@@ -490,6 +531,7 @@ def test_user_and_profile_have_to_be_right(down):
     good = node.profile.read_text()
     for code, text in ((51802, good.replace("export PGHOST", "unset PGHOST; : ")),
                        (50300, good.replace("GAUSS_ENV=2", "GAUSS_ENV=1")),
+                       (50201, good.replace("app\nexport GPHOME", "nowhere\nexport GPHOME")),
                        (51802, good.replace("GS_CLUSTER_NAME=certdrop", "GS_CLUSTER_NAME='a b'"))):
         node.profile.write_text(text)
         assert refused(down.run("gs_om", "-t", "status"), code)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "controller/base/buffer.h"
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 
 /* Hardly any change of a store keeps its seal, so one that fits is put at the end, too: what is
  * behind the seal's check is what is worth finding something in. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controller/base/file.h"
+#include "controller/formats/gauss-cipher.h"
 #include "tests/unit/java.h"
 #include "tests/unit/material.h"
 
@@ -105,6 +106,24 @@ static void seed_archive(const char *root)
 	write_seeds(root, "archive", "web.zip", &bytes);
 }
 
+/* 48 bytes of salts and a passphrase; and the files that come of them. */
+static void seed_gauss_cipher(const char *root)
+{
+	autodone(buffer) struct buffer salted = { 0 }, both = { 0 };
+	autodone(secret) struct secret passphrase = { 0 };
+	struct gauss_salts salts = { { 1 }, { 2 }, { 3 } };
+	struct gauss_cipher files;
+	struct error error;
+
+	secret_append(&passphrase, "Test@123", 8);
+	assert(gauss_cipher_encode(&passphrase, &salts, &files, &error));
+	buffer_append(&salted, &salts, sizeof(salts));
+	buffer_append(&salted, passphrase.bytes, passphrase.length);
+	write_seed(root, "gauss-cipher", "salts", &salted);
+	buffer_append(&both, &files, sizeof(files));
+	write_seed(root, "gauss-cipher", "files", &both);
+}
+
 int main(int argc, char **argv)
 {
 	const struct recipe recipes[] = {
@@ -124,6 +143,7 @@ int main(int argc, char **argv)
 	seed_binary(argv[1]);
 	seed_java(argv[1]);
 	seed_archive(argv[1]);
+	seed_gauss_cipher(argv[1]);
 	identity_done(&authority);
 	identity_done(&leaf);
 	identity_done(&rsa);

@@ -26,7 +26,7 @@ class Stage:
         """Makes what is shared, once."""
         (self.root / "orders").mkdir(parents=True)
         (self.root / "calls").touch()
-        self.set()
+        self.set(test_process=os.getpid())
 
     # ---- the test's side ----
 
@@ -45,6 +45,13 @@ class Stage:
         held.update({name.replace("_", "-"): value for name, value in settings.items()})
         replace(path, json.dumps({name: value for name, value in held.items() if value is not None}))
 
+    def forget(self):
+        """No orders, and the settings of the beginning."""
+        for order in (self.root / "orders").iterdir():
+            order.unlink()
+        replace(self.root / "settings.json", "{}")
+        self.set(test_process=os.getpid())
+
     def records(self):
         return [json.loads(line) for line in (self.root / "calls").read_text().splitlines()]
 
@@ -61,6 +68,16 @@ class Stage:
 
     def setting(self, name, default=None):
         return json.loads((self.root / "settings.json").read_text()).get(name, default)
+
+    def abandoned(self):
+        """The test has ended without ending the servers: whoever removed its directory, or killed it."""
+        try:
+            os.kill(self.setting("test-process", os.getpid()), 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        except PermissionError:
+            pass
+        return False
 
     def fails_at(self, point):
         """The program has come to this point: true when it is to fail as the product would."""

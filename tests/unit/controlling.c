@@ -4,6 +4,7 @@
 #include "tests/unit/controlling.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -33,6 +34,8 @@ static void ask(const struct target *target, struct plan *plan)
 
 static const char *true_argv[] = { "true" };
 static const struct command_step command = { .argv = { .items = true_argv, .count = 1 } };
+
+static const struct file_step tidying = { .publish = "/nowhere", .method = "link", .keep = 3 };
 
 static void plan_follow_up(struct plan *plan)
 {
@@ -67,6 +70,10 @@ static bool plan(const struct target *target, const struct credential *wanted,
 		(void)plan_command(plan, PHASE_PROVE, "see it served", &command);
 	told = plan_command(plan, PHASE_FINISH, "tell the others", &command);
 	told->disruption = DISRUPTION_REMOTE;
+	if (here.proves_last)
+		(void)plan_command(plan, PHASE_FINISH, "see it served", &command);
+	if (here.tidies)
+		(void)plan_file(plan, PHASE_FINISH, "remove old sets", &tidying);
 	return true;
 }
 
@@ -115,7 +122,8 @@ void part(const char *name, const char *deeds)
 
 	if (!file_replace(directory, name, deeds, strlen(deeds), 0600, &error))
 		fail_msg("%s", error.text);
-	(void)symlinkat(STAND_IN, directory, link);
+	if (symlinkat(STAND_IN, directory, link) < 0)
+		assert_int_equal(errno, EEXIST);
 }
 
 bool was_marked(const char *name)

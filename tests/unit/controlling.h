@@ -35,7 +35,8 @@ struct controlling {
 	const char *held; /* likewise */
 	bool forward_only;
 	bool asks_more; /* before it can plan */
-	bool proves; /* with a prove step between the two */
+	bool prepares, proves; /* with a step before the two, or between them */
+	bool proves_last, tidies; /* with a step after them */
 	size_t open_before; /* descriptors of this process */
 };
 

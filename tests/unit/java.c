@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/apply/keystore.h"
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 
 enum { HEAD_SIZE = 12, ITERATIONS = 10 };
 

@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "controller/certdrop/admission.h"
@@ -29,6 +30,16 @@ static struct admission_facts facts_now(void)
 		.now = NOW,
 		.parked = nothing_is_parked,
 	};
+}
+
+/* One row of `lasts` for the last credential of the records. */
+static void add_lasting(struct arena *arena, struct records *records, const char *what,
+		long long from, long long until)
+{
+	const char *row[] = { what, arena_printf(arena, "%lld", from),
+		arena_printf(arena, "%lld", until) };
+
+	record_add(arena, records->items[records->count - 1], "lasts", (struct words){ row, 3 });
 }
 
 static void add_credential(struct arena *arena, struct records *records, const char *digest,
@@ -87,6 +98,46 @@ static void the_first_that_can_be_taken_wins_and_names_the_others(void **state)
 	assert_int_equal(a.kind, ADMISSION_TAKE);
 	assert_int_equal(a.index, 1);
 	assert_int_equal(a.others.count, 2);
+}
+
+/* What is found in one or two files. */
+static void add_found(struct arena *arena, struct records *records, struct record *record,
+		const char *file, const char *other)
+{
+	record_add_text(arena, record, "input", file);
+	if (other)
+		record_add_text(arena, record, "input", other);
+	records_append(arena, records, record);
+}
+
+static void a_file_that_holds_more_than_what_is_taken_stays(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=x", NULL), "x.pem",
+			NULL);
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=y", NULL),
+			"key.pem", "y.pem");
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.spent.count, 2);
+
+	add_found(arena, &records, record_new(arena, "missing", "the key for CN=z", NULL),
+			"cert.pem", NULL);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_TAKE);
+	assert_int_equal(a.inputs.count, 2);
+	assert_int_equal(a.spent.count, 1);
+	assert_string_equal(a.spent.items[0].items[0], "key.pem");
+
+	add_credential(arena, &records, DIGEST_B, NOW - DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.others.count, 1);
+	assert_int_equal(a.spent.count, 0);
 }
 
 static void what_is_wanted_is_not_replaced_by_what_is_worse(void **state)
@@ -253,11 +304,49 @@ static void without_a_credential_the_worst_news_is_told(void **state)
 			"c: too short");
 }
 
+static void what_comes_with_it_has_to_be_current_too(void **state)
+{
+	static const struct {
+		long long from, until;
+		enum admission_kind kind;
+		const char *reason;
+	} cases[] = {
+		{ NOW - DAY, NOW + DAY, ADMISSION_TAKE, NULL },
+		{ NOW - DAY, LLONG_MAX, ADMISSION_TAKE, NULL },
+		{ NOW - DAY, NOW - 1, ADMISSION_REFUSE,
+				"the client certificate of CN=app, which comes with CN=a, expired on "
+				"2027-01-15T07:59:59Z" },
+		{ NOW + DAY, NOW + 9 * DAY, ADMISSION_HOLD,
+				"the client certificate of CN=app, which comes with CN=a, is valid "
+				"from 2027-01-16T08:00:00Z" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		autoarena struct arena *arena = arena_new();
+		struct admission_facts facts = facts_now();
+		struct records records = { 0 };
+		struct admission a;
+
+		add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+		add_lasting(arena, &records, "the revocation list", NOW - DAY, NOW + DAY);
+		add_lasting(arena, &records, "the client certificate of CN=app", cases[i].from,
+				cases[i].until);
+		a = admission_decide(arena, &records, &facts);
+		assert_int_equal(a.kind, cases[i].kind);
+		if (cases[i].reason)
+			assert_string_equal(a.reason, cases[i].reason);
+		if (a.kind == ADMISSION_HOLD)
+			assert_int_equal(a.until, cases[i].from);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_one_is_taken),
 		cmocka_unit_test(the_first_that_can_be_taken_wins_and_names_the_others),
+		cmocka_unit_test(a_file_that_holds_more_than_what_is_taken_stays),
 		cmocka_unit_test(what_is_wanted_is_not_replaced_by_what_is_worse),
 		cmocka_unit_test(an_expired_one_is_refused),
 		cmocka_unit_test(one_that_begins_later_is_held_until_then),
@@ -267,6 +356,7 @@ int main(void)
 		cmocka_unit_test(a_retired_one_does_not_come_back_by_itself),
 		cmocka_unit_test(a_parked_one_is_not_tried_again),
 		cmocka_unit_test(without_a_credential_the_worst_news_is_told),
+		cmocka_unit_test(what_comes_with_it_has_to_be_current_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

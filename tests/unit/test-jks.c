@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 #include "tests/unit/inspecting.h"
 #include "tests/unit/java.h"
 
@@ -248,6 +248,23 @@ static void the_first_version_is_read_too(void **state)
 	expect(&asking, "sound", "");
 }
 
+static void a_store_in_an_archive(void **state)
+{
+	static const char *const names[] = { "web.jks" };
+	autodone(buffer) struct buffer store = { 0 }, archive = { 0 };
+	autodone(asking) struct asking asking = { 0 }, closed = { 0 };
+
+	(void)state;
+	add_simple_jks(&store, &web, "x");
+	add_zip(&archive, names, &store, 1);
+	ask_passphrases(&asking, "x\n");
+	ask_file(&asking, "a.jks", &archive);
+	expect(&asking, "sound", "");
+	assert_int_equal(credentials_in(&asking), 1);
+	ask_file(&closed, "a.jks", &archive);
+	expect(&closed, "refused", "a.jks/web.jks: the Java key store (JKS) is sealed");
+}
+
 /* ---- what is not ---- */
 
 static void a_growing_store_is_never_refused(void **state)
@@ -377,6 +394,7 @@ int main(void)
 		cmocka_unit_test(which_key_has_to_be_clear),
 		cmocka_unit_test(a_trust_store_is_told_from_a_key_store),
 		cmocka_unit_test(the_first_version_is_read_too),
+		cmocka_unit_test(a_store_in_an_archive),
 		cmocka_unit_test(a_growing_store_is_never_refused),
 		cmocka_unit_test(what_follows_the_seal_is_not_looked_at),
 		cmocka_unit_test(no_changed_byte_goes_unnoticed),

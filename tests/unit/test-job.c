@@ -351,15 +351,42 @@ static void what_peers_wait_for_is_tried_as_long_as_the_budget_lasts(void **stat
 	assert_string_equal(noted(arena), "a b b b b b c");
 }
 
-static void past_the_budget_it_is_tried_as_often_as_anything(void **state)
+static void past_the_budget_it_is_not_tried_any_more(void **state)
 {
 	autoarena struct arena *arena = arena_new();
 	autodone(conversation) struct conversation c;
 
 	(void)state;
-	converse(&c, "work apply", plan_with_gap(arena, 1, 99, "remote"), NULL, NEVER);
+	converse(&c, "work apply", plan_with_gap(arena, 150, 99, "remote"), NULL, NEVER);
 	assert_string_equal(c.end, "failed");
-	assert_string_equal(noted(arena), "a b b b");
+	assert_true(strlen(noted(arena)) <= strlen("a b b b"));
+}
+
+static void when_it_is_used_up_it_is_tried_as_often_as_anything(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work finish\n\tdone 0\n\tleft 0", plan_with_gap(arena, 1, 99, "remote"), NULL,
+			NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_string_equal(noted(arena), "b b b");
+}
+
+static void what_waits_by_itself_ends_with_the_budget(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	autodone(conversation) struct conversation c;
+
+	(void)state;
+	converse(&c, "work apply",
+			"plan web test\n\tcredential 5f0c\n\tgap-budget 300\nchange command a\n"
+			"\targv true\nfinish command b\n\targv sleep 30\n\tdisruption remote\n"
+			"\tdeadline 20000\n",
+			NULL, NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_non_null(strstr(failure_in(&c), "did not end in time"));
 }
 
 static void the_budget_is_for_what_peers_wait_for(void **state)
@@ -382,9 +409,9 @@ static void what_is_left_is_finished_after_it_is_proven_again(void **state)
 
 	(void)state;
 	converse(&c, "work finish\n\tdone 1 2 3 5", plan_of(arena, steps), NULL, NEVER);
-	assert_string_equal(noted(arena), "p q b d e");
+	assert_string_equal(noted(arena), "q b d e");
 	assert_string_equal(said(&c),
-			"done 1 | done 3 | begin 4 | done 4 | begin 6 | done 6 | begin 7 | "
+			"done 3 | begin 4 | done 4 | begin 6 | done 6 | begin 7 | "
 			"done 7 | end applied | ");
 }
 
@@ -427,7 +454,9 @@ int main(void)
 		cmocka_unit_test(steps_that_belong_together_run_at_the_same_time),
 		cmocka_unit_test(one_failure_in_a_group_puts_back_all_of_it),
 		cmocka_unit_test(what_peers_wait_for_is_tried_as_long_as_the_budget_lasts),
-		cmocka_unit_test(past_the_budget_it_is_tried_as_often_as_anything),
+		cmocka_unit_test(past_the_budget_it_is_not_tried_any_more),
+		cmocka_unit_test(when_it_is_used_up_it_is_tried_as_often_as_anything),
+		cmocka_unit_test(what_waits_by_itself_ends_with_the_budget),
 		cmocka_unit_test(the_budget_is_for_what_peers_wait_for),
 		cmocka_unit_test(what_is_left_is_finished_after_it_is_proven_again),
 		cmocka_unit_test(what_is_not_served_any_more_is_not_finished),

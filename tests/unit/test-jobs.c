@@ -333,9 +333,16 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 	assert_int_equal(decided(before, true, true), RECOVERY_NOTHING_CHANGED);
 
 	/* What is to follow does not matter, unless it was that which was cut short. */
-	assert_int_equal(decided(wanted, true, false, false, true), RECOVERY_FINISHED);
+	assert_int_equal(decided(wanted, false, false, false, true), RECOVERY_FINISHED);
 	assert_int_equal(decided(wanted, true, false, true, true), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decided(wanted, true, false, true, false), RECOVERY_FINISHED);
+
+	/* But a second step that was cut short is taken up, though it may be planned as a
+	 * follow-up by now, and though the first may not be known to be done. */
+	assert_int_equal(decided(wanted, true, true, false, true), RECOVERY_FINISH);
+	assert_int_equal(decided(wanted, true, false, false, true), RECOVERY_FINISH);
+	assert_int_equal(decided(wanted, true, true, true, true), RECOVERY_FINISH);
+	assert_int_equal(decided(wanted, true, true, false, false), RECOVERY_FINISHED);
 
 	here.asks_more = true;
 	assert_int_equal(decided(wanted, true), RECOVERY_ASK);

@@ -429,6 +429,19 @@ static void a_follow_up_waits_for_its_window_in_service(void **state)
 	assert_true(here.subject->pending.at > clock_now());
 }
 
+static void a_soak_may_end_outside_the_windows(void **state)
+{
+	(void)state;
+	here.web = window(120, 180, "");
+	here.soak_ms = 30LL * 60 * 1000;
+	start_controller(MODE_ONCE);
+	remains(want(here.subject, "wanted"));
+	run_pass();
+	assert_non_null(strstr(here.subject->pending.reason,
+			"in service for 30m, and then: its next window for restart"));
+	assert_true(here.subject->pending.at > clock_now() + 118 * 60);
+}
+
 static void going_back_waits_for_no_window(void **state)
 {
 	const struct credential *before;
@@ -681,6 +694,41 @@ static void a_gap_goes_on_over_a_restart(void **state)
 	assert_true(latest.gap_ms >= 5000 && latest.gap_ms < 60000);
 }
 
+/* First the change, then a try that cannot even be prepared, then one that succeeds. */
+static void play_by_turns(void)
+{
+	if (watcher.applied == 2)
+		part("worker.finish", "say failed 0 5 retry \"no connection\"\\nend failed\\n");
+	if (watcher.applied != 3)
+		return;
+	part("worker.finish", "say done 0 5\\nbegin 2\\n\nhear\nsay done 2 5\\nend applied\\n");
+	watcher.finds = make_credential("wanted")->fingerprint;
+	install(watcher.finds, 4000000000, "");
+}
+
+static void what_cannot_be_prepared_is_tried_again_while_there_is_time(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.gap_budget_ms = 60000;
+	here.prepares = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	part("worker.apply",
+			"say done 0 5\\nbegin 1\\n\nhear\nsay done 1 5\\nbegin 2\\n\nhear\nkill");
+	part("worker.undo", put_it_back);
+	watch(NULL);
+	watcher.also = play_by_turns;
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_int_equal(watcher.applied, 3);
+	assert_false(was_marked("put-back"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
 static void what_is_proven_no_more_is_put_back(void **state)
 {
 	(void)state;
@@ -745,7 +793,7 @@ static void a_worker_that_is_lost_in_between_is_followed_by_another_at_once(void
 }
 
 /* The order in which passes begin to change something. */
-struct order {
+struct sequence {
 	struct observer observer;
 	const char *names[4];
 	size_t count;
@@ -753,7 +801,7 @@ struct order {
 
 static void note_order(struct observer *observer, struct subject *subject)
 {
-	struct order *order = (struct order *)observer;
+	struct sequence *order = (struct sequence *)observer;
 
 	if (subject && subject_state(subject) == STATE_APPLYING && order->count < 4)
 		order->names[order->count++] = subject->target->name;
@@ -761,7 +809,7 @@ static void note_order(struct observer *observer, struct subject *subject)
 
 static void what_is_unfinished_comes_before_any_other_target(void **state)
 {
-	struct order order = { .observer = { .changed = note_order } };
+	struct sequence order = { .observer = { .changed = note_order } };
 	struct subject *mail;
 
 	(void)state;
@@ -794,18 +842,43 @@ static void what_could_not_be_tidied_up_is_in_service_all_the_same(void **state)
 	struct pass_entry latest;
 
 	(void)state;
+	here.tidies = true;
 	start_controller(MODE_ONCE);
 	wanted = want(here.subject, "wanted");
 	part("worker.apply",
 			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
-			"say done 1 5\\nfailed 0 5 retry \"no space\"\\nend failed\\n");
+			"say done 1 5\\nbegin 2\\n\nhear\n"
+			"say failed 2 5 retry \"no space\"\\nend failed\\n");
 	watch(wanted->fingerprint);
 	run_pass();
 	controller_unobserve(here.controller, &watcher.observer);
 	assert_state(here.subject, STATE_IN_SERVICE);
 	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
 	assert_string_equal(latest.outcome, "applied");
-	assert_non_null(strstr(latest.reason, "no space"));
+	assert_string_equal(latest.reason, "remove old sets: no space");
+}
+
+/* Where others must be told first, what is served is proven last. */
+static void a_proof_that_comes_last_is_a_proof_all_the_same(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.proves_last = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	install(before->fingerprint, 4000000000, "");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
+			"say done 1 5\\nbegin 2\\n\nhear\n"
+			"say failed 2 5 retry \"not served\"\\nend failed\\n");
+	part("worker.undo", put_it_back);
+	run_pass();
+	assert_true(was_marked("put-back"));
+	assert_state(here.subject, STATE_ROLLED_BACK);
+	assert_reason(here.subject, "see it served: not served");
 }
 
 int main(void)
@@ -828,6 +901,7 @@ int main(void)
 		claim(until_it_is_overridden_status_says_when_it_will_be),
 		claim(without_a_clock_nobody_knows_whether_a_window_is_open),
 		claim(a_follow_up_waits_for_its_window_in_service),
+		claim(a_soak_may_end_outside_the_windows),
 		claim(going_back_waits_for_no_window),
 		claim(others_come_first_while_there_is_something_to_do_for_them),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
@@ -837,11 +911,13 @@ int main(void)
 		claim(without_a_predecessor_it_goes_on),
 		claim(what_is_unfinished_is_taken_up_where_it_was_left),
 		claim(a_gap_goes_on_over_a_restart),
+		claim(what_cannot_be_prepared_is_tried_again_while_there_is_time),
 		claim(what_is_proven_no_more_is_put_back),
 		claim(a_later_drop_need_not_wait_for_those_who_cannot_be_told),
 		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),
 		claim(what_is_unfinished_comes_before_any_other_target),
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
+		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

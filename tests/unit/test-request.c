@@ -179,6 +179,31 @@ static void a_plan_exits_with_1_when_the_worker_dies(void **state)
 	assert_int_equal(told.exit, 1);
 }
 
+static void a_plan_shows_what_is_pending_and_why_it_waits(void **state)
+{
+	const char *text;
+
+	(void)state;
+	here.soak_ms = 3600000;
+	start_controller(MODE_ONCE);
+	want("wanted");
+	install(arena_printf(
+			here.arena, "%s 4000000000\\n\\tremains", here.subject->facts.fingerprint));
+	assert_non_null(ask("{\"command\": \"plan\", \"targets\": [\"web\"]}"));
+	run_until(&told.done);
+	assert_int_equal(told.exit, 2);
+	text = json_string_value(field("plans", "text"));
+	assert_string_equal(text,
+			arena_printf(here.arena,
+					"plan web \"restart it\"\n\tcredential %s\n"
+					"\tfollow-up \"restart it\"\n\tsoak 3600000\n\n"
+					"change command restart\n\targv true\n"
+					"\tdisruption restart\n",
+					here.subject->wanted));
+	assert_string_equal(json_string_value(field("plans", "reason")),
+			"it waits until the certificate was in service for 1h");
+}
+
 /* ---- status ---- */
 
 static void status_has_all_that_is_promised(void **state)
@@ -263,6 +288,31 @@ static void whoever_hangs_up_is_not_told(void **state)
 	while (here.subject->pass)
 		(void)uv_run(&here.loop, UV_RUN_ONCE);
 	assert_false(told.done);
+}
+
+/* ---- rollback ---- */
+
+/* It is asked what it serves all the time: that is no reason to wait. */
+static void an_order_to_go_back_waits_only_for_what_is_changed(void **state)
+{
+	struct request *request;
+
+	(void)state;
+	part("worker.ask", "hang");
+	start_controller(MODE_ONCE);
+	here.subject->predecessor = make_credential("before")->digest;
+	controller_due(here.controller, here.subject);
+	assert_non_null(here.subject->pass);
+	subject_tell_applying(here.subject, NULL);
+	assert_refused("{\"command\": \"rollback\", \"targets\": [\"web\"]}",
+			"web is being changed: try again when that is over");
+	subject_tell_not_applying(here.subject);
+	told = (struct told){ 0 };
+	request = ask("{\"command\": \"rollback\", \"targets\": [\"web\"]}");
+	assert_non_null(request);
+	assert_string_equal(here.subject->wanted, make_credential("before")->digest);
+	assert_true(here.subject->again);
+	request_abandon(request);
 }
 
 /* ---- history, explain ---- */
@@ -374,11 +424,13 @@ int main(void)
 		claim(a_plan_exits_with_0_when_nothing_would_be_done),
 		claim(a_plan_exits_with_1_when_the_worker_cannot_be_started),
 		claim(a_plan_exits_with_1_when_the_worker_dies),
+		claim(a_plan_shows_what_is_pending_and_why_it_waits),
 		claim(status_has_all_that_is_promised),
 		claim(status_exits_with_0_when_all_is_in_service),
 		claim(a_wait_ends_when_its_time_is_over),
 		claim(a_reason_that_is_no_utf_8_is_told_all_the_same),
 		claim(whoever_hangs_up_is_not_told),
+		claim(an_order_to_go_back_waits_only_for_what_is_changed),
 		claim(explain_and_history_have_what_is_promised),
 		claim(the_service_answers_over_its_socket),
 	};

@@ -7,6 +7,7 @@
 
 #include "controller/base/message.h"
 #include "tests/unit/inspecting.h"
+#include "tests/unit/java.h"
 #include "tests/unit/material.h"
 
 extern char **environ;
@@ -116,7 +117,7 @@ static void add_everything(struct asking *asking)
 		{ .identity = &rsa, .passphrase = "x", .legacy = true },
 	};
 	autodone(buffer) struct buffer modern = { 0 }, legacy = { 0 }, key = { 0 }, crl = { 0 };
-	autodone(buffer) struct buffer pem = { 0 }, archive = { 0 };
+	autodone(buffer) struct buffer pem = { 0 }, archive = { 0 }, java = { 0 };
 
 	identity_make(&root, &authority);
 	identity_make(&leaf, &recipes[0]);
@@ -126,6 +127,7 @@ static void add_everything(struct asking *asking)
 	add_key(&key, &leaf, "x");
 	add_traditional_key(&key, &rsa, "x");
 	add_crl(&crl, &root);
+	add_simple_jks(&java, &leaf, "x");
 	identity_make(&pss_root, &pss_authority);
 	identity_make(&pss, &pss_recipe);
 	add_certificate(&pem, &pss);
@@ -136,6 +138,7 @@ static void add_everything(struct asking *asking)
 	ask_file(asking, "archive.zip", &archive);
 	ask_file(asking, "modern.p12", &modern);
 	ask_file(asking, "legacy.p12", &legacy);
+	ask_file(asking, "store.jks", &java);
 	ask_file(asking, "keys.pem", &key);
 	ask_file(asking, "crl.pem", &crl);
 	ask_passphrases(asking, "no\nx\n");
@@ -154,7 +157,7 @@ static void the_program_answers_from_inside(void **state)
 		autodone(message) struct message reply = { 0 };
 
 		child_ask(&child, asking.text.bytes, asking.fds, asking.fd_count, &reply);
-		if (reply.fd_count != 3)
+		if (reply.fd_count != 3 || !strstr(reply.text, "file store.jks sound"))
 			fail_msg("%s", reply.text);
 	}
 	(void)close(child.socket);

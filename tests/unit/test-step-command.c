@@ -2,10 +2,13 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "controller/apply/deadline.h"
 #include "tests/unit/worker.h"
@@ -277,6 +280,55 @@ static void what_is_not_there_is_a_matter_of_settings(void **state)
 	assert_non_null(strstr(failure_in(&c), "no command \"no-such-tool\""));
 }
 
+static void what_a_tool_needs_is_looked_for_first(void **state)
+{
+	struct arena *arena = arena_new();
+	const char *backup = arena_printf(arena, "%s/backup", directory);
+	const char *since = arena_printf(arena, "%s/since", directory);
+	const char *ran = arena_printf(arena, "%s/ran", directory);
+	const char *script = arena_printf(arena, "touch %s", ran);
+
+	(void)state;
+	expect(script, arena_printf(arena, "\tneeds /bin/sh %s\n", backup), "failed",
+			"sh was not run: ");
+	assert_int_equal(access(ran, F_OK), -1);
+	expect(script, arena_printf(arena, "\tneeds %s\n", directory), "failed", "is not a file");
+	assert_int_equal(access(ran, F_OK), -1);
+	expect(script, arena_printf(arena, "\tneeds %s?backup\n", directory), "failed",
+			"sh was not run: ");
+	assert_int_equal(access(ran, F_OK), -1);
+	expect("exit 0", "\tneeds /nowhere?backup\n", "applied", NULL);
+	write_text(backup, "x");
+	write_text(since, "x");
+	expect(script, arena_printf(arena, "\tneeds %s\n\tsince %s\n", backup, since), "failed",
+			arena_printf(arena, "%s is older than %s", backup, since));
+	assert_int_equal(access(ran, F_OK), -1);
+	expect("exit 0", arena_printf(arena, "\tneeds %s\n\tsince %s\n", since, backup), "applied",
+			NULL);
+	expect(script, arena_printf(arena, "\tneeds /bin/sh %s\n", backup), "applied", NULL);
+	assert_int_equal(access(ran, F_OK), 0);
+	arena_free(arena);
+}
+
+/* The second one waits, although whoever started the first may be gone by then. */
+static void two_of_a_lock_never_run_at_a_time(void **state)
+{
+	struct arena *arena = arena_new();
+	const char *path = arena_printf(arena, "%s/lock", directory);
+	const char *more = arena_printf(arena, "\tlock %s\n\tdeadline 200\n", path);
+	int fd;
+
+	(void)state;
+	expect("exit 0", more, "applied", NULL);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	expect("exit 0", more, "failed", "sh was not run: another one is under way");
+	(void)close(fd);
+	expect(arena_printf(arena, "flock -n %s true", path), more, "failed", "exit code 1");
+	expect("exit 0", more, "applied", NULL);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +345,8 @@ int main(void)
 		cmocka_unit_test(a_question_that_cannot_be_answered_says_why),
 		cmocka_unit_test(what_is_picked_never_holds_the_key),
 		cmocka_unit_test(polling_runs_it_until_it_succeeds),
+		cmocka_unit_test(what_a_tool_needs_is_looked_for_first),
+		cmocka_unit_test(two_of_a_lock_never_run_at_a_time),
 		cmocka_unit_test(what_is_not_there_is_a_matter_of_settings),
 	};
 

@@ -460,6 +460,39 @@ static void a_request_that_bears_it_is_sent_again(void **state)
 	site_done(&site);
 }
 
+static void what_has_arrived_is_not_sent_again(void **state)
+{
+	static const struct page pages[] = {
+		{ "POST /updates", 503, NULL, "" },
+		{ "POST /updates", 200, NULL, "{}" },
+		{ "GET /tasks/1", 200, NULL, "{}" },
+		{ "POST /others", 503, NULL, "" },
+		{ "POST /others", 200, NULL, "{}" },
+		{ "GET /tasks/2", 404, NULL, "{}" },
+		{ 0 },
+	};
+	struct site site = { .pages = pages };
+	autodone(conversation) struct conversation c, d;
+	static const char fields[] = "\tmethod POST\n\tbody {}\n\tretry 503\n\tpoll 5\n";
+
+	(void)state;
+	site_start(&site);
+	(void)ask(&c,
+			arena_printf(arena, "\turl %s/updates\n\tdone-url %s/tasks/1\n%s", site.url,
+					site.url, fields));
+	assert_string_equal(
+			record_text(ask(&d,
+						    arena_printf(arena,
+								    "\turl %s/others\n\tdone-url %s/tasks/2\n%s",
+								    site.url, site.url, fields)),
+					"status"),
+			"200");
+	site_stop(&site);
+	assert_int_equal(site.given[1], 0);
+	assert_int_equal(site.given[4], 1);
+	site_done(&site);
+}
+
 /* ---- connections ---- */
 
 static void a_connection_made_in_prepare_is_used_by_the_change(void **state)
@@ -524,6 +557,7 @@ int main(void)
 		cmocka_unit_test(polling_ends_when_it_failed_or_takes_too_long),
 		cmocka_unit_test(all_that_is_found_must_be_as_wanted),
 		cmocka_unit_test(a_request_that_bears_it_is_sent_again),
+		cmocka_unit_test(what_has_arrived_is_not_sent_again),
 		cmocka_unit_test(a_connection_made_in_prepare_is_used_by_the_change),
 		cmocka_unit_test(a_connection_is_not_used_for_another_pin),
 	};

@@ -41,6 +41,17 @@ static json_t *inputs_of(const struct record *record)
 	return names;
 }
 
+static void add_expired(json_t *refused, const struct credential *facts)
+{
+	for (size_t i = 0; i < facts->lasts.count; i++) {
+		const struct lasting lasting = credential_lasting(facts->lasts.items[i]);
+
+		if (lasting.until <= clock_now() && clock_trusted())
+			json_array_append_new(
+					refused, json_sprintf("%s has expired", lasting.what));
+	}
+}
+
 static void add_credential(json_t *credentials, json_t *refused, const struct record *record)
 {
 	autoarena struct arena *arena = arena_new();
@@ -55,6 +66,7 @@ static void add_credential(json_t *credentials, json_t *refused, const struct re
 	json_array_append_new(credentials, document);
 	if (facts.not_after <= clock_now() && clock_trusted())
 		json_array_append_new(refused, json_sprintf("%s has expired", facts.subject));
+	add_expired(refused, &facts);
 }
 
 static json_t *write_document(const struct records *records)

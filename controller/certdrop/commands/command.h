@@ -15,6 +15,7 @@ struct invocation {
 	const char *config_path; /* NULL: not given */
 	const char *for_target; /* --for */
 	long long wait_ms; /* --wait; 0: not given */
+	bool request; /* --request */
 	bool json;
 	char **arguments; /* what is no option */
 	size_t count;
@@ -23,6 +24,7 @@ struct invocation {
 int command_run(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
 int command_inspect(const struct invocation *invocation);
+int command_generate(const struct invocation *invocation);
 
 /* status, plan, apply, history, explain, rollback: asks the
  * service, or without one does it alone. */

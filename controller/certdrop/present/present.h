@@ -46,6 +46,9 @@
  *                       "steps": [{"text", "phase", "result", "milliseconds",
  *                                  "reason"}]}]}
  * explain  {"target", "state", "sentences": [sentence]}
+ * generate {"target", "profile", "key", "subject",
+ *           "file": path of the key, with its certificate unless that is requested,
+ *           "request": path or null, "fingerprint", "not_after": null with a request}
  */
 
 #include <jansson.h>
@@ -66,4 +69,5 @@ void present_status(const json_t *document, const struct style *style, struct bu
 void present_plan(const json_t *document, const struct style *style, struct buffer *text);
 void present_inspect(const json_t *document, const struct style *style, struct buffer *text);
 void present_history(const json_t *document, const struct style *style, struct buffer *text);
+void present_generated(const json_t *document, const struct style *style, struct buffer *text);
 void present_explain(const json_t *document, const struct style *style, struct buffer *text);

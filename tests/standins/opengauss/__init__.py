@@ -61,5 +61,6 @@ Settings, with what holds without them:
     start-seconds  0: for how long a server is starting
     answers        {}: node to error text, given instead of S
     cluster-state  the true one: what status says instead
+    copy-seconds   0: how long a file is missing before the new one is there; by ssh it is a good part of a second
     normal-within  30: for how many seconds gs_om start waits for Normal
 """

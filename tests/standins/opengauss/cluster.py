@@ -4,7 +4,7 @@
     ROOT/tools            GPHOME: a copy of this package, whose programs are in standins/opengauss/bin
     ROOT/NODE/app         GAUSSHOME: bin/cluster_static_config, bin/gs_guc, share/sslcert/{om,cm,dss}
     ROOT/NODE/data        openGauss's data directory: the certificates and postgresql.conf
-    ROOT/NODE/database    the data directory of the PostgreSQL behind it, made from ROOT/template
+    ROOT/NODE/database    the data directory of the PostgreSQL behind it, lent by those who keep ROOT/template
     ROOT/NODE/tmp, log    PGHOST and GAUSSLOG
 """
 import fcntl

@@ -31,6 +31,8 @@ def load():
             raise GaussError(51802, name)
         if INJECTION & set(value):
             raise GaussError(51802, name, more=f" There are illegal characters in {value}.")
+    if not (pathlib.Path(found["GAUSSHOME"]) / "bin" / "cluster_static_config").is_file():
+        raise GaussError(50201, f"static configuration file [{found['GAUSSHOME']}/bin/cluster_static_config]")
     user = pwd.getpwuid(os.getuid()).pw_name
     if found["GAUSS_ENV"] != "2" or pathlib.Path(found["GAUSSHOME"]).stat().st_uid != os.getuid():
         raise GaussError(50300, f"installation path of designated user [{user}]", more=" Maybe the user is not right.")

@@ -238,4 +238,7 @@ def main(arguments):
     except GaussError as error:
         log.say(str(error))
         return 1
+    except OSError as error:
+        log.say(str(GaussError(51400, f"gs_om -t {action}", more=f"Error: \n{error}")))
+        return 1
     return 0

@@ -10,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import tarfile
+import time
 
 from standins.opengauss import gs_guc
 from standins.opengauss.cluster import STAGE
@@ -190,6 +191,7 @@ def put_here(cluster, source, directory, name, mode):
         target.unlink()
     if not source.is_file():
         return
+    time.sleep(STAGE.setting("copy-seconds", 0))
     if STAGE.fails_at(f"copy:{point}"):
         raise GaussError(50214, source)
     copy_here(source, target)
@@ -204,6 +206,7 @@ def put_here(cluster, source, directory, name, mode):
 def copy_there(source, directory, name, mode, point):
     """pscp, tried three times by the real tool with ten seconds in between, and then chmod over ssh."""
     (directory / name).unlink(missing_ok=True)
+    time.sleep(STAGE.setting("copy-seconds", 0))
     if STAGE.fails_at(f"copy:{point}"):
         raise GaussError(50216, f"[{source}]", more=f" Error: \npscp: {point}: exited with error code 1")
     try:

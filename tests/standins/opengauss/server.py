@@ -1,14 +1,11 @@
 """One database server: openGauss's way with certificates, in front of a real PostgreSQL.
 
 The front answers the SSLRequest and makes the TLS session as openGauss does; what comes out of it is passed on to a
-PostgreSQL that listens on a socket file only, so a client that gets through talks to a real database. PostgreSQL's
-own files are in a directory beside openGauss's data directory, copied from ROOT/template at the first start. Started by
-gs_ctl; ends with PostgreSQL, or when its directory is taken away.
+PostgreSQL (database.py) that listens on a socket file only, so a client that gets through talks to a real database.
+Started by gs_ctl; ends with PostgreSQL, or when the test is gone.
 """
-import ctypes
 import fcntl
 import os
-import pathlib
 import select
 import signal
 import socket
@@ -19,14 +16,10 @@ import sys
 import threading
 import time
 
-from standins.opengauss import tls
-from standins.opengauss.cluster import ROOT, STAGE, here
+from standins.opengauss import database, tls
+from standins.opengauss.cluster import STAGE, here
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
-PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-PARAMETERS = {"listen_addresses": "", "port": 5432, "fsync": "off", "max_connections": 40, "shared_buffers": "2MB",
-              "autovacuum": "off"}
-PR_SET_PDEATHSIG = 1
 
 
 def error_message(text, code="57P03"):
@@ -46,16 +39,16 @@ def read_exactly(connection, size):
     return content
 
 
-def relay(client, database):
+def relay(client, behind):
     """Passes bytes both ways until one side ends."""
     while True:
         pending = isinstance(client, ssl.SSLSocket) and client.pending()
-        ready = [client] if pending else select.select([client, database], [], [])[0]
+        ready = [client] if pending else select.select([client, behind], [], [])[0]
         for source in ready:
             content = source.recv(65536)
             if not content:
                 return
-            (database if source is client else client).sendall(content)
+            (behind if source is client else client).sendall(content)
 
 
 class Server:
@@ -72,7 +65,8 @@ class Server:
         self.become("Starting")
         with socket.create_server((self.node.address, self.node.port), backlog=128) as listener:
             threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
-            self.start_database()
+            self.database = database.start(self.node)
+            (self.node.data / "postmaster.pid").write_text(f"{os.getpid()}\n{self.node.data}\n")
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
                 signal.signal(number, self.stop)
             self.until_ready()
@@ -97,37 +91,19 @@ class Server:
         self.state = state
         os.pwrite(self.lock.fileno(), f"{os.getpid()} {state}".ljust(40).encode(), 0)
 
-    def start_database(self):
-        if not self.node.database.exists():
-            subprocess.run(["cp", "-a", "--reflink=auto", f"{ROOT}/template/.", self.node.database], check=True)
-        libc = ctypes.CDLL(None)
-        settings = {**PARAMETERS, "unix_socket_directories": self.node.directory}
-        self.database = subprocess.Popen(
-            [PROGRAMS[-1] / "postgres", "-D", self.node.database,
-             *(f"--{name}={value}" for name, value in settings.items())],
-            stdin=subprocess.DEVNULL, cwd="/", preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT))
-        (self.node.data / "postmaster.pid").write_text(f"{os.getpid()}\n{self.node.data}\n")
-
     def stop(self, number, _):
         self.become("Stopping")
         self.database.send_signal(number)
 
     def connect(self):
-        database = socket.socket(socket.AF_UNIX)
-        database.connect(f"{self.node.directory}/.s.PGSQL.5432")
-        return database
-
-    def answers(self):
-        """PostgreSQL says in its postmaster.pid when it accepts connections."""
-        try:
-            return (self.node.database / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
-        except (OSError, IndexError):
-            return False
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(f"{self.node.directory}/.s.PGSQL.5432")
+        return connection
 
     def until_ready(self):
         not_before = time.monotonic() + STAGE.setting("start-seconds", 0)
         while self.database.poll() is None and self.state == "Starting":
-            if time.monotonic() >= not_before and self.answers():
+            if time.monotonic() >= not_before and database.answers(self.node):
                 self.tls.start()
                 self.become("Normal")
             time.sleep(0.01)
@@ -138,7 +114,7 @@ class Server:
                 self.database.wait(0.5)
                 return
             except subprocess.TimeoutExpired:
-                if not self.node.lock.exists():
+                if STAGE.abandoned():
                     self.database.send_signal(signal.SIGQUIT)
 
     # ---- one client ----
@@ -201,9 +177,9 @@ class Server:
 
     def pass_on(self, client, head):
         client.settimeout(None)
-        with self.connect() as database:
-            database.sendall(head)
-            relay(client, database)
+        with self.connect() as behind:
+            behind.sendall(head)
+            relay(client, behind)
 
 
 def main():

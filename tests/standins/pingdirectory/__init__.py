@@ -59,6 +59,7 @@ Settings, with what holds without them:
                              allow-remotely-provided-certificates, allowed-operation
     no-handler-code          53: the result code without a handler
     replication-certificate  "handshake": read anew for each; "start": kept until a restart
+    privileges-hidden        false: whether a user's entry shows ds-privilege-name
     maximum-bits             3072
     require-secure-bind      false
     no-start-tls             false

@@ -104,6 +104,8 @@ def perform(instance, oid, value, registry):
         parts = ber.elements(ber.only(value)[1])
         if not parts:
             raise Refusal(PROTOCOL_ERROR, "there is no key store content")
+        if kind == replacement.LISTENER and not (0x83 in dict(parts) and {0x84, 0x85} & set(dict(parts))):
+            raise Refusal(PROTOCOL_ERROR, "there is no key manager provider, or no trust manager provider")
         skip = dict(parts[1:]).get(0x90, b"\0") != b"\0"
         replacement.replace(instance, kind, source(instance, *parts[0], kind), skip, registry, said.append)
     return ber.sequence(ber.octets("\n".join(said), 0x91))

@@ -124,9 +124,19 @@ def instances(root=ROOT):
     return [Instance(**each, root=root) for each in json.loads((root / "topology.json").read_text())["instances"]]
 
 
+def users():
+    return json.loads((ROOT / "topology.json").read_text())["users"]
+
+
+def user_entry(user):
+    """What a user may look at of itself. Where a virtual attribute or a group gives the privileges it shows none."""
+    shown = [] if STAGE.setting("privileges-hidden", False) else user["privileges"]
+    return entries.Entry(user["dn"], {"objectClass": ["top", "person"], "ds-privilege-name": shown})
+
+
 def authenticate(dn, password):
     """The user's privileges, or None. Only a digest of the password is kept."""
-    for user in json.loads((ROOT / "topology.json").read_text())["users"]:
+    for user in users():
         if entries.normal(user["dn"]) == entries.normal(dn):
             well = user["sha256"] == hashlib.sha256(password).hexdigest()
             return user["privileges"] if well else None

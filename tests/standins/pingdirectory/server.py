@@ -9,7 +9,8 @@ import threading
 import time
 
 from standins.pingdirectory import ber, entries, extended, jks, ldap, links
-from standins.pingdirectory.instance import MONITOR, STAGE, SUBTREE_MONITOR, TOPOLOGY, authenticate, instances
+from standins.pingdirectory.instance import (MONITOR, STAGE, SUBTREE_MONITOR, TOPOLOGY, authenticate, instances,
+                                             user_entry, users)
 from standins.pingdirectory.ldap import Refusal
 from standins.pingdirectory.registry import Registry
 
@@ -53,7 +54,7 @@ class Server:
         for work in (self.links.keep_all, self.links.mirror):
             threading.Thread(target=work, daemon=True).start()
         print("started", flush=True)
-        while self.instance.configuration.exists():
+        while not STAGE.abandoned():
             time.sleep(0.5)
 
     def serve_plain(self, listener):
@@ -90,7 +91,7 @@ class Server:
         """The configuration, and the monitors as they are at this moment."""
         with self.registry.lock:
             held = entries.Entries(self.registry.entries.below(""))
-        for entry in self.monitors():
+        for entry in (*self.monitors(), *map(user_entry, users())):
             held.add(entry)
         return held
 
@@ -210,7 +211,8 @@ class Connection:
         if not base and scope == entries.BASE:
             found = [self.root()]
         else:
-            self.demand("metrics-read" if entries.normal(base)[-1:] == (MONITOR,) else "config-read")
+            if not self.dn or entries.normal(base) != entries.normal(self.dn):
+                self.demand("metrics-read" if entries.normal(base)[-1:] == (MONITOR,) else "config-read")
             found = self.server.tree().search(base, scope, entries.condition(*parts[6]))
         if found is None:
             raise Refusal(ldap.NO_SUCH_OBJECT, f"there is no entry '{base}'")

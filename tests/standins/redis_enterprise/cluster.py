@@ -1,6 +1,5 @@
 """A cluster: nodes, certificates, users, databases, and the settings of GET /v1/cluster."""
 import asyncio
-import datetime
 
 from . import pem, upload
 from .access import Access
@@ -86,6 +85,12 @@ class Cluster:
     def lead(self, node):
         self.leader = node
 
+    def cut_power(self, node):
+        """Where there is another node, it leads from now on."""
+        node.stop()
+        if node is self.leader:
+            self.leader = next((other for other in self.nodes if other.up), node)
+
     # ---- certificates ----
 
     async def replace(self, pairs):
@@ -109,7 +114,8 @@ class Cluster:
 
     async def _serve_new(self, pairs, old):
         for database in self.databases.values():
-            await database.server.install(proxy=pairs.get("proxy"), syncer=self._syncer_for(database, pairs))
+            await database.server.install(proxy=None if database.own else pairs.get("proxy"),
+                                          syncer=self._syncer_for(database, pairs))
         if "proxy" in pairs and self.version.old_worker_ms:
             self.keep_old_workers(old["proxy"], self.version.old_worker_ms / 1000)
         if "proxy" in pairs or "syncer" in pairs:
@@ -153,22 +159,19 @@ class Cluster:
         for node in self.nodes:
             node.remove(name)
 
-    async def upgrade(self, software_version=None):
-        """"The upgrade process copies the certificates that are on the first upgraded node to all of the nodes in
-        the cluster" (rs/security/certificates/updating-certificates)."""
-        first = dict(self.nodes[0].served)
-        if software_version:
-            self.version = Version(software_version)
-            for node in self.nodes:
-                node.software_version = software_version
+    async def upgrade(self, software_version, ms):
+        """One node after the other. "The upgrade process copies the certificates that are on the first upgraded
+        node to all of the nodes in the cluster" (rs/security/certificates/updating-certificates)."""
+        self.settings["upgrade_in_progress"] = True
         for node in self.nodes:
+            node.software_version = software_version
             node.keeps.clear()
-        await self.replace(first)
+            await asyncio.sleep(ms / 1000 / len(self.nodes))
+        self.version = Version(software_version)
+        await self.replace(dict(self.nodes[0].served))
+        self.settings["upgrade_in_progress"] = False
 
     # ---- what is shown ----
-
-    def software_versions(self):
-        return {node.software_version for node in self.nodes}
 
     def describe(self):
         """rs/references/rest-api/objects/cluster"""
@@ -190,9 +193,7 @@ class Cluster:
 
     def expiring(self, days=45):
         """The names of certificates that end within this time."""
-        limit = datetime.datetime.utcnow() + datetime.timedelta(days=days)
-        return [name for name, pair in self.certificates.items()
-                if pem.certificates_in(pair.certificate)[0].not_valid_after < limit]
+        return [name for name, pair in self.certificates.items() if pem.seconds_left(pair.certificate) < days * 86400]
 
 
 def _shown(pair):

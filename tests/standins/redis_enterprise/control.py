@@ -10,12 +10,13 @@
     DELETE /record          forgets both
 
     word            arguments                   what happens
-    node-down       cluster, node               its power is cut; node-up switches it on again
+    node-down       cluster, node               its power is cut, and another node leads; node-up switches it on again
     lead            cluster, node               this node leads from now on
     keep            cluster, node, name         the node goes on with the certificate it has; name "*": with all
-    replace         cluster, certificates       somebody replaces certificates behind certdrop's back
-    revert          cluster, name               the product puts a self-signed certificate in its place
-    upgrade         cluster, software_version   the certificates of the first node are copied to all
+    replace         cluster, certificates       somebody else replaces certificates
+    revert          cluster, name               the product puts a self-signed certificate there
+    upgrade         cluster, software_version,  node after node gets the version, within `ms`, in the background if
+                    ms                          there are any; then all get the certificates of the first
     old-workers     cluster, ms                 every second connection meets the certificate of before
     set             cluster, settings           the cluster's settings, as PUT /v1/cluster sets them, and more
     stop-sync       cluster, bdb, error         Replica Of stops with an unrecoverable error
@@ -27,7 +28,7 @@
 import asyncio
 import json
 
-from . import http1, pem
+from . import background, http1, pem
 from .http1 import Response
 
 words = {}
@@ -44,7 +45,7 @@ def _node(cluster, uid):
 
 @word
 async def node_down(_, cluster, node):
-    _node(cluster, node).stop()
+    cluster.cut_power(_node(cluster, node))
 
 
 @word
@@ -73,8 +74,12 @@ async def revert(_, cluster, name):
 
 
 @word
-async def upgrade(_, cluster, software_version=None):
-    await cluster.upgrade(software_version)
+async def upgrade(_, cluster, software_version=None, ms=0):
+    upgrading = cluster.upgrade(software_version or cluster.version.software_version, ms)
+    if ms:
+        background.run(upgrading)
+    else:
+        await upgrading
 
 
 @word

@@ -69,8 +69,7 @@ class Link:
             self._connected = None
 
     async def _follow(self, reader, writer):
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        if not self.crdb.believes(self.far.cluster, shown):
+        if not self.crdb.believes(self.far.cluster, pem.met(writer)):
             raise ConnectionError("certificate verify failed")
         writer.write(encode("AUTH", "admin", self.far.admin_password))
         await read_reply(reader)
@@ -92,6 +91,7 @@ class Task:
         self.status = "queued"
         self.started = self.ended = ""
         self.errors = []
+        self.commits = False      # Too late to cancel it.
         self.ended_at = None
         self.kept = TASK_IS_KEPT
 
@@ -126,8 +126,8 @@ class Crdb:
         self.instances = instances
         self.version = 1
         self.status = "commit-completed"
-        self.running = None       # The task that changes it now,
-        self.waiting = []         # and those that wait for it.
+        self._waiting = []        # Tasks that have not begun yet,
+        self._working = False     # and whether they are being done.
         self._believed = {}       # By cluster name: its proxy and syncer pairs at the last update.
         self.links = [Link(self, near, far) for near in instances for far in instances if near is not far]
         for instance in instances:
@@ -136,22 +136,23 @@ class Crdb:
     # ---- certificates ----
 
     async def exchange(self):
-        """Everybody learns everybody's certificates, and the links are made anew."""
+        """Everybody learns everybody's certificates: links that are down can be made, those that are up stay."""
         for instance in self.instances:
             certificates = instance.cluster.certificates
             self._believed[instance.cluster.name] = (certificates["proxy"], certificates["syncer"])
         for instance in self.instances:
             instance.crdt_peers = {peer.cluster.name: peer.cluster.certificates["syncer"].certificate
                                    for peer in self.instances if peer is not instance}
-            await instance.believe()
+        await asyncio.gather(*(instance.believe() for instance in self.instances))
 
     def agreed(self, near, far):
         """The syncer of either side is the one that the other side was told of at the last update."""
         return all(self._believed[cluster.name][1].leaf == cluster.certificates["syncer"].leaf
                    for cluster in (near, far))
 
-    def believes(self, far, der):
-        return pem.fingerprint(pem.x509.load_der_x509_certificate(der)) == self._believed[far.name][0].leaf
+    def believes(self, far, shown):
+        """The proxy of that side is the one that everybody was told of at the last update."""
+        return shown == self._believed[far.name][0].leaf
 
     def _expired(self):
         """The clusters whose certificates, as the others know them, have expired."""
@@ -237,31 +238,31 @@ class Crdb:
         task = Task(self, "update_crdb", task_id)
         cluster.tasks[task.id] = task
         cluster.site.record.event("crdb-update", crdb=self.guid, cluster=cluster.name, forced=forced, task=task.id)
-        self.waiting.append((task, cluster, forced))
-        if not self.running:
+        self._waiting.append((task, cluster, forced))
+        if not self._working:
+            self._working = True
             background.run(self._work())
         return task
 
     async def _work(self):
-        while self.waiting:
-            self.running, cluster, forced = self.waiting.pop(0)
-            try:
-                await self._perform(self.running, cluster, forced)
-            finally:
-                self.running = None
+        while self._waiting:
+            await self._perform(*self._waiting.pop(0))
+        self._working = False
 
     async def _perform(self, task, cluster, forced):
         settings = cluster.site.settings
         await asyncio.sleep(settings["task_queue_ms"] / 1000)
-        task.begin()
+        if not task.over:
+            task.begin()
         while cluster.site.faults.active("stuck-task", cluster, crdb=self.guid) and not task.over:
             await asyncio.sleep(0.01)
-        if not task.over:
-            task.errors = self._obstacles(cluster)
-        if task.errors:
-            task.end("failed")
         if task.over:
             return
+        task.errors = self._obstacles(cluster)
+        if task.errors:
+            task.end("failed")
+            return
+        task.commits = True
         await self._commit(settings["task_ms"] / 1000, forced)
         task.end("finished")
         cluster.site.record.event("crdb-updated", crdb=self.guid, cluster=cluster.name, forced=forced, task=task.id)
@@ -284,7 +285,5 @@ class Crdb:
             if state == "committed" and forced:
                 self.version += 1
                 await self.exchange()
-                for instance in self.instances:
-                    self.cut(instance.cluster)
             if state != "commit-completed":
                 await asyncio.sleep(seconds / 3)

@@ -33,6 +33,7 @@ class Database:
         self.crdb = None
         self.crdt_peers = {}      # Peers' syncer certificates, by cluster name.
         self.admin_password = secrets.token_urlsafe(18)
+        self.own = None           # A certificate that it shows instead of the cluster's proxy.
         self._password = password
         self._source_uids = 0
         self.server = self._new_server("server", self.port)
@@ -104,7 +105,19 @@ class Database:
             facts["authentication_ssl_crdt_certs"] = [{"client_cert": text} for text in self.crdt_peers.values()]
         return facts
 
+    def describe_own(self):
+        """rs/references/rest-api/api-reference: the answer of GET /v1/bdbs/{uid}/certificates"""
+        first = pem.certificates_in(self.own.certificate)[0]
+        return {"bdb_uid": self.uid, "cert": self.own.certificate,
+                "not_before": f"{first.not_valid_before:%Y-%m-%dT%H:%M:%SZ}",
+                "not_after": f"{first.not_valid_after:%Y-%m-%dT%H:%M:%SZ}"}
+
     # ---- what is changed ----
+
+    async def show(self, own):
+        """From now on clients meet this pair, or the cluster's when it is None."""
+        self.own = own
+        await self.server.install(proxy=own or self.cluster.certificates["proxy"])
 
     def check(self, change):
         """Raises Refused for what cannot become this database's configuration."""
@@ -115,6 +128,10 @@ class Database:
             raise Refused(409, "bdb_busy", "the database is busy with another configuration change")
         if change.get("replica_sync", "enabled") not in SYNC:
             raise Refused(406, "invalid_schema", "replica_sync has no such value")
+        for array in ("replica_sources", "authentication_ssl_client_certs"):
+            entries = change.get(array, [])
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                raise Refused(406, "invalid_schema", f"{array} is no array of objects")
         for entry in change.get("replica_sources", []):
             self._check_source(entry)
         self._check_clients(change.get("authentication_ssl_client_certs", []))
@@ -123,7 +140,7 @@ class Database:
         try:
             source = Source(entry)
             usable = source.host and source.port
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             usable = False
         if not usable:
             raise Refused(406, "invalid_schema", "a replica source has no usable uri")
@@ -156,7 +173,7 @@ class Database:
             await self._replace_sources(change["replica_sources"])
         elif sync == "enabled":
             for link in self.sources:
-                await self._resynchronise(link)
+                await link.start_again()
         self.name = change.get("name", self.name)
 
     async def _replace_sources(self, entries):
@@ -178,7 +195,7 @@ class Database:
             if entry != link.source.entry:
                 await link.change(Source(entry))
                 if self.cluster.site.faults.active("resync-on-edit", self.cluster):
-                    await self._resynchronise(link)
+                    await link.start_again()
             return link
         self._source_uids = max(self._source_uids, entry.get("uid") or 0) + (not entry.get("uid"))
         entry.setdefault("uid", self._source_uids)
@@ -194,14 +211,6 @@ class Database:
         certificates = self.cluster.certificates
         await server.start(certificates["proxy"], certificates["syncer"], self.trusted(None))
         return server
-
-    async def _resynchronise(self, link):
-        """"Restarting the process causes the synchronization process to flush the DB and restart the
-        synchronization process from the beginning" (rs/databases/import-export/replica-of)."""
-        await link.server.command("REPLICAOF", "NO", "ONE")
-        await link.server.command("FLUSHALL")
-        link.cut()
-        self.cluster.site.record.event("full-resynchronisation", cluster=self.cluster.name, bdb=self.uid)
 
     def stop_sync(self, error):
         """An unrecoverable error (rs/references/rest-api/objects/bdb/replica_sync)."""

@@ -32,6 +32,8 @@ class Endpoint:
         self._turn = 0
 
     def _shown(self):
+        if self.database.own:
+            return self.database.own
         if asyncio.get_running_loop().time() < self._old_until:
             self._turn += 1
             if self._turn % 2 == 0:

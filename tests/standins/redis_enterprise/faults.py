@@ -8,6 +8,7 @@ anything), a crdb (its GUID), and holds `times` times, or until it is taken away
                                                              "json", "empty" or "text"
                               after                          ... although it was carried out
                               drop                           ... or the connection is reset instead
+                              power                          ... or the node loses its power instead
                               delay_ms                       ... or it just takes longer
     stuck-task                                               a CRDB's task stays "started"
     failed-task                                              it ends as "failed"

@@ -35,7 +35,7 @@ async def run(description, directory):
     site = Site(description, directory)
     try:
         await site.start()
-        await site.settle()
+        await site.settle(10 * float(os.environ.get("PATIENCE", "1")))
         tools.write(site)
         await asyncio.start_server(Control(site).serve, sock=site.control_socket)
         loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(0, 1024) else ending.set())

@@ -96,6 +96,13 @@ class Node:
             self, request, certificate, connection))
 
     async def _serve_page(self, reader, writer):
-        async def empty(_):
-            return http1.Response(200, b"")
-        await http1.serve(reader, writer, empty)
+        async def answer(request):
+            return http1.Response(200, self._metrics(request.path), {"content-type": "text/plain"})
+        await http1.serve(reader, writer, answer)
+
+    def _metrics(self, path):
+        """How long each certificate on this node lasts: rs/security/certificates/monitor-certificates."""
+        metric = "node_cert_expires_in_seconds" if path == "/v2" else "node_cert_expiration_seconds"
+        lines = [f'{metric}{{logical_name="{name}",node="{self.uid}",path="/etc/opt/redislabs/{name}_cert.pem"}}'
+                 f' {pem.seconds_left(pair.certificate):.0f}\n' for name, pair in sorted(self.served.items())]
+        return "".join(lines).encode()

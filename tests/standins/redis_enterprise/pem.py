@@ -1,5 +1,6 @@
 """Certificates and keys in PEM: taken apart, compared, made, and turned into TLS contexts."""
 import datetime
+import hashlib
 import os
 import re
 import ssl
@@ -30,11 +31,16 @@ def fingerprint(certificate):
 
 
 def fingerprints(text):
-    """The SHA-256 of every certificate in a PEM text, or None for one that cannot be read."""
+    """The SHA-256 of every certificate in a PEM text, or None where it is no text or one cannot be read."""
     try:
-        return [fingerprint(certificate) for certificate in certificates_in(text or "")]
-    except ValueError:
+        return [fingerprint(certificate) for certificate in certificates_in(text)]
+    except (TypeError, ValueError):
         return None
+
+
+def met(writer):
+    """The fingerprint of the certificate that the other side of a TLS connection showed."""
+    return hashlib.sha256(writer.get_extra_info("ssl_object").getpeercert(binary_form=True)).hexdigest()
 
 
 def leaf(text):
@@ -47,6 +53,11 @@ def expired(text):
     """Whether one of the certificates is past its end."""
     now = datetime.datetime.utcnow()
     return any(certificate.not_valid_after < now for certificate in certificates_in(text))
+
+
+def seconds_left(text):
+    """Until the first certificate ends."""
+    return (certificates_in(text)[0].not_valid_after - datetime.datetime.utcnow()).total_seconds()
 
 
 def load_key(text):

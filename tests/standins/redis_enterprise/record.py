@@ -31,7 +31,8 @@ def summary(body):
                                    if isinstance(source, dict)]
     if isinstance(body.get("authentication_ssl_client_certs"), list):
         seen["authentication_ssl_client_certs"] = [
-            pem.fingerprints(entry.get("client_cert")) for entry in body["authentication_ssl_client_certs"]]
+            pem.fingerprints(entry.get("client_cert")) for entry in body["authentication_ssl_client_certs"]
+            if isinstance(entry, dict)]
     if "force_update" in body:
         seen["force_update"] = body["force_update"]
     return seen

@@ -34,7 +34,7 @@ class RedisError(Exception):
 
 
 async def read_reply(reader):
-    line = await reader.readuntil(b"\r\n")
+    line = (await reader.readuntil(b"\r\n")).lstrip(b"\n")  # A replica that waits for a snapshot is sent newlines.
     kind, rest = line[:1], line[1:-2].decode()
     if kind == b"-":
         raise RedisError(rest)
@@ -79,10 +79,18 @@ class RedisServer:
         self.process = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", "redis-server", str(self.directory / "redis.conf"),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL)
-        while not (self.directory / "socket").exists():
+        while not await self._answers():
             if self.process.returncode is not None:
                 raise RuntimeError("redis-server does not start: " + (self.directory / "log").read_text())
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.005)
+
+    async def _answers(self):
+        try:
+            return await self.command("PING")
+        except RedisError:
+            return True           # It wants a password.
+        except OSError:
+            return False
 
     async def kill(self):
         if self.process and self.process.returncode is None:

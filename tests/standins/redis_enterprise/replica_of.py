@@ -8,8 +8,8 @@ as server_cert: "Connections using the previous certificate are rejected after a
 both steps are performed, recovery of the database sync cannot be established." (rs/security/certificates/
 updating-certificates), which OpenSSL alone would not do where both were issued by one authority."""
 import asyncio
-import hashlib
 import ssl
+import time
 import urllib.parse
 
 from . import background, pem
@@ -61,7 +61,9 @@ class ReplicaOf:
         self._site = database.cluster.site
         self._relays = [Listener(database.cluster.address(201), 0, self._serve) for _ in range(2)]
         self._supervising = None
-        self._connected = False
+        self._attaching = asyncio.Lock()
+        self._ordered = None      # When redis-server was told to connect, until it does.
+        self._conversations = 0   # Its connections to us.
 
     async def start(self):
         for relay in self._relays:
@@ -88,6 +90,15 @@ class ReplicaOf:
         self.cut()
         await self._reconnect()
 
+    async def start_again(self):
+        """"Restarting the process causes the synchronization process to flush the DB and restart the process
+        from the beginning" (rs/databases/import-export/replica-of)."""
+        async with self._attaching:
+            await self.server.command("REPLICAOF", "NO", "ONE")
+            await self.server.command("FLUSHALL")
+        self.cut()
+        self._site.record.event("full-resynchronisation", cluster=self.database.cluster.name, bdb=self.database.uid)
+
     def cut(self):
         """Ends the connection to the source, as restarted proxy workers do; it is tried again at once."""
         for relay in self._relays:
@@ -106,35 +117,41 @@ class ReplicaOf:
                                   self.source.password)
 
     async def _supervise(self):
-        """redis-server tries once a second; a syncer is quicker."""
+        """redis-server tries once a second; a syncer is quicker, but lets one attempt come to its end."""
         while True:
-            if not self._connected and self.database.replica_sync == "enabled":
+            overdue = self._ordered is None or time.monotonic() - self._ordered > 1
+            if overdue and not self._conversations and self.database.replica_sync == "enabled":
                 await self._reconnect()
             await asyncio.sleep(self._site.settings["syncer_retry_ms"] / 1000)
 
     async def _reconnect(self):
         """REPLICAOF with the address it has already is ignored, so two relays take turns. What was received
         so far stays, and the source's backlog is asked for the rest."""
-        self._relays.reverse()
-        await self.server.command("REPLICAOF", self._relays[0].address, self._relays[0].port)
+        async with self._attaching:
+            self._ordered = time.monotonic()
+            self._relays.reverse()
+            await self.server.command("REPLICAOF", self._relays[0].address, self._relays[0].port)
 
     async def _serve(self, reader, writer):
+        self._ordered = None
+        self._conversations += 1
         try:
-            if self.database.replica_sync != "enabled":
-                return
-            host = self._site.resolve(self.source.host)
-            await self._try(host)
-            far = await asyncio.open_connection(host, self.source.port)
+            if self.database.replica_sync == "enabled":
+                await self._connect(reader, writer)
         except (Refused, OSError, asyncio.IncompleteReadError) as error:
             self._failed(error)
-            return
-        self._connected = True
+        finally:
+            self._conversations -= 1
+
+    async def _connect(self, reader, writer):
+        host = self._site.resolve(self.source.host)
+        await self._try(host)
+        far = await asyncio.open_connection(host, self.source.port)
         watching = background.run(self._watch())
         try:
             await splice(reader, writer, *far)
         finally:
             watching.cancel()
-            self._connected = False
             self._now(False)
 
     async def _try(self, host):
@@ -144,10 +161,9 @@ class ReplicaOf:
         except ssl.SSLError as error:
             raise Refused(f"TLS handshake failed: {error.reason}") from error
         try:
-            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            if hashlib.sha256(shown).hexdigest() != pem.leaf(self.source.server_cert):
+            if pem.met(writer) != pem.leaf(self.source.server_cert):
                 raise Refused("certificate verify failed: not the certificate configured for the source")
-            writer.write(encode("AUTH", self.source.user, self.source.password))
+            writer.write(encode("AUTH", *filter(None, (self.source.user, self.source.password))))
             await read_reply(reader)
         except RedisError as error:
             raise Refused("Error authenticating with the source database", fatal=True) from error

@@ -105,18 +105,20 @@ class Api:
         fault = faults.take("answer", self.cluster, node=node.uid, method=request.method, path=request.path)
         if fault:
             await asyncio.sleep(fault.get("delay_ms", 0) / 1000)
-        spoilt = fault and (fault.get("drop") or "status" in fault)
+        spoilt = fault and not {"drop", "power", "status"}.isdisjoint(fault)
         response = redirected
         if not response and (not spoilt or fault.get("after")):
             response = await self._respond(node, request, user)
         if spoilt:
-            response = self._spoil(fault)
+            response = self._spoil(fault, node)
         response.headers["cluster-state-id"] = self.cluster.state_id
         self.cluster.site.record.answered(entry, response.status)
         return response
 
-    def _spoil(self, fault):
-        if fault.get("drop"):
+    def _spoil(self, fault, node):
+        if fault.get("power"):
+            self.cluster.cut_power(node)
+        if fault.get("power") or fault.get("drop"):
             raise Dropped
         form = fault.get("form", "json")
         if form != "json":

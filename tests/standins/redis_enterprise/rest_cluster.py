@@ -53,8 +53,7 @@ async def _replace(cluster, entries):
     """"This endpoint validates all provided certificates before actually updating the cluster.\""""
     pairs = {}
     for entry in entries:
-        pair = upload.check(entry, cluster.certificates.get(entry.get("name") if isinstance(entry, dict) else None),
-                            cluster.version)
+        pair = upload.check(entry, cluster.certificates, cluster.version)
         pairs[entry["name"]] = pair
     if cluster.settings["block_cluster_changes"]:
         raise Refused(409, "config_edit_conflict", "the cluster is busy with another change")

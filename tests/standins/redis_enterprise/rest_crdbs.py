@@ -72,8 +72,8 @@ async def get_task(call):
 
 async def cancel_task(call):
     task = _task(call)
-    if task.over:
-        raise Refused(406, "task_is_over", "the task cannot be cancelled")
+    if task.over or task.commits:
+        raise Refused(406, "cannot_cancel", "the task cannot be cancelled")
     task.end("failed")
     return task.describe()
 

@@ -2,7 +2,7 @@
 import time
 import uuid
 
-from . import background
+from . import background, upload
 from .upload import Refused
 
 
@@ -59,6 +59,34 @@ async def get_last_stats(call):
         "write_req": float(facts["instantaneous_ops_per_sec"])}}
 
 
+def _with_certificates(call):
+    """The database, in a version that knows of certificates for one database alone."""
+    if not call.cluster.version.database_certificates:
+        raise Refused(404, "not_found", "there is no such resource")
+    return _database(call)
+
+
+async def get_certificates(call):
+    database = _with_certificates(call)
+    if not database.own:
+        raise Refused(404, "certificate_not_found", "the database has no certificate of its own")
+    return database.describe_own()
+
+
+async def post_certificates(call):
+    database = _with_certificates(call)
+    body = call.body()
+    entry = {"name": "proxy", "certificate": body.get("cert"), "key": body.get("private_key")}
+    pair = upload.check(entry, {}, call.cluster.version)
+    if not call.dry_run:
+        await database.show(pair)
+    return database.describe_own() if database.own else {}
+
+
+async def delete_certificates(call):
+    await _with_certificates(call).show(None)
+
+
 def _action(call):
     action = call.cluster.actions.get(call.words[0])
     if not action:
@@ -101,6 +129,9 @@ ROUTES = [
     ("GET", "/v1/bdbs/([0-9]+)", "view_bdb_info", get_bdb),
     ("PUT", "/v1/bdbs/([0-9]+)", "update_bdb", put_bdb),
     ("GET", "/v1/bdbs/stats/last/([0-9]+)", "view_bdb_info", get_last_stats),
+    ("GET", "/v1/bdbs/([0-9]+)/certificates", "view_bdb_info", get_certificates),
+    ("POST", "/v1/bdbs/([0-9]+)/certificates", "update_bdb", post_certificates),
+    ("DELETE", "/v1/bdbs/([0-9]+)/certificates", "update_bdb", delete_certificates),
     ("GET", "/v1/actions", "view_status_of_cluster_action", get_actions),
     ("GET", "/v1/actions/bdb/([0-9]+)", "view_status_of_cluster_action", get_database_actions),
     ("GET", "/v1/actions/([0-9a-f-]+)", "view_status_of_cluster_action", get_action),

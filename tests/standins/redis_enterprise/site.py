@@ -92,8 +92,8 @@ class Site:
         for cluster in self.clusters:
             cluster.start()
             await self._start_tools(cluster)
+        await asyncio.gather(*(crdb.exchange() for crdb in self.crdbs))
         for crdb in self.crdbs:
-            await crdb.exchange()
             crdb.start()
         for replica in self._replicas:
             await self._start_replica(**replica)
@@ -118,7 +118,7 @@ class Site:
                         "server_cert": origin.certificates["proxy"].certificate})
         await database.apply({"replica_sync": "enabled", "replica_sources": sources})
 
-    async def settle(self, seconds=10):
+    async def settle(self, seconds):
         """Waits until everything is in sync, as a test expects to find it."""
         links = [link for cluster in self.clusters for database in cluster.databases.values()
                  for link in database.sources] + [link for crdb in self.crdbs for link in crdb.links]

@@ -84,7 +84,7 @@ def _check_usages(certificate, version):
 def _check_key(certificate, text):
     try:
         key = pem.load_key(text)
-    except ValueError as error:
+    except (AttributeError, ValueError) as error:
         raise Refused(400, "invalid_certificate", "the private key cannot be read") from error
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < SHORTEST_RSA:
         raise Refused(400, "invalid_certificate", f"the key has less than {SHORTEST_RSA} bits")
@@ -93,8 +93,8 @@ def _check_key(certificate, text):
 
 
 def check(entry, installed, version):
-    """The new pair for entry["name"], or Refused. installed: the pair it replaces, or None: a key that is
-    left out means that of the installed pair (rs/references/cli-utilities/rladmin/cluster/certificate)."""
+    """The new pair for entry["name"], or Refused. installed: the pairs there are, by name: a key that is left
+    out means that of the pair it replaces (rs/references/cli-utilities/rladmin/cluster/certificate)."""
     if not isinstance(entry, dict) or set(entry) - {"name", "certificate", "key"} or "name" not in entry:
         raise Refused(400, "invalid_schema", "a certificate has a name, a certificate and a key, nothing else")
     name = entry["name"]
@@ -106,7 +106,7 @@ def check(entry, installed, version):
         return pem.Pair(entry["certificate"], None)
     _check_chain(chain, version)
     _check_usages(chain[0], version)
-    key = entry.get("key") or (installed.key if installed else None)
+    key = entry.get("key") or (installed[name].key if name in installed else None)
     if not key:
         raise Refused(400, "invalid_certificate", "the private key is missing")
     _check_key(chain[0], key)

@@ -15,6 +15,7 @@
     client_usage_required             a certificate without clientAuth is refused when it is uploaded
     root_required                     a chain that does not end in a root is refused when it is uploaded
     source_certificate_required       a TLS source of Replica Of needs a server_cert (since 7.2.4-64)
+    database_certificates             a database may have a certificate of its own (since 8.0)
     internode_corrupts                ccs_internode_encryption together with others spoils the pair (until 8.0.20-68)
 
 The release notes at rs/release-notes/ say since when; a site description may set any of them otherwise."""

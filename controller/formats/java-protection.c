@@ -1,4 +1,4 @@
-#include "controller/base/java-protection.h"
+#include "controller/formats/java-protection.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
