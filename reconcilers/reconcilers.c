@@ -5,12 +5,14 @@
 
 extern const struct reconciler files_reconciler;
 extern const struct reconciler opengauss_reconciler;
+extern const struct reconciler pingdirectory_reconciler;
 extern const struct reconciler redis_enterprise_reconciler;
 
 /* Sorted by product. */
 const struct reconciler *const reconcilers[] = {
 	&files_reconciler,
 	&opengauss_reconciler,
+	&pingdirectory_reconciler,
 	&redis_enterprise_reconciler,
 	NULL,
 };

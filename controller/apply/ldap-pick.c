@@ -170,13 +170,14 @@ bool ldap_pick_attributes(struct arena *arena, const struct ldap_step *step, cha
 	return true;
 }
 
-static const char *label_of(
-		struct ldap_session *session, const struct ldap_step *step, LDAPMessage *entry)
+static const char *label_of(const struct ldap_found *found, LDAPMessage *entry)
 {
+	struct ldap_session *session = found->session;
+	const char *attribute = found->step->label;
 	char *dn = ldap_get_dn(session->ld, entry);
 	const char *label = arena_copy(session->arena, dn ? dn : "");
 	autodone(berval_array) struct berval **values =
-			step->label ? ldap_get_values_len(session->ld, entry, step->label) : NULL;
+			attribute ? ldap_get_values_len(session->ld, entry, attribute) : NULL;
 
 	ldap_memfree(dn);
 	if (values && values[0])
@@ -184,12 +185,12 @@ static const char *label_of(
 	return label;
 }
 
-static bool pick_entry(struct ldap_session *session, struct contents *contents, LDAPMessage *entry,
-		struct words row, struct words *picked, struct error *error)
+static bool pick_entry(const struct ldap_found *found, LDAPMessage *entry, struct words row,
+		struct words *picked, struct error *error)
 {
-	struct picking p = { .arena = session->arena, .contents = contents };
+	struct picking p = { .arena = found->session->arena, .contents = found->contents };
 	autodone(berval_array) struct berval **values =
-			ldap_get_values_len(session->ld, entry, row.items[1]);
+			ldap_get_values_len(found->session->ld, entry, row.items[1]);
 	void (*kind)(struct picking *, const struct berval *) = NULL;
 
 	if (!read_kind(row.items[2], &kind))
@@ -202,25 +203,26 @@ static bool pick_entry(struct ldap_session *session, struct contents *contents, 
 					VALUES_MAX);
 }
 
-bool ldap_pick(struct ldap_session *session, struct contents *contents,
-		const struct ldap_step *step, const struct ldap_reply *reply, struct words row,
-		struct picked_list *list, struct error *error)
+bool ldap_pick(const struct ldap_found *found, struct words row, struct picked_list *list,
+		struct error *error)
 {
-	const int entries = ldap_count_entries(session->ld, reply->messages);
-	LDAPMessage *entry = ldap_first_entry(session->ld, reply->messages);
-	struct picked_list found = { 0 };
+	LDAP *ld = found->session->ld;
+	const int entries = ldap_count_entries(ld, found->reply->messages);
+	LDAPMessage *entry = ldap_first_entry(ld, found->reply->messages);
+	struct picked_list picked = { 0 };
 
-	found.items = arena_new_many(
-			session->arena, struct picked, entries > 0 ? (size_t)entries + 1 : 1);
-	for (; entry; entry = ldap_next_entry(session->ld, entry)) {
-		struct picked *picked = &found.items[found.count];
+	picked.items = arena_new_many(
+			found->session->arena, struct picked, entries > 0 ? (size_t)entries : 1);
+	for (; entry; entry = ldap_next_entry(ld, entry)) {
+		struct picked *one = &picked.items[picked.count];
 
-		if (!pick_entry(session, contents, entry, row, &picked->values, error))
+		if (!pick_entry(found, entry, row, &one->values, error))
 			return false;
-		picked->label = label_of(session, step, entry);
-		if (picked->values.count > 0)
-			found.count++;
+		if (one->values.count == 0)
+			continue;
+		one->label = label_of(found, entry);
+		picked.count++;
 	}
-	*list = found;
+	*list = picked;
 	return true;
 }

@@ -9,6 +9,14 @@
 
 enum { VALUES_MAX = 1000 };
 
+/* What a search found, to pick from. */
+struct ldap_found {
+	struct ldap_session *session;
+	struct contents *contents; /* knows what is secret */
+	const struct ldap_step *step;
+	const struct ldap_reply *reply;
+};
+
 /* One entry's values for one pick. */
 struct picked {
 	const char *label;
@@ -27,6 +35,5 @@ bool ldap_pick_attributes(struct arena *arena, const struct ldap_step *step, cha
 
 /* The values of one pick, entry by entry; entries without any are left out. Texts are scrubbed.
  * ERROR_RETRY: more than VALUES_MAX values in one entry. */
-bool ldap_pick(struct ldap_session *session, struct contents *contents,
-		const struct ldap_step *step, const struct ldap_reply *reply, struct words row,
-		struct picked_list *list, struct error *error) must_check;
+bool ldap_pick(const struct ldap_found *found, struct words row, struct picked_list *list,
+		struct error *error) must_check;

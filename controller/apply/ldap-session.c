@@ -55,7 +55,7 @@ static bool wait_for_reply(
 		struct ldap_session *session, int id, struct ldap_reply *reply, struct error *error)
 {
 	const int left = deadline_left(session->stream.deadline);
-	struct timeval patience = { .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000 };
+	struct timeval patience = { .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000L };
 	struct ldap_reply found = { 0 };
 	LDAPMessage *message = NULL;
 	int code = LDAP_SERVER_DOWN;

@@ -77,18 +77,23 @@ static const struct words *find_pick(const struct ldap_step *step, const char *n
 	return NULL;
 }
 
+/* Of a condition the first value, as much of it as tells it apart. */
+static const char *short_of(const struct directory *d, struct words condition)
+{
+	return arena_printf(d->arena, "%.16s", condition.count > 1 ? condition.items[1] : "");
+}
+
 /* Is one of the values that follow the pick's name in any entry? */
-static bool is_there(const struct directory *d, struct ldap_session *session,
-		const struct ldap_reply *reply, struct words condition, bool *there,
+static bool is_there(const struct ldap_found *found, struct words condition, bool *there,
 		struct error *error)
 {
-	const struct words *row = find_pick(d->step, condition.items[0]);
+	const struct words *row = find_pick(found->step, condition.items[0]);
 	struct picked_list list;
 
 	*there = false;
 	if (!row)
 		return fail(error, ERROR_INTERNAL, "there is no pick \"%s\"", condition.items[0]);
-	if (!ldap_pick(session, d->contents, d->step, reply, *row, &list, error))
+	if (!ldap_pick(found, *row, &list, error))
 		return false;
 	for (size_t i = 0; i < list.count; i++)
 		for (size_t k = 1; k < condition.count; k++)
@@ -96,56 +101,75 @@ static bool is_there(const struct directory *d, struct ldap_session *session,
 	return true;
 }
 
-static bool add_picks(const struct directory *d, struct ldap_session *session,
-		const struct ldap_reply *reply, struct error *error)
+static void add_picked(const struct directory *d, const char *name, const struct picked *picked)
+{
+	struct words told = { .count = picked->values.count + 1 };
+
+	told.items = arena_new_many(d->arena, const char *, told.count);
+	told.items[0] = picked->label;
+	for (size_t i = 1; i < told.count; i++)
+		told.items[i] = picked->values.items[i - 1];
+	record_add(d->arena, d->answer, name, told);
+}
+
+static bool add_picks(
+		const struct directory *d, const struct ldap_found *found, struct error *error)
 {
 	for (size_t i = 0; i < d->step->pick.count; i++) {
 		const struct words row = d->step->pick.items[i];
 		struct picked_list list;
 
-		if (!ldap_pick(session, d->contents, d->step, reply, row, &list, error))
+		if (!ldap_pick(found, row, &list, error))
 			return false;
-		for (size_t k = 0; k < list.count; k++) {
-			const struct words values = list.items[k].values;
-			struct words told = { .count = values.count + 1 };
-
-			told.items = arena_new_many(d->arena, const char *, told.count);
-			told.items[0] = list.items[k].label;
-			memcpy(told.items + 1, values.items, values.count * sizeof(*told.items));
-			record_add(d->arena, d->answer, row.items[0], told);
-		}
+		for (size_t k = 0; k < list.count; k++)
+			add_picked(d, row.items[0], &list.items[k]);
 	}
 	return true;
 }
 
 enum progress { PROGRESS_DONE, PROGRESS_WAIT, PROGRESS_FAILED };
 
-static enum progress judge(const struct directory *d, struct ldap_session *session,
-		const struct ldap_reply *reply, struct error *error)
+static enum progress judge(
+		const struct directory *d, const struct ldap_found *found, struct error *error)
 {
+	const struct ldap_session *session = found->session;
 	const struct ldap_step *step = d->step;
 	bool reached = true, left = false;
 
-	if (!is_success(d, reply->code))
-		return refuse(d, session, reply, "", error) ? PROGRESS_DONE : PROGRESS_FAILED;
-	if ((step->until.count > 0 && !is_there(d, session, reply, step->until, &reached, error)) ||
-			(step->gone.count > 0 &&
-					!is_there(d, session, reply, step->gone, &left, error)))
+	if (!is_success(d, found->reply->code)) {
+		(void)refuse(d, session, found->reply, "", error);
+		return PROGRESS_FAILED;
+	}
+	if ((step->until.count > 0 && !is_there(found, step->until, &reached, error)) ||
+			(step->gone.count > 0 && !is_there(found, step->gone, &left, error)))
 		return PROGRESS_FAILED;
 	if (reached && !left)
 		return PROGRESS_DONE;
-	(void)fail(error, ERROR_RETRY,
-			reached ? "%s:%s: %s is still there: %.16s"
-				: "%s:%s: %s did not become %.16s",
-			session->host, session->port, (reached ? step->gone : step->until).items[0],
-			(reached ? step->gone : step->until).items[1]);
+	if (reached)
+		(void)fail(error, ERROR_RETRY, "%s:%s: %s is still among the %s", session->host,
+				session->port, short_of(d, step->gone), step->gone.items[0]);
+	else
+		(void)fail(error, ERROR_RETRY, "%s:%s: %s is not among the %s", session->host,
+				session->port, short_of(d, step->until), step->until.items[0]);
 	return PROGRESS_WAIT;
+}
+
+static bool tell_found(
+		const struct directory *d, const struct ldap_found *found, struct error *error)
+{
+	record_add_number(d->arena, d->answer, "code", found->reply->code);
+	record_add_number(d->arena, d->answer, "entries",
+			ldap_count_entries(found->session->ld, found->reply->messages));
+	return add_picks(d, found, error);
 }
 
 static enum progress search_once(const struct directory *d, struct error *error)
 {
 	struct ldap_session session = { .arena = d->arena };
 	autodone(ldap_reply) struct ldap_reply reply = { 0 };
+	const struct ldap_found found = {
+		.session = &session, .contents = d->contents, .step = d->step, .reply = &reply
+	};
 	char **attributes = NULL;
 	enum progress progress = PROGRESS_FAILED;
 
@@ -153,14 +177,9 @@ static enum progress search_once(const struct directory *d, struct error *error)
 			!session_open(&session, d->step, &d->password, d->deadline, error))
 		return PROGRESS_FAILED;
 	if (session_search(&session, d->step, attributes, &reply, error))
-		progress = judge(d, &session, &reply, error);
-	if (progress == PROGRESS_DONE && d->answer) {
-		record_add_number(d->arena, d->answer, "code", reply.code);
-		record_add_number(d->arena, d->answer, "entries",
-				ldap_count_entries(session.ld, reply.messages));
-		if (!add_picks(d, &session, &reply, error))
-			progress = PROGRESS_FAILED;
-	}
+		progress = judge(d, &found, error);
+	if (progress == PROGRESS_DONE && d->answer && !tell_found(d, &found, error))
+		progress = PROGRESS_FAILED;
 	session_done(&session);
 	return progress;
 }

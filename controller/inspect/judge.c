@@ -111,18 +111,28 @@ static enum judgement judge_digests(
 	return judgement;
 }
 
-static enum judgement judge_usages(
+/* NULL: it may be used for all of them. */
+static const char *missing_usage(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
 	for (size_t i = 0; i < law->words.count; i++)
 		if (!traits_allow(&pair->traits, law->words.items[i]))
-			return say(court, JUDGED_REFUSED,
-					arena_printf(court->arena,
-							"the certificate of %s may not be used for "
-							"%s; %s for %s",
-							pair->leaf->subject, law->words.items[i],
-							does(court, law, "ask"),
-							list(court->arena, law->words)));
+			return arena_printf(court->arena,
+					"the certificate of %s may not be used for %s; %s for %s",
+					pair->leaf->subject, law->words.items[i],
+					does(court, law, "ask"), list(court->arena, law->words));
+	return NULL;
+}
+
+static enum judgement judge_usages(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	const char *missing = pair->is_client ? NULL : missing_usage(court, law, pair);
+
+	if (missing && law->kind == RULE_USAGES)
+		return say(court, JUDGED_REFUSED, missing);
+	if (missing)
+		warn(court, missing);
 	return JUDGED_GOOD;
 }
 
@@ -274,7 +284,8 @@ static enum judgement judge_pair(
 	case RULE_SIGNATURES:
 		return judge_digests(court, law, pair);
 	case RULE_USAGES:
-		return pair->is_client ? JUDGED_GOOD : judge_usages(court, law, pair);
+	case RULE_USAGES_ADVISED:
+		return judge_usages(court, law, pair);
 	case RULE_NAMES:
 		return pair->is_client ? JUDGED_GOOD : judge_names(court, law, pair);
 	case RULE_CHAIN:

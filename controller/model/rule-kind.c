@@ -17,6 +17,7 @@ static const char *const kind_names[] = {
 	[RULE_ANCHOR] = "anchor",
 	[RULE_CRL_ISSUED] = "crl-issued",
 	[RULE_PACKAGE] = "package",
+	[RULE_USAGES_ADVISED] = "usages-advised",
 };
 
 const char *rule_kind_name(enum rule_kind kind)

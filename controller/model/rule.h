@@ -33,6 +33,7 @@ enum rule_kind {
 	RULE_PACKAGE, /* words: NAME:PART, what an archive has to hold under which name. PART is a part's
 		       * name, or "passphrase" (formats/gauss-cipher.h), or "any"; "?" behind it:
 		       * may be missing */
+	RULE_USAGES_ADVISED, /* words: as with RULE_USAGES; a warning, not a refusal */
 };
 
 struct rule {

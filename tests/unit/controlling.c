@@ -64,6 +64,7 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	}
 	plan->gap_budget_ms = here.gap_budget_ms;
 	plan->forward_only = here.forward_only;
+	plan->held = here.held;
 	if (here.prepares)
 		(void)plan_command(plan, PHASE_PREPARE, "see whether it can be done", &command);
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);

@@ -32,6 +32,7 @@ struct controlling {
 	struct subject *subject; /* of "web" */
 	const char *web, *mail; /* more settings of the two targets; NULL: none */
 	long long soak_ms, gap_budget_ms; /* of the plans */
+	const char *held; /* likewise */
 	bool forward_only;
 	bool asks_more; /* before it can plan */
 	bool prepares, proves; /* with a step before the two, or between them */

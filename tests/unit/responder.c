@@ -74,10 +74,9 @@ static void say(struct talk *t, const char *operation)
 	size_t length = 5;
 
 	for (const char *at = operation; *at; at += 2) {
-		unsigned byte;
+		const char digits[] = { at[0], at[1], '\0' };
 
-		assert_int_equal(sscanf(at, "%2x", &byte), 1);
-		reply[length++] = (unsigned char)byte;
+		reply[length++] = (unsigned char)strtoul(digits, NULL, 16);
 	}
 	assert_true(length < 128 + 2);
 	reply[1] = (unsigned char)(length - 2);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,27 +69,14 @@ static bool answers(int port)
 	return connected;
 }
 
-/* As LDIF continues a line: with a blank at the start of the next one (RFC 2849). The text is
- * given in base64, for it has several lines. */
+/* A text of several lines stands in LDIF in base64 (RFC 2849). */
 static const char *encoded(struct arena *arena, const char *text)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/";
-	const size_t length = strlen(text);
-	char *out = arena_alloc(arena, length / 3 * 4 + 8), *at = out;
+	const int length = (int)strlen(text);
+	unsigned char *out = arena_alloc(arena, (size_t)length / 3 * 4 + 8);
 
-	for (size_t i = 0; i < length; i += 3) {
-		const unsigned a = (unsigned char)text[i];
-		const unsigned b = i + 1 < length ? (unsigned char)text[i + 1] : 0;
-		const unsigned c = i + 2 < length ? (unsigned char)text[i + 2] : 0;
-		const unsigned bits = a << 16 | b << 8 | c;
-
-		*at++ = digits[bits >> 18];
-		*at++ = digits[bits >> 12 & 63];
-		*at++ = i + 1 < length ? digits[bits >> 6 & 63] : '=';
-		*at++ = i + 2 < length ? digits[bits & 63] : '=';
-	}
-	return out;
+	(void)EVP_EncodeBlock(out, (const unsigned char *)text, length);
+	return (const char *)out;
 }
 
 static void write_files(struct arena *arena, const struct slapd *s, const struct pair *served)

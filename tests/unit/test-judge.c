@@ -190,6 +190,26 @@ static void a_short_life_is_a_warning(void **state)
 			"the certificate of CN=a is valid for 30 days in all; P ask for 365");
 }
 
+static void a_usage_that_is_only_advised_is_a_warning(void **state)
+{
+	const struct recipe recipe = { .name = "a", .usages = "serverAuth" };
+	autodone(identity) struct identity who = { 0 };
+	autodone(asking) struct asking asking = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	identity_make(&who, &recipe);
+	ask_rule(&asking, "rule usages-advised P serverAuth clientAuth");
+	drop_pair(&asking, "pair.pem", &who);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.warnings.count, 1);
+	assert_string_equal(credential.warnings.items[0].items[0],
+			"the certificate of CN=a may not be used for clientAuth; P ask for serverAuth, "
+			"clientAuth");
+}
+
 /* ---- chains ---- */
 
 static void expect_chain(struct asking *asking, const struct identity *const links[])
@@ -497,6 +517,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_held_to_the_rules),
 		cmocka_unit_test(names_are_covered_as_tls_clients_see_it),
 		cmocka_unit_test(a_short_life_is_a_warning),
+		cmocka_unit_test(a_usage_that_is_only_advised_is_a_warning),
 		cmocka_unit_test(chains_are_put_in_order_without_what_does_not_belong),
 		cmocka_unit_test(what_is_left_out_is_told),
 		cmocka_unit_test(the_root_comes_along_when_asked_for),

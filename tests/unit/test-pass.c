@@ -274,6 +274,23 @@ static const struct credential *differ(long hours)
 	return wanted;
 }
 
+static void a_plan_says_itself_why_it_waits(void **state)
+{
+	(void)state;
+	here.held = "a peer is offline";
+	start_service();
+	differ(1000);
+	assert_int_equal(watcher.applied, 0);
+	assert_state(here.subject, STATE_HELD);
+	assert_reason(here.subject, "a peer is offline");
+	assert_true(uv_timer_get_due_in(&here.subject->timer) > 0);
+
+	here.held = NULL;
+	differ(1000);
+	assert_int_equal(watcher.applied, 1);
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
 static void a_closed_window_holds_what_is_bound_to_it(void **state)
 {
 	(void)state;
@@ -874,6 +891,7 @@ int main(void)
 		claim(to_ask_by_name_makes_no_soak_shorter),
 		claim(a_follow_up_that_fails_is_tried_again_and_never_rolled_back),
 		claim(a_new_drop_replaces_what_was_pending),
+		claim(a_plan_says_itself_why_it_waits),
 		claim(a_closed_window_holds_what_is_bound_to_it),
 		claim(an_open_window_lets_it_begin),
 		claim(what_does_not_fit_does_not_begin),

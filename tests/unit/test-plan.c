@@ -11,6 +11,7 @@ static const char whole_plan[] = "plan web \"put CN=web.example into service\"\n
 				 "\tsoak 60000\n"
 				 "\tgap-budget 5000\n"
 				 "\tforward-only yes\n"
+				 "\theld \"a peer is offline\"\n"
 				 "\n"
 				 "undo command \"make it load what was there\"\n"
 				 "\targv reload now\n"
@@ -47,6 +48,7 @@ static void the_text_is_the_plan(void **state)
 	assert_int_equal(plan.soak_ms, 60000);
 	assert_int_equal(plan.gap_budget_ms, 5000);
 	assert_true(plan.forward_only);
+	assert_string_equal(plan.held, "a peer is offline");
 	plan_print(&plan, &printed);
 	assert_string_equal(buffer_text(&printed), whole_plan);
 }

@@ -14,8 +14,9 @@ QUICK = ["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Xshare:auto", "-
 
 
 def run(*arguments):
+    """Descriptors are handed on: the product is one process, which reads a /dev/fd/N that it was given itself."""
     done = subprocess.run(["keytool", *QUICK, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False)
+                          text=True, check=False, close_fds=False)
     if done.returncode:
         lines = (done.stdout + done.stderr).splitlines()
         said = next((line for line in lines if line.startswith("keytool error")), "keytool failed")

@@ -1,0 +1,335 @@
+/*
+ * pingdirectory: the certificates of a PingDirectory server (and of its siblings, which are made of
+ * the same parts: PingDirectoryProxy, PingDataSync, PingAuthorize).
+ *
+ * How it takes a new one: the server puts it into its key store and adds it to its entry in the
+ * topology registry, beside the old one, so that its peers trust both (route.c). New connections
+ * meet it without a restart. Once every server has it in its copy of the registry (registry.c), it
+ * is what the server shows (use.c), and it has been so for a while, what is retired is purged: a
+ * change of its own.
+ *
+ * What can go wrong, and why the plans look as they do:
+ * - A peer that is offline does not learn the new certificate in time, and shuts the server out
+ *   when it is back. So that is waited for, unless the key pair stays the same.
+ * - Purging while anybody still shows or expects the old one is the classic outage.
+ * - Two servers with one inter-server key refuse to replicate: the registry tells who has what.
+ * - Neither an exit code nor a result proves anything: each server's registry counts, and what is
+ *   shown in handshakes or is in the key store.
+ * - Putting back is replacing once more: the old certificate is still trusted. The first time there
+ *   is nothing to put back, because the key there was never dropped here.
+ *
+ * https://docs.pingidentity.com/pingdirectory/latest/managing_servers_and_certificates/pd_ds_replace_inter_server_certificate.html
+ */
+
+#include "reconcilers/pingdirectory/pingdirectory.h"
+
+#include <string.h>
+
+static const char *const routes[] = { "ldap", "tool", NULL };
+static const char *const forms[] = { "certificates", "key-store", NULL };
+static const char *const formats[] = { "jks", "pkcs12", NULL };
+static const char *const offline_words[] = { "hold", "go-on", NULL };
+
+enum { FINGERPRINT_LENGTH = 64 };
+
+/* Where a server is, and how it is known to be that server. */
+#define SERVER_OPTIONS                                                                               \
+	{ "server", OPTION_TEXT, .required = true,                                                   \
+		.help = "Its address: \"ldaps://ds1.example.com:636\", or \"ldap://...\", which "    \
+			"StartTLS protects before anything else is said." },                         \
+			{ "ca-file", OPTION_PATH,                                                    \
+				.help = "A file of PEM certificates of which one has signed the "    \
+					"server's, or is it. Without it, those of the system." },    \
+			{ "pin", OPTION_TEXT,                                                        \
+				.help = "Instead: the SHA-256 fingerprint of the server's listener " \
+					"certificate." },                                            \
+	{                                                                                            \
+		"server-name", OPTION_TEXT,                                                          \
+				.help = "The name to be found in that certificate, when it is not "  \
+					"the one in the address."                                    \
+	}
+
+static const struct option peer_options[] = { SERVER_OPTIONS, { 0 } };
+
+static const struct option options[] = {
+	{ "certificate", OPTION_CHOICE, .fallback = "inter-server", .choices = ping_slot_names,
+			.help = "Which certificate it is: inter-server, by which the servers of a topology "
+				"know each other, or listener, which LDAPS and HTTPS clients meet." },
+	{ "instance", OPTION_TEXT, .required = true,
+			.help = "The name of the server instance in the topology registry." },
+	SERVER_OPTIONS,
+	{ "peers", OPTION_GROUPS, .members = peer_options,
+			.help = "The other servers of the topology. Each has to have the new certificate in "
+				"its registry." },
+	{ "bind-dn", OPTION_TEXT, .required = true,
+			.help = "Who we are, to all of these servers." },
+	{ "password-file", OPTION_PATH, .required = true,
+			.help = "The file whose first line is the password." },
+	{ "registry", OPTION_TEXT, .fallback = "cn=Server Instances,cn=Topology,cn=config",
+			.help = "Where the topology registry has its server instances." },
+	{ "registry-deadline", OPTION_DURATION, .fallback = "60s", .min = 1000, .max = 3600000,
+			.help = "How long the servers may take to see a change of the registry. They look "
+				"every 5 s, by default." },
+	{ "offline", OPTION_CHOICE, .fallback = "hold", .choices = offline_words,
+			.help = "What to do while a peer does not answer: hold the change, unless the key "
+				"pair stays the same; or go on, and leave that peer behind." },
+	{ "route", OPTION_CHOICE, .fallback = "ldap", .choices = routes,
+			.help = "ldap: by extended operations, from anywhere. The server needs a handler of "
+				"the type replace-certificate with allow-remotely-provided-certificates, and "
+				"the user the privilege permit-replace-certificate-request. tool: by "
+				"replace-certificate, on the server's own host." },
+	{ "send", OPTION_CHOICE, .fallback = "certificates", .choices = forms,
+			.help = "What goes with route = \"ldap\": the certificates and the key as they are, "
+				"or a key store, as the tool takes one." },
+	{ "tool", OPTION_PATH,
+			.help = "The tool: \"/opt/PingDirectory/bin/replace-certificate\"." },
+	{ "user", OPTION_TEXT, .help = "The user who runs the tool and keytool." },
+	{ "trust-store", OPTION_PATH,
+			.help = "The Java key store by which the tool knows the server. Without it, the "
+				"server's own (--defaultTrust)." },
+	{ "store-format", OPTION_CHOICE, .fallback = "jks", .choices = formats,
+			.help = "The format of the key store." },
+	{ "store-password-file", OPTION_PATH,
+			.help = "The file whose only line is the password of the key store: any one of six "
+				"characters or more. The server and the tool are given the same." },
+	{ "key-password-file", OPTION_PATH,
+			.help = "The same for the private key in a jks, where that is not the store's." },
+	{ "alias", OPTION_TEXT, .fallback = "certdrop",
+			.help = "The name of the entry in the key store." },
+	{ "replace-deadline", OPTION_DURATION, .fallback = "5m", .min = 1000, .max = 3600000,
+			.help = "How long the server may take to replace or purge." },
+	{ "key-manager-provider", OPTION_TEXT,
+			.help = "For a listener: the key manager provider to update, such as \"JKS\"." },
+	{ "trust-manager-provider", OPTION_TEXT,
+			.help = "For a listener: the trust manager provider to update. Without it, Java's "
+				"own trust." },
+	{ "target-alias", OPTION_TEXT, .fallback = "server-cert",
+			.help = "For a listener: the entry's name in the server's key store." },
+	{ "reload-https", OPTION_FLAG, .fallback = "true",
+			.help = "For a listener: HTTPS is to use the new certificate, too." },
+	{ "probe", OPTION_WORDS,
+			.help = "The addresses, host:port, that must show the new certificate: the "
+				"replication port for inter-server, LDAPS and HTTPS for a listener." },
+	{ "probe-starttls", OPTION_WORDS, .help = "The same where StartTLS of LDAP comes first." },
+	{ "times", OPTION_NUMBER, .fallback = "1", .min = 1, .max = 100,
+			.help = "How many handshakes in a row must show it." },
+	{ "settle", OPTION_DURATION, .fallback = "250ms", .max = 60000,
+			.help = "For how long every handshake must show it." },
+	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
+			.help = "How long the server may take to use it." },
+	{ "ads-truststore", OPTION_PATH,
+			.help = "The server's config/ads-truststore, when it is on this host: the key store "
+				"that has to hold the new inter-server certificate." },
+	{ "ads-alias", OPTION_TEXT, .fallback = "ads-certificate", .help = "Its entry there." },
+	{ "keytool", OPTION_TEXT, .fallback = "keytool",
+			.help = "Java's keytool, with which it is read." },
+	{ "purge", OPTION_FLAG, .fallback = "true",
+			.help = "Purge what is retired from the registry, once the new certificate was in "
+				"service for so long as `soak` says." },
+	{ "soak", OPTION_DURATION, .fallback = "7d", .max = 1000LL * 24 * 3600 * 1000,
+			.help = "How long the old certificate stays trusted beside the new one." },
+	{ "rsa-max", OPTION_NUMBER, .fallback = "3072", .min = 2048, .max = 16384,
+			.help = "The most bits that an inter-server key may have. Versions up to 9.2 name no "
+				"limit." },
+	{ 0 },
+};
+
+/* ---- settings ---- */
+
+size_t server_count(const struct settings *settings)
+{
+	return 1 + setting_count(settings, "peers");
+}
+
+struct server server_at(const struct settings *settings, size_t index)
+{
+	const struct settings *group =
+			index == 0 ? settings : setting_item(settings, "peers", index - 1);
+
+	return (struct server){
+		.url = setting_text(group, "server"),
+		.ca_file = setting_text(group, "ca-file"),
+		.pin = setting_text(group, "pin"),
+		.server_name = setting_text(group, "server-name"),
+	};
+}
+
+static bool check_server(const struct server *server, struct error *error)
+{
+	const char *host = strstr(server->url, "//");
+
+	if ((strncmp(server->url, "ldaps://", strlen("ldaps://")) != 0 &&
+			    strncmp(server->url, "ldap://", strlen("ldap://")) != 0) ||
+			!host[2] || strchr(host + 2, '/'))
+		return fail(error, ERROR_CONFIG,
+				"server \"%s\" is not ldaps://host:port or ldap://host:port",
+				server->url);
+	if (server->pin && strspn(server->pin, "0123456789abcdef") != FINGERPRINT_LENGTH)
+		return fail(error, ERROR_CONFIG,
+				"pin \"%s\" is not a fingerprint: 64 lower-case hexadecimal digits",
+				server->pin);
+	if (server->pin && server->ca_file)
+		return fail(error, ERROR_CONFIG, "%s has both a pin and a ca-file", server->url);
+	return true;
+}
+
+/* It becomes a part of names and filters of LDAP, in which other characters mean something. */
+static bool check_instance(const struct settings *settings, struct error *error)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._- ";
+	const char *instance = setting_text(settings, "instance");
+
+	return (*instance && strspn(instance, allowed) == strlen(instance)) ||
+			fail(error, ERROR_CONFIG,
+					"instance \"%s\" is not made of letters, digits, dots, dashes, "
+					"underscores and blanks",
+					instance);
+}
+
+static bool check_servers(const struct settings *settings, struct error *error)
+{
+	for (size_t i = 0; i < server_count(settings); i++) {
+		const struct server server = server_at(settings, i);
+
+		if (!check_server(&server, error))
+			return false;
+	}
+	return true;
+}
+
+static bool check_route(const struct settings *settings, struct error *error)
+{
+	const bool tool = equal(setting_text(settings, "route"), "tool");
+	const bool store = tool || equal(setting_text(settings, "send"), "key-store");
+
+	if (tool && !setting_text(settings, "tool"))
+		return fail(error, ERROR_CONFIG, "route \"tool\" needs a tool");
+	if (store && !setting_text(settings, "store-password-file"))
+		return fail(error, ERROR_CONFIG, "a key store needs a store-password-file");
+	if (setting_text(settings, "key-password-file") &&
+			!equal(setting_text(settings, "store-format"), "jks"))
+		return fail(error, ERROR_CONFIG,
+				"key-password-file goes with store-format \"jks\": a PKCS#12 has one password");
+	return true;
+}
+
+static bool check_listener(const struct settings *settings, struct error *error)
+{
+	if (!setting_text(settings, "key-manager-provider"))
+		return fail(error, ERROR_CONFIG,
+				"certificate \"listener\" needs a key-manager-provider");
+	if (equal(setting_text(settings, "route"), "tool") &&
+			!setting_text(settings, "trust-manager-provider"))
+		return fail(error, ERROR_CONFIG,
+				"certificate \"listener\" with route \"tool\" needs a "
+				"trust-manager-provider");
+	if (setting_text(settings, "pin"))
+		return fail(error, ERROR_CONFIG,
+				"a pin cannot stay true while the listener certificate is replaced: use "
+				"a ca-file");
+	return true;
+}
+
+static bool check(const struct target *target, struct error *error)
+{
+	const struct settings *settings = target->settings;
+	const bool listener = equal(setting_text(settings, "certificate"), "listener");
+
+	if (!check_instance(settings, error) || !check_servers(settings, error) ||
+			!check_route(settings, error) ||
+			(listener && !check_listener(settings, error)))
+		return false;
+	if (listener && setting_text(settings, "ads-truststore"))
+		return fail(error, ERROR_CONFIG, "ads-truststore holds no listener certificate");
+	if (setting_words(settings, "probe").count == 0 &&
+			setting_words(settings, "probe-starttls").count == 0 &&
+			!setting_text(settings, "ads-truststore"))
+		return fail(error, ERROR_CONFIG,
+				"nothing would show that it is in use: give a probe, a probe-starttls or "
+				"an ads-truststore");
+	return true;
+}
+
+/* ---- the two functions ---- */
+
+static void ask(const struct target *target, struct plan *plan)
+{
+	registry_ask(target, plan);
+	use_ask(target, plan);
+}
+
+static void plan_replacement(struct ping *p)
+{
+	use_prove(p, PHASE_UNDO);
+	if (p->plan->predecessor)
+		route_replace(p, PHASE_UNDO);
+	route_replace(p, PHASE_CHANGE);
+	registry_prove(p, false);
+	use_prove(p, PHASE_PROVE);
+}
+
+static void plan_purge(struct ping *p)
+{
+	p->plan->follow_up = arena_printf(p->arena, "purge what is retired of %s",
+			setting_text(p->settings, "instance"));
+	p->plan->soak_ms = setting_number(p->settings, "soak");
+	route_purge(p);
+	registry_prove(p, true);
+}
+
+/* Whoever is not there does not learn of it: of the new one in time, of the old one's end at all. */
+static void wait_for_peers(struct ping *p, bool purge)
+{
+	const bool harmless = p->same_key || equal(setting_text(p->settings, "offline"), "go-on");
+
+	if (*p->offline && (purge || !harmless))
+		p->plan->held = arena_printf(p->arena,
+				"%s does not answer, and would be left behind", p->offline);
+}
+
+static bool plan_ping(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan, struct error *error)
+{
+	struct ping p = {
+		.target = target,
+		.settings = target->settings,
+		.slot = ping_slot(setting_text(target->settings, "certificate")),
+		.wanted = wanted,
+		.seen = seen,
+		.plan = plan,
+		.arena = plan->arena,
+		.error = error,
+	};
+	bool in_use;
+
+	if (!registry_known(&p))
+		return true;
+	if (!registry_read(&p) || !use_read(&p, &in_use))
+		return false;
+	if (in_use && registry_has_it(&p)) {
+		if (!setting_flag(p.settings, "purge") || p.retired.count == 0)
+			return true;
+		wait_for_peers(&p, true);
+		plan_purge(&p);
+		return true;
+	}
+	if (!route_known(&p))
+		return true;
+	if (!route_is_open(&p))
+		return false;
+	wait_for_peers(&p, false);
+	plan_replacement(&p);
+	return true;
+}
+
+const struct reconciler pingdirectory_reconciler = {
+	.product = "pingdirectory",
+	.summary = "The certificates of PingDirectory servers.",
+	.options = options,
+	.rules = ping_rules,
+	.follows_up = true,
+	.check = check,
+	.ask = ask,
+	.plan = plan_ping,
+};

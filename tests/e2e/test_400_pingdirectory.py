@@ -1,0 +1,222 @@
+"""The certificates of PingDirectory servers: a topology of three, by operations and by the tool."""
+import pytest
+
+from certificates import pem_of
+from pingdirectory import ADMIN, KEYTOOL, PASSWORD, PIN, READER, READER_PASSWORD, Identity, PingDirectory, put
+from service import plain
+from waiting import until
+
+pytestmark = pytest.mark.skipif(not KEYTOOL, reason="Java's keytool is not installed")
+
+
+@pytest.fixture
+def topology(scratch):
+    """A topology that the test may leave in any state."""
+    made = PingDirectory(scratch).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One that is whole after each test, whatever its servers show by then."""
+    made = PingDirectory(tmp_path_factory.mktemp("shared")).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def identities():
+    """Each may be any server's, and only one's."""
+    return [Identity(f"{each}.example.com") for each in ("first", "second", "third", "fourth")]
+
+
+def reached(topology, name):
+    """Where a server is, and by which certificate it is known."""
+    return {"server": f"ldaps://127.0.0.1:{topology[name].ldaps}", "pin": topology[name].listener()}
+
+
+def target(topology, name="ds1", **more):
+    return {"name": name, "product": "pingdirectory", "instance": name, **reached(topology, name),
+            "peers": tuple(reached(topology, each.name) for each in topology.instances if each.name != name),
+            "bind-dn": ADMIN, "password-file": topology.password_file(), "settle": "0ms",
+            "probe": [f"127.0.0.1:{topology[name].replication}"], "registry-deadline": "10s",
+            "probe-deadline": "10s", **more}
+
+
+def by_tool(topology, name="ds1"):
+    return {"route": "tool", "tool": topology[name].directory / "bin" / "replace-certificate", "keytool": KEYTOOL,
+            "store-password-file": topology.password_file("a-store-password", "store-password"),
+            "ads-truststore": topology[name].truststore}
+
+
+def drop(certdrop, identity, name="ds1"):
+    certdrop.drop(name, {"pair.pem": identity.pem + identity.key_pem})
+
+
+def assert_everywhere(topology, fingerprints, name="ds1"):
+    for each in topology.running():
+        assert topology.registered(name, at=each.name) == fingerprints
+
+
+def reason(certdrop, state, says, name="ds1"):
+    return certdrop.until_state(name, state, where=lambda receipt: says in (receipt["reason"] or ""))
+
+
+# ---- replacing, and purging what is retired ----
+
+@pytest.mark.parametrize("route, name", [("ldap", "ds1"), ("key-store", "ds2"), ("tool", "ds3")])
+def test_it_is_replaced_everywhere_and_what_is_retired_goes_after_the_soak(certdrop, shared, identities, route, name):
+    ways = {"ldap": {}, "tool": by_tool(shared, name), "key-store": {
+        "send": "key-store", "store-format": "pkcs12",
+        "store-password-file": shared.password_file("a-store-password", "store-password")}}
+    old, new = shared[name].presented(), identities[int(name[2:]) - 1]
+    certdrop.configure([target(shared, name, soak="1h", **ways[route])])
+    certdrop.start()
+    drop(certdrop, new, name)
+    certdrop.until_in_service(name, new, seconds=40)
+    assert shared[name].presented() == shared[name].in_store() == new.fingerprint
+    assert_everywhere(shared, [old, new.fingerprint], name)
+    until(lambda: f"purge what is retired of {name}" in certdrop.run("status", name).stdout,
+          lambda: f"no purge is pending: {certdrop.receipt(name)}\n" + certdrop.log())
+    certdrop.run("apply", name)
+    assert_everywhere(shared, [old, new.fingerprint], name)
+
+    certdrop.configure([target(shared, name, soak="0s", **ways[route])])
+    certdrop.restart()
+    until(lambda: shared.registered(name, at="ds3") == [new.fingerprint], certdrop.log)
+    assert_everywhere(shared, [new.fingerprint], name)
+    shared.reset()
+    until(shared.whole, lambda: f"not connected: {shared.links()}")
+    assert "a-store-password" not in str(shared.calls()) and PASSWORD not in str(shared.calls())
+
+
+def test_a_java_key_store_is_a_drop_like_any_other(certdrop, shared, identities, scratch):
+    passphrases = scratch / "passphrases"
+    put(passphrases, f"{PIN}\n".encode())
+    certdrop.configure([target(shared, passphrases=passphrases)])
+    certdrop.start()
+    certdrop.drop("ds1", {"new.jks": identities[3].jks()})
+    certdrop.until_in_service("ds1", identities[3], seconds=40)
+    assert shared["ds1"].presented() == identities[3].fingerprint
+
+
+def test_a_listener_certificate_is_replaced_where_clients_meet_it(certdrop, topology, authority, scratch):
+    pair = authority.issue("localhost")
+    trusted = scratch / "trusted.pem"
+    put(trusted, topology.identities["ds1", "server-cert"].pem + pem_of(authority.root))
+    more = {"certificate": "listener", "ca-file": trusted, "server-name": "localhost", "key-manager-provider": "JKS",
+            "trust-manager-provider": "JKS", "authorities": trusted, "soak": "0s",
+            "probe": [f"127.0.0.1:{topology['ds1'].ldaps}"], "probe-starttls": [f"127.0.0.1:{topology['ds1'].ldap}"]}
+    certdrop.configure([{key: value for key, value in target(topology, **more).items() if key != "pin"}])
+    certdrop.start()
+    certdrop.drop("ds1", {"fullchain.pem": pair.fullchain + pem_of(authority.root), "key.pem": pair.key})
+    certdrop.until_in_service("ds1", pair, seconds=40)
+    assert topology["ds1"].listener() == pair.fingerprint
+    until(lambda: topology.registered("ds1", "listener", at="ds3") == [pair.fingerprint], certdrop.log)
+
+
+# ---- what is found before anything is changed ----
+
+def test_a_peer_that_is_offline_holds_the_change(certdrop, topology, identities):
+    old = topology["ds1"].presented()
+    certdrop.configure([target(topology, check="1s")])
+    topology.stop("ds3")
+    certdrop.start()
+    drop(certdrop, identities[0])
+    reason(certdrop, "held", "does not answer, and would be left behind")
+    assert topology["ds1"].presented() == old and topology.registered("ds1") == [old]
+    topology.start("ds3")
+    certdrop.until_in_service("ds1", identities[0], seconds=40)
+
+
+def test_a_server_without_the_handler_is_named_and_not_tried(certdrop, shared):
+    asked = len(shared.records())
+    shared.set(handler={"enabled": False})
+    certdrop.configure([target(shared)])
+    certdrop.start()
+    drop(certdrop, Identity("another.example.com"))
+    reason(certdrop, "failed", "does not know the operation 1.3.6.1.4.1.30221.2.6.69")
+    shared.set(handler=None)
+    assert "extended" not in {line.get("operation") for line in shared.records()[asked:]}
+
+
+def test_a_topology_without_a_primary_is_named_and_not_tried(certdrop, topology, identities):
+    certdrop.configure([target(topology, "ds2", offline="go-on")])
+    topology.stop("ds1")
+    certdrop.start()
+    drop(certdrop, identities[0], "ds2")
+    reason(certdrop, "failed", "has no primary now", "ds2")
+    assert "extended" not in {line.get("operation") for line in topology.records()}
+
+
+def test_a_user_without_the_privilege_changes_nothing(certdrop, shared):
+    old, registered = shared["ds1"].presented(), shared.registered("ds1")
+    certdrop.configure([target(shared, **{
+        "bind-dn": READER, "password-file": shared.password_file(READER_PASSWORD, "reader")})])
+    certdrop.start()
+    drop(certdrop, Identity("another.example.com"))
+    reason(certdrop, "failed", "result 50 (Insufficient access)")
+    assert shared["ds1"].presented() == old and shared.registered("ds1") == registered
+
+
+def test_what_another_server_has_is_refused(certdrop, topology):
+    certdrop.configure([target(topology)])
+    certdrop.start()
+    drop(certdrop, topology.identities["ds2", "ads-certificate"])
+    reason(certdrop, "failed", "server instance ds2 has this certificate already")
+    assert "extended" not in {line.get("operation") for line in topology.records()}
+
+
+def test_what_breaks_the_rules_is_refused_before_any_tool_runs(certdrop, shared):
+    asked = len(shared.records())
+    certdrop.configure([target(shared)])
+    certdrop.start()
+    for identity, says in ((Identity("a", bits=4096), "RSA key has 4096 bits; PingDirectory inter-server certificates"),
+                           (Identity("b", bits=1024), "1024 bits"), (Identity("c", kind="ec"), "RSA")):
+        drop(certdrop, identity)
+        reason(certdrop, "refused", says)
+    assert "extended" not in {line.get("operation") for line in shared.records()[asked:]}
+
+
+# ---- what goes wrong on the way ----
+
+@pytest.fixture
+def first(certdrop, topology, identities):
+    """The first identity was dropped and is in service. What fails is not tried again during the test."""
+    certdrop.configure([target(topology, soak="1h")], **{"retry-first": "10m"})
+    certdrop.start()
+    drop(certdrop, identities[0])
+    certdrop.until_in_service("ds1", identities[0], seconds=40)
+    return topology
+
+
+def test_what_the_server_cannot_finish_is_put_back(certdrop, first, identities):
+    """The key store has the new one already when the registry cannot be written."""
+    first.order("registry:ds1", "fail-once")
+    drop(certdrop, identities[1])
+    reason(certdrop, "failed", "cannot update the topology registry")
+    assert first["ds1"].presented() == first["ds1"].in_store() == identities[0].fingerprint
+    assert first.lost() == []
+
+
+def test_the_predecessor_comes_back_on_demand(certdrop, first, identities):
+    drop(certdrop, identities[1])
+    certdrop.until_in_service("ds1", identities[1], seconds=40)
+    until(lambda: certdrop.run("rollback", "ds1").returncode == 0, certdrop.log)
+    assert first["ds1"].presented() == first["ds1"].in_store() == identities[0].fingerprint
+
+
+def test_killed_in_the_middle_it_ends_in_one_of_both(certdrop, first, identities):
+    first.order("registry:ds1", "hang")
+    drop(certdrop, identities[1])
+    until(lambda: "registry:ds1" in first.points()[1:] and first["ds1"].in_store() == identities[1].fingerprint,
+          certdrop.log)
+    certdrop.kill()
+    first.order("registry:ds1", None)
+    certdrop.start()
+    receipt = certdrop.until_state("ds1", "in-service", "rolled-back", seconds=60, where=lambda receipt: plain(
+        receipt["fingerprint"]) == first["ds1"].presented())
+    assert first["ds1"].in_store() == first["ds1"].presented()
+    assert receipt["state"] != "in-service" or first["ds1"].presented() in first.registered("ds1", at="ds3")
+    assert first.whole()
