@@ -256,7 +256,7 @@ static void the_facts_of_a_credential_are_all_told(void **state)
 	json_t *none = document_brief(NULL);
 
 	(void)state;
-	assert_int_equal(json_object_size(facts), 16);
+	assert_int_equal(json_object_size(facts), 17);
 	assert_string_equal(json_string_value(json_object_get(facts, "not_before")),
 			"1970-01-01T00:00:01Z");
 	assert_true(json_is_null(json_object_get(facts, "client_fingerprint")));
