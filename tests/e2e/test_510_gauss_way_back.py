@@ -1,7 +1,7 @@
 """openGauss: what fails is put back on all nodes, and whatever dies when, all nodes serve one set."""
 import pytest
 
-from gauss_target import cert_calls, drop_package, new, old, until_served, watched  # noqa: F401
+from gauss_target import cert_calls, drop_package, new, old, thorough, until_served, watched  # noqa: F401
 from opengauss import CertificateSet
 from postgresql import PROGRAMS
 from waiting import until
@@ -86,7 +86,9 @@ def test_more_than_one_level_can_be_undone(certdrop, watched, authority, new, ol
 
 # ---- kill -9 ----
 
-@pytest.mark.parametrize("point", ["backup:node1", "copy:node1:server.key", "copy:node2:server.crt", "copy:om:client.key"])
+@pytest.mark.parametrize("point", [
+    "backup:node1", pytest.param("copy:node1:server.key", marks=thorough), "copy:node2:server.crt",
+    pytest.param("copy:om:client.key", marks=thorough)])
 def test_killed_while_gs_om_is_at_work(certdrop, watched, new, old, point):
     """The service and its worker die, gs_om does not: nobody else's gs_om may run until it has ended."""
     cluster = watched(nodes=2)
