@@ -1,5 +1,6 @@
 /* certdrop: the service, and the command. */
 
+#include <assert.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,45 +11,26 @@
 #include <sys/stat.h>
 
 #include "controller/certdrop/commands/command.h"
+#include "controller/certdrop/commands/commands.h"
 
-enum { ANY = 1000 };
+enum { FLAGS_MAX = 16, USAGE_MAX = 80 };
 
-static const struct {
-	const char *name, *arguments, *help;
-	size_t fewest, most;
-	int (*run)(const struct invocation *invocation);
-} commands[] = {
-	{ "run", "", "the service, in the foreground", 0, 0, command_run },
-	{ "check", "", "is the configuration sound", 0, 0, command_check },
-	{ "inspect", "FILE... [--for TARGET]", "what is in it, would it be accepted, why not", 1,
-			ANY, command_inspect },
-	{ "plan", "[TARGET...]", "what would be done now", 0, ANY, command_ask },
-	{ "apply", "[TARGET...]", "do it once; also what was parked, when named", 0, ANY,
-			command_ask },
-	{ "status", "[TARGET...] [--wait SECONDS]", "wanted, installed, served; state and reason",
-			0, ANY, command_ask },
-	{ "explain", "TARGET", "why the views differ, or why nothing happens", 1, 1, command_ask },
-	{ "history", "[TARGET]", "what was done, step by step", 0, 1, command_ask },
-	{ "rollback", "TARGET", "put the predecessor back, proven", 1, 1, command_ask },
-	{ "generate", "PROFILE --for TARGET [--request]",
-			"a new key with a self-signed certificate, or a request, into the drop", 1,
-			1, command_generate },
-};
-enum { COMMAND_COUNT = sizeof(commands) / sizeof(*commands) };
-
+/* Completion reads this: a command or an option a line, after two blanks. */
 static void usage(FILE *out)
 {
-	(void)fprintf(out, "usage: certdrop [--config FILE] [--json] COMMAND ...\n\n");
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		char call[64];
+	char call[USAGE_MAX];
 
-		(void)snprintf(call, sizeof(call), "%s %s", commands[i].name,
-				commands[i].arguments);
-		(void)fprintf(out, "  %-41s %s\n", call, commands[i].help);
+	(void)fprintf(out, "usage: certdrop [--config FILE] [--json] COMMAND ...\n\n");
+	for (const struct command *command = commands; command->name; command++) {
+		(void)snprintf(call, sizeof(call), "%s %s", command->name, command->arguments);
+		(void)fprintf(out, "  %-41s %s\n", call, command->help);
 	}
-	(void)fprintf(out,
-			"\nThe configuration is /etc/certdrop/certdrop.conf unless told. --json prints facts as "
-			"JSON.\n");
+	(void)fputc('\n', out);
+	for (const struct flag *flag = flags; flag->name; flag++) {
+		(void)snprintf(call, sizeof(call), "--%s %s", flag->name,
+				flag->argument ? flag->argument : "");
+		(void)fprintf(out, "  %-41s %s\n", call, flag->help);
+	}
 }
 
 /* "2", "0.5": seconds. */
@@ -65,48 +47,55 @@ static bool read_wait(const char *text, struct invocation *invocation)
 	return true;
 }
 
-static bool read_options(int argc, char **argv, struct invocation *invocation)
+static bool read_flag(int letter, const char *argument, struct invocation *invocation)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "for", required_argument, NULL, 'f' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "request", no_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			invocation->config_path = optarg;
-			break;
-		case 'f':
-			invocation->for_target = optarg;
-			break;
-		case 'w':
-			if (!read_wait(optarg, invocation))
-				return false;
-			break;
-		case 'r':
-			invocation->request = true;
-			break;
-		case 'j':
-			invocation->json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			exit(0);
-		case 'v':
-			(void)printf("certdrop %s\n", CERTDROP_VERSION);
-			exit(0);
-		default:
-			return false;
-		}
+	switch (letter) {
+	case 'c':
+		invocation->config_path = argument;
+		return true;
+	case 'f':
+		invocation->for_target = argument;
+		return true;
+	case 'w':
+		return read_wait(argument, invocation);
+	case 'r':
+		invocation->request = true;
+		return true;
+	case 'j':
+		invocation->json = true;
+		return true;
+	case 'h':
+		usage(stdout);
+		exit(0);
+	case 'v':
+		(void)printf("certdrop %s\n", CERTDROP_VERSION);
+		exit(0);
+	default:
+		return false;
 	}
+}
+
+static bool read_flags(int argc, char **argv, struct invocation *invocation)
+{
+	struct option options[FLAGS_MAX] = { 0 };
+	char letters[2 * FLAGS_MAX + 1] = "";
+	size_t count = 0;
+	int letter;
+
+	/* What has no letter is told apart by its first one. */
+	for (size_t i = 0; flags[i].name; i++) {
+		assert(i + 1 < FLAGS_MAX);
+		options[i].name = flags[i].name;
+		options[i].has_arg = flags[i].argument ? required_argument : no_argument;
+		options[i].val = flags[i].name[0];
+		if (flags[i].letter)
+			letters[count++] = flags[i].letter;
+		if (flags[i].letter && flags[i].argument)
+			letters[count++] = ':';
+	}
+	while ((letter = getopt_long(argc, argv, letters, options, NULL)) != -1)
+		if (!read_flag(letter, optarg, invocation))
+			return false;
 	return true;
 }
 
@@ -124,14 +113,13 @@ static void keep_private(void)
 
 static int run_command(const struct invocation *invocation)
 {
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (strcmp(commands[i].name, invocation->command) != 0)
+	for (const struct command *command = commands; command->name; command++) {
+		if (strcmp(command->name, invocation->command) != 0)
 			continue;
-		if (invocation->count >= commands[i].fewest &&
-				invocation->count <= commands[i].most)
-			return commands[i].run(invocation);
-		(void)fprintf(stderr, "usage: certdrop %s%s%s\n", commands[i].name,
-				*commands[i].arguments ? " " : "", commands[i].arguments);
+		if (invocation->count >= command->fewest && invocation->count <= command->most)
+			return command->run(invocation);
+		(void)fprintf(stderr, "usage: certdrop %s%s%s\n", command->name,
+				*command->arguments ? " " : "", command->arguments);
 		return 1;
 	}
 	(void)fprintf(stderr, "certdrop: there is no command \"%s\"; certdrop --help lists them\n",
@@ -144,7 +132,7 @@ int main(int argc, char **argv)
 	struct invocation invocation = { 0 };
 
 	keep_private();
-	if (!read_options(argc, argv, &invocation))
+	if (!read_flags(argc, argv, &invocation))
 		return 1;
 	if (optind == argc) {
 		usage(stderr);

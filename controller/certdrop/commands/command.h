@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Commands: what the words on the command line do. Each returns the exit code; see main.c for the
- * table and README.md for what users and scripts rely on.
+ * Commands: what the words on the command line do. Each returns the exit code; see commands.h for
+ * the table, and the manual page for what users and scripts rely on.
  */
 
 #include <stdbool.h>

@@ -46,6 +46,8 @@
  *                       "steps": [{"text", "phase", "result", "milliseconds",
  *                                  "reason"}]}]}
  * explain  {"target", "state", "sentences": [sentence]}
+ * check    {"configuration": its path, "targets": [{"target", "product",
+ *                                                   "profiles": what can be generated for it}]}
  * generate {"target", "profile", "key", "subject",
  *           "file": path of the key, with its certificate unless that is requested,
  *           "request": path or null, "fingerprint", "not_after": null with a request}
