@@ -27,8 +27,10 @@ static void usage(FILE *out)
 	}
 	(void)fputc('\n', out);
 	for (const struct flag *flag = flags; flag->name; flag++) {
-		(void)snprintf(call, sizeof(call), "--%s %s", flag->name,
-				flag->argument ? flag->argument : "");
+		const char letter[] = { '-', flag->letter, ',', ' ', '\0' };
+
+		(void)snprintf(call, sizeof(call), "%s--%s %s", flag->letter ? letter : "",
+				flag->name, flag->argument ? flag->argument : "");
 		(void)fprintf(out, "  %-41s %s\n", call, flag->help);
 	}
 }
