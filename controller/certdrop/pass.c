@@ -80,6 +80,17 @@ void pass_again_soon(struct subject *subject)
 		subject->again = true;
 }
 
+/* What is wrong with settings, rights or passwords does not mend itself, and a few wrong passwords lock
+ * a user: it is tried at the pace of looks then. */
+static uint64_t at_least_ms(const struct pass *pass, const struct error *error)
+{
+	const struct subject *subject = pass->subject;
+
+	if (error->kind != ERROR_CONFIG)
+		return 0;
+	return (uint64_t)config_check_ms(subject->controller->config, subject->target);
+}
+
 void pass_try_again_later(struct pass *pass, const struct error *error)
 {
 	struct subject *subject = pass->subject;
@@ -91,6 +102,8 @@ void pass_try_again_later(struct pass *pass, const struct error *error)
 	(void)uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
 	delay = backoff_ms(subject->attempts, (uint64_t)config->retry_first_ms,
 			(uint64_t)config->retry_cap_ms, random);
+	if (delay < at_least_ms(pass, error))
+		delay = at_least_ms(pass, error);
 	subject->retry_at_ms = clock_now() * 1000 + (long long)delay;
 	wake_in(subject, delay);
 	log_warning("target %s: %s, trying again in %llu s", subject->target->name, error->text,

@@ -1,4 +1,6 @@
 """Redis Enterprise: the certificates of a cluster, by REST and by rladmin, on each version."""
+import datetime
+
 import pytest
 
 from certificates import pem_of
@@ -74,6 +76,8 @@ def test_a_wrong_password_is_not_tried_on_everybody(certdrop, east, scratch):
     receipt = certdrop.until_state("east-cm", "failed")
     assert "401" in receipt["reason"]
     assert {(r["node"], r["path"]) for r in site.requests()} == {(1, "/v1/nodes")}
+    again = datetime.datetime.fromisoformat(certdrop.json("status")["targets"][0]["retry_at"].rstrip("Z"))
+    assert again - datetime.datetime.utcnow() > datetime.timedelta(minutes=4)
 
 
 @thorough
