@@ -56,6 +56,27 @@ static bool remains(const struct plan *plan, const struct plan *now)
 	return plan->follow_up && now->count > 0;
 }
 
+/* A tool that was cut short (a server's reload), and no handshake to tell whether it had its effect:
+ * that the files are in place does not mean that they were loaded. */
+static bool is_in_doubt(const struct subject *subject, const struct plan *plan, int64_t pass)
+{
+	autoarena struct arena *arena = arena_new();
+	bool *done = arena_new_many(arena, bool, plan->count + 1);
+	bool doubtful = false;
+
+	(void)gap_recall(subject->controller->journal, plan, pass, done);
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+
+		if (step->kind == STEP_PROBE && step->phase != PHASE_UNDO)
+			return false;
+		doubtful = doubtful ||
+				(step->kind == STEP_COMMAND && step->phase == PHASE_CHANGE &&
+						!done[i]);
+	}
+	return doubtful && has_begun(subject, pass);
+}
+
 enum recovery recovery_decide(const struct subject *subject, const struct plan *plan, int64_t pass,
 		const struct answers *seen, struct plan *questions)
 {
@@ -65,6 +86,8 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 		return RECOVERY_ASK;
 	if (presence == IN_PLACE && questions->count > 0 && is_owed(subject, plan, pass))
 		return RECOVERY_FINISH;
+	if (presence == IN_PLACE && !plan->follow_up && is_in_doubt(subject, plan, pass))
+		return RECOVERY_PUT_BACK;
 	if (presence == IN_PLACE)
 		return remains(plan, questions) ? RECOVERY_NOTHING_CHANGED : RECOVERY_FINISHED;
 	if (!has_begun(subject, pass))

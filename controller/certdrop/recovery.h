@@ -13,7 +13,7 @@ enum recovery {
 	RECOVERY_FINISHED, /* what was wanted is installed and served: the pass had succeeded */
 	RECOVERY_FINISH, /* all changes are made, and finish steps are owed: take them up first */
 	RECOVERY_NOTHING_CHANGED, /* the predecessor still is: start again */
-	RECOVERY_PUT_BACK, /* neither: undo what was begun, then start again */
+	RECOVERY_PUT_BACK, /* neither, or it cannot be told: undo what was begun, then start again */
 };
 
 /* `plan` is that of the pass, as the journal has it; `pass` the journal's number for it; `seen`: the

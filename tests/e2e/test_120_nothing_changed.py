@@ -28,7 +28,7 @@ class Trace:
         self.strace.communicate()
 
     def calls(self):
-        return [line for line in self.path.read_text().splitlines() if "(" in line]
+        return [line for line in self.path.read_text().splitlines() if re.match(r"\d+ +\w+\(", line)]
 
 
 def changes(calls, scratch, published):

@@ -1,4 +1,5 @@
 """Killed, restarted, or robbed of its state: it finds its way back."""
+import hashlib
 import os
 import shutil
 import signal
@@ -52,6 +53,35 @@ def test_a_database_that_is_damaged_is_moved_aside(serving, authority):
     web.drop("web", {"all.pem": second.fullchain + second.key})
     web.until_in_service("web", second)
     assert nginx.served() == second.fingerprint
+
+
+def test_what_was_cut_short_before_it_was_loaded_is_loaded_afterwards(certdrop, authority, scratch):
+    """Without a handshake the files alone would say that all is done."""
+    slow, begun, loaded, published = (scratch / name for name in ("slow", "begun", "loaded", "tls"))
+    load = f"touch {begun}; [ ! -e {slow} ] || exec sleep 600; sha256sum <{published}/leaf.pem >>{loaded}"
+    certdrop.configure([{"name": "web", "product": "files", "publish": published,
+                         "files": [{"name": "leaf.pem", "content": "leaf", "mode": "0644"}],
+                         "reload": ["/bin/sh", "-c", load]}])
+    certdrop.start()
+    first, second = authority.issue("first.example.com"), authority.issue("second.example.com")
+    certdrop.drop("web", {"all.pem": first.fullchain + first.key})
+    certdrop.until_in_service("web", first)
+
+    slow.touch()
+    begun.unlink()
+    certdrop.drop("web", {"all.pem": second.fullchain + second.key})
+    until(begun.exists, "the reload never began")
+    processes = certdrop.processes()
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+    certdrop.process.wait()
+    until(lambda: not any(alive(process) for process in processes), "they are killed")
+
+    slow.unlink()
+    certdrop.start()
+    certdrop.until_in_service("web", second)
+    served = hashlib.sha256((published / "leaf.pem").read_bytes()).hexdigest()
+    assert loaded.read_text().splitlines()[-1].split()[0] == served
 
 
 def test_children_that_are_killed_are_replaced(serving, authority):
