@@ -376,8 +376,7 @@ bool subject_proven(struct subject *subject, const struct plan *plan)
 	records_append(arena, &answers.records, installed);
 	for (size_t i = 0; i < plan->count; i++)
 		proven = add_proof(arena, subject, &plan->steps[i], &answers.records) || proven;
-	if (proven)
-		subject_seen(subject, &answers);
+	subject_seen(subject, &answers);
 	return proven;
 }
 

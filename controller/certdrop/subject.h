@@ -143,6 +143,6 @@ void subject_seen(struct subject *subject, const struct answers *answers);
 /* Was this credential in service at any time? */
 bool subject_was_in_service(const struct subject *subject, const char *digest);
 
-/* The plan was carried out: what its prove steps expected is what is
- * served now. false: it had none. */
+/* The plan was carried out: the wanted one is what is installed now, and what its prove
+ * steps expected is served. false: it had none. */
 bool subject_proven(struct subject *subject, const struct plan *plan);

@@ -66,6 +66,8 @@ def test_what_was_cut_short_before_it_was_loaded_is_loaded_afterwards(certdrop, 
     first, second = authority.issue("first.example.com"), authority.issue("second.example.com")
     certdrop.drop("web", {"all.pem": first.fullchain + first.key})
     certdrop.until_in_service("web", first)
+    (web,) = certdrop.json("status", "web")["targets"]
+    assert web["state"] == "in-service" and web["installed"]["fingerprint"] == first.fingerprint
 
     slow.touch()
     begun.unlink()
