@@ -1,5 +1,6 @@
 """Waiting for a condition, never for a time."""
 import os
+import random
 import socket
 import time
 
@@ -20,6 +21,12 @@ def until(condition, what, seconds=20):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system hands out, so that no client has it by the time its server is (re)started."""
+    while True:
+        port = random.randrange(15000, 32768)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
