@@ -106,6 +106,23 @@ static void seed_archive(const char *root)
 	write_seeds(root, "archive", "web.zip", &bytes);
 }
 
+/* With the names that the rules in fuzz-request.c give to a package. */
+static void seed_package(const char *root)
+{
+	static const char *const names[] = { "server.crt", "server.key", "ca.pem", "list.crl" };
+	struct buffer files[4] = { 0 };
+	autodone(buffer) struct buffer bytes = { 0 };
+
+	add_certificate(&files[0], &leaf);
+	add_key(&files[1], &leaf, NULL);
+	add_certificate(&files[2], &authority);
+	add_crl(&files[3], &authority);
+	add_zip(&bytes, names, files, 4);
+	write_seeds(root, "archive", "package.zip", &bytes);
+	for (size_t i = 0; i < 4; i++)
+		buffer_done(&files[i]);
+}
+
 /* 48 bytes of salts and a passphrase; and the files that come of them. */
 static void seed_gauss_cipher(const char *root)
 {
@@ -143,6 +160,7 @@ int main(int argc, char **argv)
 	seed_binary(argv[1]);
 	seed_java(argv[1]);
 	seed_archive(argv[1]);
+	seed_package(argv[1]);
 	seed_gauss_cipher(argv[1]);
 	identity_done(&authority);
 	identity_done(&leaf);
