@@ -15,6 +15,7 @@
 
 #include "reconcilers/redis-enterprise/redis-enterprise.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHECK_MS = 5000, POLL_MS = 200 };
@@ -50,6 +51,7 @@ static const char *const crdb_picks[][3] = {
 };
 
 static const char *const task_picks[][3] = {
+	{ "id", "/*/id", "text" },
 	{ "guid", "/*/crdb_guid", "text" },
 	{ "state", "/*/status", "text" },
 };
@@ -216,12 +218,38 @@ static bool is_any_down(const struct record *health)
 	return false;
 }
 
+/* Of its configuration, as the first cluster tells it; "" when it does not. */
+static const char *version_of(const struct redis *r, const char *guid)
+{
+	const char *version = record_text(answer(r->seen, health_of(r, guid)), "version");
+
+	return version ? version : "";
+}
+
+/* Somebody like us has updated it to what it is now, with this certificate: its links need a moment.
+ * The task's id tells; see task_id(). */
+static bool was_updated(const struct redis *r, const char *guid)
+{
+	const struct record *tasks = answer(r->seen, "their tasks");
+	const struct words ids = record_words(tasks, "id");
+	const struct words states = record_words(tasks, "state");
+	const char *start = arena_printf(r->arena, "certdrop-%.16s-%ld-", r->wanted->fingerprint,
+			strtol(version_of(r, guid), NULL, 10) - 1);
+
+	for (size_t i = 0; i < ids.count && i < states.count; i++)
+		if (strncmp(ids.items[i], start, strlen(start)) == 0 &&
+				strstr(ids.items[i], guid) && equal(states.items[i], "finished"))
+			return true;
+	return false;
+}
+
 /* A link that is down while the clusters reach each other wants exactly this update. */
 static bool has_it(const struct redis *r, const char *guid)
 {
 	const struct record *health = answer(r->seen, health_of(r, guid));
 
-	return !all_are(record_words(health, "error"), "") || !is_any_down(health);
+	return !all_are(record_words(health, "error"), "") || !is_any_down(health) ||
+			was_updated(r, guid);
 }
 
 bool crdbs_have_it(const struct redis *r)
@@ -248,14 +276,6 @@ void crdbs_pass_over_those_that_have_it(struct redis *r)
 }
 
 /* ---- before step 1 ---- */
-
-/* Of its configuration, as the first cluster tells it; "" when it does not. */
-static const char *version_of(const struct redis *r, const char *guid)
-{
-	const char *version = record_text(answer(r->seen, health_of(r, guid)), "version");
-
-	return version ? version : "";
-}
 
 static const char *lease_name(const struct redis *r, const char *guid)
 {
