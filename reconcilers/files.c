@@ -300,29 +300,6 @@ static struct rows file_rows(struct arena *arena, const struct settings *setting
 	return rows;
 }
 
-static bool equal(const char *a, const char *b)
-{
-	return a && b && strcmp(a, b) == 0;
-}
-
-static bool all_serve(
-		const struct target *target, const char *fingerprint, const struct answers *seen)
-{
-	const struct words addresses = setting_words(target->settings, "probe");
-
-	for (size_t i = 0; i < addresses.count; i++) {
-		const struct record *told = answer(seen, addresses.items[i]);
-		const struct rows served = record_rows(seen->arena, told, "served");
-
-		if (served.count == 0 || record_text(told, "failed"))
-			return false;
-		for (size_t j = 0; j < served.count; j++)
-			if (!equal(served.items[j].items[1], fingerprint))
-				return false;
-	}
-	return true;
-}
-
 static void add_command(const struct target *target, enum phase phase, const char *option,
 		const char *text, struct plan *plan)
 {
@@ -373,7 +350,7 @@ static void add_way_back(const struct target *target, const struct answers *seen
 		if (served.count > 1)
 			add_probe(target, PHASE_UNDO, addresses.items[i], served.items[1], plan);
 	}
-	if (!equal(record_text(published, "state"), "nothing"))
+	if (!text_equal(record_text(published, "state"), "nothing"))
 		add_command(target, PHASE_UNDO, "reload", "make the server load the old files",
 				plan);
 }
@@ -428,13 +405,14 @@ static bool plan_files(const struct target *target, const struct credential *wan
 		.method = setting_text(settings, "method"),
 		.keep = (long)setting_number(settings, "keep"),
 	};
-	const bool in_place = equal(record_text(published, "credential"), wanted->digest) &&
-			equal(record_text(published, "layout"), layout_of(plan->arena, settings)) &&
+	const bool in_place = text_equal(record_text(published, "credential"), wanted->digest) &&
+			text_equal(record_text(published, "layout"),
+					layout_of(plan->arena, settings)) &&
 			!record_text(published, "differs");
 
 	if (why)
 		return fail(error, ERROR_RETRY, "look at %s: %s", prune.publish, why);
-	if (in_place && all_serve(target, wanted->fingerprint, seen))
+	if (in_place && answers_all_serve(seen, addresses, wanted->fingerprint))
 		return true;
 
 	if (!in_place) {

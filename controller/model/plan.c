@@ -294,3 +294,18 @@ const struct record *answer(const struct answers *seen, const char *name)
 {
 	return records_find(&seen->records, "answer", name);
 }
+
+bool answers_all_serve(const struct answers *seen, struct words questions, const char *fingerprint)
+{
+	for (size_t i = 0; i < questions.count; i++) {
+		const struct record *told = answer(seen, questions.items[i]);
+		const struct rows served = record_rows(seen->arena, told, "served");
+
+		if (served.count == 0 || record_text(told, "failed"))
+			return false;
+		for (size_t j = 0; j < served.count; j++)
+			if (!text_equal(served.items[j].items[1], fingerprint))
+				return false;
+	}
+	return true;
+}

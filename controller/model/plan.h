@@ -123,3 +123,6 @@ struct answers {
 
 /* NULL: that was not asked yet. */
 const struct record *answer(const struct answers *seen, const char *name);
+
+/* Did each of these handshakes, at every address that its question found, show this certificate? */
+bool answers_all_serve(const struct answers *seen, struct words questions, const char *fingerprint);

@@ -21,6 +21,11 @@ struct words words_copy(struct arena *arena, struct words words)
 	return copy;
 }
 
+bool text_equal(const char *one, const char *other)
+{
+	return one && other && strcmp(one, other) == 0;
+}
+
 bool words_contain(struct words words, const char *word)
 {
 	for (size_t i = 0; i < words.count; i++)

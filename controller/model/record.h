@@ -100,3 +100,6 @@ const struct record *records_find(
 
 struct words words_copy(struct arena *arena, struct words words);
 bool words_contain(struct words words, const char *word);
+
+/* A value that may not be there: NULL is equal to nothing. */
+bool text_equal(const char *one, const char *other);

@@ -8,11 +8,6 @@ enum { SETS_KEPT = 1 };
 
 static const char package_name[] = "db-cert-replacement.zip";
 
-static bool equal(const char *a, const char *b)
-{
-	return a && b && strcmp(a, b) == 0;
-}
-
 /* ---- what is there ---- */
 
 /* NULL: that is not so, or was not asked of this edition. */
@@ -35,24 +30,6 @@ static const char *layout_of(struct arena *arena, const struct target *target)
 			setting_text(target->settings, "crl"));
 }
 
-static bool all_serve(
-		const struct target *target, const char *fingerprint, const struct answers *seen)
-{
-	const struct words addresses = setting_words(target->settings, "probe");
-
-	for (size_t i = 0; i < addresses.count; i++) {
-		const struct record *told = answer(seen, addresses.items[i]);
-		const struct rows served = record_rows(seen->arena, told, "served");
-
-		if (served.count == 0 || record_text(told, "failed"))
-			return false;
-		for (size_t j = 0; j < served.count; j++)
-			if (!equal(served.items[j].items[1], fingerprint))
-				return false;
-	}
-	return true;
-}
-
 /* Somebody answers, with the certificate from before: only a restart will do. Where nobody answers it
  * may be the network, and nothing is restarted for that. */
 static bool serves_another(
@@ -65,7 +42,7 @@ static bool serves_another(
 				seen->arena, answer(seen, addresses.items[i]), "served");
 
 		for (size_t j = 0; j < served.count; j++)
-			if (!equal(served.items[j].items[1], fingerprint))
+			if (!text_equal(served.items[j].items[1], fingerprint))
 				return true;
 	}
 	return false;
@@ -86,15 +63,15 @@ static bool is_in_place(const struct target *target, const struct credential *wa
 {
 	const char *set = set_name(target, wanted);
 
-	return equal(fact(seen, set, "credential"), wanted->digest) &&
-			equal(fact(seen, set, "layout"), layout_of(seen->arena, target)) &&
+	return text_equal(fact(seen, set, "credential"), wanted->digest) &&
+			text_equal(fact(seen, set, "layout"), layout_of(seen->arena, target)) &&
 			!fact(seen, set, "differs") &&
-			equal(fact(seen, "deployed", "leaf"), wanted->fingerprint);
+			text_equal(fact(seen, "deployed", "leaf"), wanted->fingerprint);
 }
 
 static bool is_restarted(const struct credential *wanted, const struct answers *seen)
 {
-	return equal(fact(seen, "restarted", "credential"), wanted->digest);
+	return text_equal(fact(seen, "restarted", "credential"), wanted->digest);
 }
 
 static bool check_answers(const struct answers *seen, struct error *error)
@@ -168,11 +145,11 @@ static void add_package(const struct target *target, struct plan *plan)
 	const char *data = setting_text(settings, "data"), *home = setting_text(settings, "home");
 	struct make_step package = { .make = "package", .format = "opengauss" };
 
-	if (equal(setting_text(settings, "passphrase"), "deployed"))
+	if (text_equal(setting_text(settings, "passphrase"), "deployed"))
 		package.deployed = data;
 	if (home)
 		package.carry = arena_printf(plan->arena, "%s/share/sslcert/om", home);
-	if (equal(setting_text(settings, "crl"), "keep"))
+	if (text_equal(setting_text(settings, "crl"), "keep"))
 		package.keep_crl = data;
 	plan_make(plan, "build the package", &package);
 }
@@ -202,7 +179,7 @@ static struct rows package_row(struct arena *arena, const struct target *target)
  * refused. The passphrase files stay where the passphrase does. */
 struct words opengauss_data_files(struct arena *arena, const struct target *target, bool with_crl)
 {
-	const bool new = equal(setting_text(target->settings, "passphrase"), "new");
+	const bool new = text_equal(setting_text(target->settings, "passphrase"), "new");
 	struct words words = { .items = arena_new_many(arena, const char *, 6) };
 
 	words.items[words.count++] = "server.crt";
@@ -313,7 +290,7 @@ static void note_baseline(const struct target *target, const struct credential *
 		.replaces = fact(seen, "since", "replaces"),
 	};
 
-	if (!equal(fact(seen, "since", "layout"), note.layout))
+	if (!text_equal(fact(seen, "since", "layout"), note.layout))
 		add_note(wanted, PHASE_PREPARE, "note since when that is deployed", &note, plan);
 }
 
@@ -321,7 +298,7 @@ static void note_replacement(const struct target *target, const struct credentia
 		const struct answers *seen, struct plan *plan)
 {
 	const char *before = since_layout(plan->arena, fact(seen, "deployed", "leaf"));
-	const bool noted = equal(fact(seen, "since", "layout"), before);
+	const bool noted = text_equal(fact(seen, "since", "layout"), before);
 	const struct file_step note = {
 		.publish = opengauss_since_place(plan->arena, target),
 		.layout = since_layout(plan->arena, wanted->fingerprint),
@@ -329,7 +306,7 @@ static void note_replacement(const struct target *target, const struct credentia
 				  : generation_name(plan->arena, wanted->digest, before),
 	};
 
-	if (!equal(before, note.layout))
+	if (!text_equal(before, note.layout))
 		add_note(wanted, PHASE_FINISH, "note since when the new ones are", &note, plan);
 }
 
@@ -383,11 +360,12 @@ static bool needs_restart(const struct target *target, const struct credential *
 bool opengauss_plan(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan, struct error *error)
 {
+	const struct words addresses = setting_words(target->settings, "probe");
 	const bool in_place = is_in_place(target, wanted, seen);
 
 	if (!check_answers(seen, error))
 		return false;
-	if (in_place && all_serve(target, wanted->fingerprint, seen)) {
+	if (in_place && answers_all_serve(seen, addresses, wanted->fingerprint)) {
 		if (opengauss_restarts(target, "later") && !is_restarted(wanted, seen))
 			add_follow_up(target, wanted, seen, plan);
 		return true;
