@@ -89,7 +89,7 @@ static bool read_flags(int argc, char **argv, struct invocation *invocation)
 		assert(i + 1 < FLAGS_MAX);
 		options[i].name = flags[i].name;
 		options[i].has_arg = flags[i].argument ? required_argument : no_argument;
-		options[i].val = flags[i].name[0];
+		options[i].val = (unsigned char)flags[i].name[0];
 		if (flags[i].letter)
 			letters[count++] = flags[i].letter;
 		if (flags[i].letter && flags[i].argument)
