@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "controller/base/file.h"
 
@@ -27,6 +28,21 @@ bool message_pair(int fds[2], struct error *error)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return fail(error, ERROR_RETRY, "socket pair: %s", strerror(errno));
+	return true;
+}
+
+bool message_connect(const char *path, int *fd, struct error *error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	autoclose int made = -1;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail(error, ERROR_CONFIG, "connect to %s: the path is too long", path);
+	strcpy(address.sun_path, path);
+	made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (made < 0 || connect(made, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail(error, ERROR_RETRY, "connect to %s: %s", path, strerror(errno));
+	*fd = hand_over_fd(&made);
 	return true;
 }
 

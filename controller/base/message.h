@@ -4,7 +4,8 @@
  * Messages between the programs: a text and some descriptors, over a SOCK_SEQPACKET pair,
  * so that a message arrives whole or not at all.
  *
- *         message_pair(fds)                         once, by the parent
+ *         message_pair(fds)                         once, by the parent; or
+ *         message_connect(path, &fd)                to somebody who listens
  *         message_send(fd, text, fds, n)            either side
  *         message_receive(fd, &message)             either side; then message_done()
  *
@@ -31,6 +32,10 @@ struct message {
 void message_done(struct message *message);
 
 bool message_pair(int fds[2], struct error *error) must_check;
+
+/* A non-blocking socket, connected to the one at `path`. ERROR_RETRY: nobody listens there, or
+ * too many wait to be heard. ERROR_CONFIG: the path is too long. */
+bool message_connect(const char *path, int *fd, struct error *error) must_check;
 
 /* Sends; the descriptors stay the caller's. Blocks on a blocking socket; on a
  * non-blocking one a full socket is an error too (the peer does not read). ERROR_RETRY:

@@ -16,6 +16,7 @@ struct child {
 	uv_process_t process;
 	uv_poll_t poll;
 	int socket;
+	bool started; /* by us: there is a process to reap */
 	bool exited, silent; /* reaped; the socket is at its end */
 	int open_handles;
 	char how[64];
@@ -40,7 +41,8 @@ static void finish_when_over(struct child *child)
 	if (!child->exited || !child->silent)
 		return;
 	uv_close((uv_handle_t *)&child->poll, on_closed);
-	uv_close((uv_handle_t *)&child->process, on_closed);
+	if (child->started)
+		uv_close((uv_handle_t *)&child->process, on_closed);
 }
 
 static void on_process_end(uv_process_t *process, int64_t status, int signal)
@@ -109,6 +111,17 @@ static int spawn(uv_loop_t *loop, struct child *child, const char *program, int 
 	return uv_spawn(loop, &child->process, &options);
 }
 
+static void listen_to(uv_loop_t *loop, struct child *child)
+{
+	int failed = uv_poll_init(loop, &child->poll, child->socket);
+
+	assert(failed == 0);
+	child->open_handles++;
+	child->poll.data = child;
+	failed = uv_poll_start(&child->poll, UV_READABLE, on_readable);
+	assert(failed == 0);
+}
+
 static void on_failed_closed(uv_handle_t *handle)
 {
 	free(handle->data);
@@ -138,13 +151,29 @@ struct child *child_start(uv_loop_t *loop, const char *program, const struct chi
 		uv_close((uv_handle_t *)&child->process, on_failed_closed);
 		return NULL;
 	}
-	child->open_handles = 2;
+	child->started = true;
+	child->open_handles = 1;
 	(void)fcntl(child->socket, F_SETFL, O_NONBLOCK);
-	failed = uv_poll_init(loop, &child->poll, child->socket);
-	assert(failed == 0);
-	child->poll.data = child;
-	failed = uv_poll_start(&child->poll, UV_READABLE, on_readable);
-	assert(failed == 0);
+	listen_to(loop, child);
+	return child;
+}
+
+struct child *child_connect(uv_loop_t *loop, const char *path, const struct child_hooks *hooks,
+		void *context, struct error *error)
+{
+	struct child *child;
+	int connected;
+
+	if (!message_connect(path, &connected, error))
+		return NULL;
+	child = calloc(1, sizeof(*child));
+	assert(child);
+	child->socket = connected;
+	child->exited = true;
+	(void)snprintf(child->how, sizeof(child->how),
+			"closed its connection: its own log may say why");
+	child_set_context(child, hooks, context);
+	listen_to(loop, child);
 	return child;
 }
 
@@ -162,7 +191,9 @@ bool child_send(struct child *child, const char *text, const int *fds, size_t fd
 
 void child_kill(struct child *child)
 {
-	if (!child->exited)
+	if (!child->started)
+		(void)shutdown(child->socket, SHUT_RDWR);
+	else if (!child->exited)
 		(void)kill(-child->process.pid, SIGKILL);
 }
 

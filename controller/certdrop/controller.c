@@ -272,7 +272,8 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	}
 	turn_open(controller);
 	controller->inspectors = pool_new(loop, config->inspect_program);
-	controller->workers = pool_new(loop, config->apply_program);
+	controller->workers = config->worker ? pool_of_socket(loop, config->worker)
+					     : pool_new(loop, config->apply_program);
 	add_subjects(controller);
 	watch_directories(controller);
 	(void)uv_timer_init(loop, &controller->rescan);

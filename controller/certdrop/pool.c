@@ -12,7 +12,8 @@ struct seat {
 
 struct pool {
 	uv_loop_t *loop;
-	char *program;
+	char *path;
+	bool is_socket; /* not a program */
 	struct seat *seats;
 	size_t count;
 	struct place_in_queue *first;
@@ -54,15 +55,26 @@ static const struct child_hooks idle_hooks = { .message = ignore_message, .ended
 /* For a child that the pool has let go of: nobody listens any more. */
 static const struct child_hooks gone_hooks = { .message = ignore_message, .ended = ignore_end };
 
-struct pool *pool_new(uv_loop_t *loop, const char *program)
+static struct pool *pool_at(uv_loop_t *loop, const char *path, bool is_socket)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
 
 	assert(pool);
 	pool->loop = loop;
-	pool->program = strdup(program);
-	assert(pool->program);
+	pool->path = strdup(path);
+	pool->is_socket = is_socket;
+	assert(pool->path);
 	return pool;
+}
+
+struct pool *pool_new(uv_loop_t *loop, const char *program)
+{
+	return pool_at(loop, program, false);
+}
+
+struct pool *pool_of_socket(uv_loop_t *loop, const char *path)
+{
+	return pool_at(loop, path, true);
 }
 
 void pool_free(struct pool *pool)
@@ -74,13 +86,14 @@ void pool_free(struct pool *pool)
 		child_close(pool->seats[i].child);
 	}
 	free(pool->seats);
-	free(pool->program);
+	free(pool->path);
 	free(pool);
 }
 
 static struct seat *start(struct pool *pool, struct error *error)
 {
-	struct child *child = child_start(pool->loop, pool->program, &idle_hooks, pool, error);
+	struct child *child = (pool->is_socket ? child_connect : child_start)(
+			pool->loop, pool->path, &idle_hooks, pool, error);
 	struct seat *seats;
 
 	if (!child)

@@ -30,6 +30,9 @@ struct place_in_queue {
 
 struct pool *pool_new(uv_loop_t *loop, const char *program);
 
+/* The same with children that are had by connecting to a socket. */
+struct pool *pool_of_socket(uv_loop_t *loop, const char *path);
+
 /* Lets the idle ones end. Those taken must be back or discarded. */
 void pool_free(struct pool *pool);
 

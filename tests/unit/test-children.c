@@ -4,6 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/controlling.h"
 
@@ -144,6 +149,125 @@ static void what_is_no_message_ends_the_child(void **state)
 	assert_string_equal(heard.how, "was ended by signal 9");
 }
 
+/* ---- a child behind a socket ---- */
+
+/* Starts a stand-in for each connection, as systemd does with Accept=yes. Returns its process. */
+static pid_t accept_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char *const arguments[] = { (char *)(size_t)in_directory("child"), NULL };
+	char *const environment[] = { NULL };
+	pid_t process;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listening, 1), 0);
+	process = fork();
+	assert_true(process >= 0);
+	if (process == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)signal(SIGCHLD, SIG_IGN);
+		for (;;) {
+			const int connected = accept(listening, NULL, NULL);
+
+			if (fork() == 0 && dup2(connected, STDIN_FILENO) == 0)
+				(void)(close(connected) + close(listening) +
+						execve(arguments[0], arguments, environment));
+			(void)close(connected);
+		}
+	}
+	assert_int_equal(close(listening), 0);
+	return process;
+}
+
+static void accept_no_more(pid_t process)
+{
+	assert_int_equal(kill(process, SIGKILL), 0);
+	assert_int_equal(waitpid(process, NULL, 0), process);
+}
+
+static struct child *connect_to(const char *path, struct heard *heard)
+{
+	struct error error;
+	struct child *child = child_connect(&here.loop, path, &hooks, heard, &error);
+
+	if (!child)
+		fail_msg("%s", error.text);
+	return child;
+}
+
+static void a_child_behind_a_socket_answers_and_ends_when_told(void **state)
+{
+	struct heard heard = { 0 };
+	struct child *child;
+	pid_t process;
+
+	(void)state;
+	part("child.ask", "say one \nsay two");
+	process = accept_at(in_directory("socket"));
+	child = connect_to(in_directory("socket"), &heard);
+	say(child, "work ask");
+	run_until(&heard.spoke);
+	child_close(child);
+	run_until(&heard.ended);
+	assert_string_equal(heard.text, "one two");
+	assert_string_equal(heard.how, "closed its connection: its own log may say why");
+	accept_no_more(process);
+}
+
+static void its_end_is_noticed_after_its_last_words(void **state)
+{
+	struct heard heard = { 0 };
+	pid_t process;
+
+	(void)state;
+	part("child.start", "say a\nsay b\nexit 3");
+	process = accept_at(in_directory("socket"));
+	(void)connect_to(in_directory("socket"), &heard);
+	run_until(&heard.ended);
+	assert_string_equal(heard.text, "ab");
+	assert_string_equal(heard.how, "closed its connection: its own log may say why");
+	accept_no_more(process);
+}
+
+static void to_kill_it_is_to_let_go_of_it(void **state)
+{
+	struct heard heard = { 0 };
+	struct child *child;
+	pid_t process;
+
+	(void)state;
+	/* It hears the end of the conversation, and ends; otherwise it would mark something. */
+	part("child.start", "say x\nhear\nmark obeyed");
+	process = accept_at(in_directory("socket"));
+	child = connect_to(in_directory("socket"), &heard);
+	run_until(&heard.spoke);
+	child_kill(child);
+	run_until(&heard.ended);
+	assert_false(was_marked("obeyed"));
+	accept_no_more(process);
+}
+
+static void a_socket_where_nobody_listens_is_told(void **state)
+{
+	const char *path = in_directory("socket");
+	struct heard heard = { 0 };
+	struct error error;
+
+	(void)state;
+	assert_null(child_connect(&here.loop, path, &hooks, &heard, &error));
+	assert_int_equal(error.kind, ERROR_RETRY);
+	assert_non_null(strstr(error.text, "/socket: No such file or directory"));
+	part("child.ask", "");
+	accept_no_more(accept_at(path));
+	assert_null(child_connect(&here.loop, path, &hooks, &heard, &error));
+	assert_int_equal(error.kind, ERROR_RETRY);
+	assert_non_null(strstr(error.text, "/socket: Connection refused"));
+	run_dry();
+	assert_false(heard.ended);
+}
+
 /* ---- a pool ---- */
 
 static int begin(void **state)
@@ -194,6 +318,28 @@ static void a_child_that_is_given_back_is_taken_again(void **state)
 	run_dry();
 	assert_false(first.ended);
 	assert_false(second.ended);
+}
+
+static void a_pool_can_have_them_from_a_socket(void **state)
+{
+	struct heard heard = { 0 };
+	struct child *child;
+	pid_t process;
+
+	(void)state;
+	pool_free(pool);
+	pool = pool_of_socket(&here.loop, in_directory("socket"));
+	part("child.ask", "say hello");
+	process = accept_at(in_directory("socket"));
+	child = take(&heard);
+	say(child, "work ask");
+	run_until(&heard.spoke);
+	pool_give_back(pool, child);
+	assert_ptr_equal(take(&heard), child);
+	pool_discard(pool, child);
+	run_dry();
+	accept_no_more(process);
+	assert_false(heard.ended);
 }
 
 static void an_idle_child_is_ready_before_it_is_needed(void **state)
@@ -331,6 +477,11 @@ int main(void)
 		claim(a_child_has_nothing_of_ours),
 		claim(a_program_that_is_not_there_is_told),
 		claim(what_is_no_message_ends_the_child),
+		claim(a_child_behind_a_socket_answers_and_ends_when_told),
+		claim(its_end_is_noticed_after_its_last_words),
+		claim(to_kill_it_is_to_let_go_of_it),
+		claim(a_socket_where_nobody_listens_is_told),
+		claim(a_pool_can_have_them_from_a_socket),
 		claim(a_child_that_is_given_back_is_taken_again),
 		claim(an_idle_child_is_ready_before_it_is_needed),
 		claim(a_child_that_ends_while_idle_is_forgotten),

@@ -55,5 +55,9 @@ const struct option config_options[] = {
 			.help = "The program that reads what was dropped." },
 	{ "apply-program", OPTION_PATH, .fallback = CERTDROP_LIBEXECDIR "/certdrop-apply",
 			.help = "The program that carries out plans." },
+	{ "worker", OPTION_PATH,
+			.help = "A socket at which such programs are started by somebody else, with "
+				"other rights (certdrop-apply.socket). Without it, certdrop starts "
+				"them itself, and they have its own." },
 	{ NULL },
 };

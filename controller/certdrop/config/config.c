@@ -54,6 +54,7 @@ static void fill_in(struct config *config, const struct settings *settings)
 	config->socket = setting_text(settings, "socket");
 	config->inspect_program = setting_text(settings, "inspect-program");
 	config->apply_program = setting_text(settings, "apply-program");
+	config->worker = setting_text(settings, "worker");
 	config->log_level = log_level_of(settings);
 	config->clock = (enum clock_policy)choice_index(
 			config_options, "clock", setting_text(settings, "clock"));

@@ -48,6 +48,7 @@ struct config {
 	/* The same, ready to use; paths are absolute. See config_options for what each is. */
 	const char *drop, *state, *socket;
 	const char *inspect_program, *apply_program;
+	const char *worker; /* NULL: workers are started here */
 	enum log_level log_level;
 	enum clock_policy clock;
 	long long rescan_ms, check_ms, retry_first_ms, retry_cap_ms, expiry_warning_ms;
