@@ -14,11 +14,16 @@ long long deadline_now(void)
 	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-long long deadline_of(const struct step *step)
+long long deadline_length(const struct step *step)
 {
 	if (step->deadline_ms > 0)
-		return deadline_now() + step->deadline_ms;
-	return deadline_now() + (step->kind == STEP_PROBE ? PROBE_DEADLINE_MS : USUAL_DEADLINE_MS);
+		return step->deadline_ms;
+	return step->kind == STEP_PROBE ? PROBE_DEADLINE_MS : USUAL_DEADLINE_MS;
+}
+
+long long deadline_of(const struct step *step)
+{
+	return deadline_now() + deadline_length(step);
 }
 
 int deadline_left(long long deadline)

@@ -10,7 +10,10 @@
 /* What the clock shows now, to measure by or to add to. */
 long long deadline_now(void);
 
-/* The point at which this step has to be done: its own deadline, or that of its kind. */
+/* Milliseconds that this step may take: its own deadline, or that of its kind. */
+long long deadline_length(const struct step *step);
+
+/* The point at which this step has to be done when it starts now. */
 long long deadline_of(const struct step *step);
 
 /* Milliseconds from now to `deadline` as poll(2) takes them, 0 when it has passed. */

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/apply/allowance.h"
 #include "controller/apply/deadline.h"
 #include "controller/apply/leases.h"
+#include "controller/apply/leash.h"
 #include "controller/apply/talk.h"
 #include "controller/apply/writes.h"
 
@@ -290,6 +292,16 @@ static bool read_job(struct job *job, struct arena *arena, const struct message 
 	return true;
 }
 
+static long long longest_deadline(const struct plan *plan)
+{
+	long long longest = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (deadline_length(&plan->steps[i]) > longest)
+			longest = deadline_length(&plan->steps[i]);
+	return longest;
+}
+
 static bool refuse(struct job *job, bool undo, const struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
@@ -300,7 +312,8 @@ static bool refuse(struct job *job, bool undo, const struct error *error)
 			say_end(job, undo ? "stuck" : "failed");
 }
 
-bool job_take(int controller, struct message *message, struct web *web)
+bool job_take(int controller, struct message *message, struct web *web,
+		const struct allowance *allowance)
 {
 	static const char undo[] = "work undo";
 	autoarena struct arena *arena = arena_new();
@@ -312,8 +325,10 @@ bool job_take(int controller, struct message *message, struct web *web)
 	struct error error;
 	bool good, *begun = NULL, *done = NULL;
 
-	good = read_job(&job, arena, message, &work, &error);
+	good = read_job(&job, arena, message, &work, &error) &&
+			allowance_covers(allowance, arena, &job.plan, &error);
 	if (good) {
+		leash_lengthen(longest_deadline(&job.plan));
 		begun = arena_new_many(arena, bool, job.plan.count + 1);
 		done = arena_new_many(arena, bool, job.plan.count + 1);
 		good = read_numbers(work, "begun", job.plan.count, begun, &error) &&

@@ -4,7 +4,7 @@
  * A job: one request of the controller, worked off step by step (see protocol.h for what
  * is said meanwhile).
  *
- *         job_take(controller, &message, web)      once for each message that arrives
+ *         job_take(controller, &message, web, allowance)      once for each message that arrives
  *
  * Each kind of step is one function here, in the file of that name. They are plain
  * blocking code, may run in several threads at the same time, and allocate from the arena
@@ -16,6 +16,7 @@
 #include "controller/base/message.h"
 #include "controller/model/plan.h"
 
+struct allowance;
 struct leases; /* held until the job ends, see leases.h */
 struct web; /* connections that are kept between steps, see web.h */
 struct writes; /* made in prepare, see writes.h */
@@ -31,8 +32,9 @@ struct job {
 };
 
 /* False: the controller is gone, or does not keep to the protocol; nothing more may be
- * done. */
-bool job_take(int controller, struct message *message, struct web *web);
+ * done. `allowance`: what it may order (allowance.h); NULL: anything. */
+bool job_take(int controller, struct message *message, struct web *web,
+		const struct allowance *allowance);
 
 bool look_take(struct arena *arena, const struct step *step, struct record *answer,
 		struct error *error) must_check;

@@ -4,6 +4,7 @@
 
 #include "controller/apply/deadline.h"
 #include "controller/apply/leases.h"
+#include "controller/apply/leash.h"
 
 enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000, LEAST_MS = 1000 };
 
@@ -66,7 +67,8 @@ static bool may_try_again(const struct taking *t, int attempts, bool budgeted, l
 {
 	const enum phase phase = step_of(t)->phase;
 
-	if (t->good || t->error.kind != ERROR_RETRY || leases_lost(t->job->leases))
+	if (t->good || t->error.kind != ERROR_RETRY || leases_lost(t->job->leases) ||
+			leash_is_loose())
 		return false;
 	if (budgeted)
 		return is_in_gap(t);

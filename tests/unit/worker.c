@@ -31,7 +31,7 @@ static void *serve(void *argument)
 
 		if (message_receive(fd, &message, &error) != MESSAGE_GOT)
 			break;
-		going = job_take(fd, &message, web);
+		going = job_take(fd, &message, web, NULL);
 	}
 	web_free(web);
 	(void)close(fd);
