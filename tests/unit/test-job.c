@@ -376,7 +376,6 @@ static void when_it_is_used_up_it_is_tried_as_often_as_anything(void **state)
 
 static void what_waits_by_itself_ends_with_the_budget(void **state)
 {
-	autoarena struct arena *arena = arena_new();
 	autodone(conversation) struct conversation c;
 
 	(void)state;
