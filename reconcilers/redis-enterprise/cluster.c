@@ -207,14 +207,14 @@ static bool all_serve(const struct redis *r)
 }
 
 /* What the cluster has and does not show everywhere is sent again, and never taken away. */
-static bool is_installed(const struct redis *r)
+bool cluster_has_it_installed(const struct redis *r)
 {
 	return r->installed && words_contain(wanted_prints(r), r->installed);
 }
 
 bool cluster_has_it(const struct redis *r)
 {
-	return is_installed(r) && all_serve(r);
+	return cluster_has_it_installed(r) && all_serve(r);
 }
 
 /* ---- the upload ---- */
@@ -316,7 +316,7 @@ void cluster_add_upload(struct redis *r)
 
 void cluster_add_way_back_upload(struct redis *r)
 {
-	if (r->plan->predecessor && !is_installed(r))
+	if (r->plan->predecessor && !cluster_has_it_installed(r))
 		add_upload(r, PHASE_UNDO,
 				arena_printf(r->arena, "put the old certificate %s back",
 						r->slot->name),
@@ -389,7 +389,7 @@ void cluster_add_way_back_proof(struct redis *r)
 		const struct words served =
 				record_words(answer(r->seen, addresses.items[i]), "served");
 
-		if (served.count > 1 && !is_installed(r))
+		if (served.count > 1 && !cluster_has_it_installed(r))
 			add_probe(r, PHASE_UNDO, "see the old certificate", addresses.items[i],
 					served.items[1]);
 	}

@@ -158,7 +158,7 @@ static void ask(const struct target *target, struct plan *plan)
 /* The other clusters are told as soon as the replacement is acknowledged: until then, no link to
  * them that breaks comes back. So what is proven is proven after that. When putting back,
  * which goes from the last to the first, they are told as soon as the old one is back. */
-static void add_change(struct redis *r)
+static void add_replacement(struct redis *r)
 {
 	const bool told = setting_count(r->settings, "replicas") > 0 || r->crdbs.count > 0;
 	const enum phase proof = told ? PHASE_FINISH : PHASE_PROVE;
@@ -185,6 +185,14 @@ static void add_change(struct redis *r)
 	replicas_add_proof(r, proof);
 	crdbs_add_proof(r, proof);
 	sources_add_tidying(r);
+}
+
+static void add_change(struct redis *r)
+{
+	/* What is sent again because some address did not show it is nothing new to the others. */
+	if (cluster_has_it_installed(r))
+		crdbs_pass_over_those_that_have_it(r);
+	add_replacement(r);
 }
 
 /* The cluster has it, the others have not all been told: somebody else replaced it, or a change

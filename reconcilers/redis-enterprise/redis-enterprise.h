@@ -130,6 +130,7 @@ enum known cluster_know(struct redis *r);
  * ERROR_CONFIG: the cluster is too old for this certificate. */
 bool cluster_is_ready(const struct redis *r);
 
+bool cluster_has_it_installed(const struct redis *r);
 bool cluster_has_it(const struct redis *r); /* and every address shows it */
 
 void cluster_add_check(struct redis *r); /* in prepare: as it was seen, on a warm connection */

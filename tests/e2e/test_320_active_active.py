@@ -253,4 +253,6 @@ def test_two_controllers_one_of_them_stopped_update_once(two, seed):
         controller.until_in_service("east-proxy", pair, seconds=60)
     until(lambda: all_up(site), lambda: str(site.links("carts", "east")))
     assert site.wanted("east", "proxy") == pair.fingerprint
-    assert updates(site, forced=True) == updates(site) == ONCE, site.events(event="crdb-update")
+    assert updates(site, forced=True) == updates(site) == ONCE, "\n".join(
+        [str(event) for event in site.events() if event["event"].startswith("crdb")]
+        + [controller.log() for controller in controllers])
