@@ -38,7 +38,7 @@ bool message_connect(const char *path, int *fd, struct error *error)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(error, ERROR_CONFIG, "connect to %s: the path is too long", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (made < 0 || connect(made, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail(error, ERROR_RETRY, "connect to %s: %s", path, strerror(errno));

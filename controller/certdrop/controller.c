@@ -70,18 +70,14 @@ void controller_not_due(struct subject *subject)
 void controller_due_all(
 		struct controller *controller, struct subject *const *subjects, size_t count)
 {
-	autofree bool *unfinished = calloc(count + 1, sizeof(*unfinished));
 	const bool any = journal_has_open(controller->journal);
 
-	assert(unfinished);
 	for (size_t i = 0; any && i < count; i++)
-		unfinished[i] = recovery_has_unfinished(subjects[i]);
-	for (size_t i = 0; i < count; i++)
-		if (unfinished[i])
+		if (recovery_has_unfinished(subjects[i]))
 			controller_due(controller, subjects[i]);
+	/* Those are due already, which is no matter. */
 	for (size_t i = 0; i < count; i++)
-		if (!unfinished[i])
-			controller_due(controller, subjects[i]);
+		controller_due(controller, subjects[i]);
 }
 
 void controller_pass_ended(struct controller *controller)

@@ -24,8 +24,8 @@
 struct window {
 	unsigned days; /* bit 0: Sunday */
 	int from, to; /* minutes since midnight, 0 to 1440 */
-	const char *zone; /* NULL: the machine's own */
 	unsigned disruptions; /* bit DISRUPTION_RESTART and so on */
+	const char *zone; /* NULL: the machine's own */
 	const char *text; /* "fri-sat 22:00-04:00 Europe/Zurich" */
 };
 

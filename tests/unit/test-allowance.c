@@ -46,8 +46,8 @@ static bool load(const char *text, const struct allowance **allowance, struct er
 /* NULL when the plan with this step is covered, else why not. */
 static const char *refused(const char *step)
 {
-	const struct allowance *allowance;
-	struct plan plan;
+	const struct allowance *allowance = NULL;
+	struct plan plan = { 0 };
 	struct error error;
 
 	if (!load(granted, &allowance, &error) ||

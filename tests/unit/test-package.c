@@ -7,15 +7,18 @@
 #include "tests/unit/inspecting.h"
 #include "tests/unit/material.h"
 
+static const char package_rule[] =
+		"rule package \"openGauss packages\" server.crt:leaf server.key:key "
+		"server.key.cipher:passphrase server.key.rand:passphrase client.crt:client-leaf "
+		"client.key:client-key client.key.cipher:passphrase client.key.rand:passphrase "
+		"cacert.pem:ca sslcrl-file.crl:crl? client.key.pk8:client-key? openssl.cnf:any?";
+
 static const char *const rules[] = {
 	"rule parts \"openGauss packages\" key client-leaf client-key ca crl?",
 	"rule version-3 \"openGauss packages\"",
 	"rule anchor \"openGauss packages\"",
 	"rule crl-issued \"openGauss packages\"",
-	"rule package \"openGauss packages\" server.crt:leaf server.key:key "
-	"server.key.cipher:passphrase server.key.rand:passphrase client.crt:client-leaf "
-	"client.key:client-key client.key.cipher:passphrase client.key.rand:passphrase "
-	"cacert.pem:ca sslcrl-file.crl:crl? client.key.pk8:client-key? openssl.cnf:any?",
+	package_rule,
 };
 
 enum name {
@@ -603,7 +606,8 @@ static void a_member_that_nobody_can_read_is_refused(void **state)
 	central = memmem(bytes.bytes, bytes.length, "PK\x01\x02", 4);
 	assert_non_null(central);
 	central[5] = 3; /* made on Unix: the attributes are a mode */
-	memcpy(central + 38, "\0\0\0\x80", 4);
+	memset(central + 38, 0, 3);
+	central[41] = 0x80;
 	ask_rules(&asking);
 	ask_file(&asking, "db.zip", &bytes);
 	ask(&asking);

@@ -339,7 +339,7 @@ static void what_does_not_fit_does_not_begin(void **state)
 static void what_took_long_before_needs_as_much_of_a_window(void **state)
 {
 	const struct pass_entry entry = { .target = "web", .plan = "plan" };
-	const struct step_entry step = { .text = "a step", .milliseconds = 40 * 60 * 1000 };
+	const struct step_entry step = { .text = "a step", .milliseconds = 40L * 60 * 1000 };
 	int64_t pass;
 
 	(void)state;
@@ -439,7 +439,7 @@ static void a_soak_may_end_outside_the_windows(void **state)
 	run_pass();
 	assert_non_null(strstr(here.subject->pending.reason,
 			"in service for 30m, and then: its next window for restart"));
-	assert_true(here.subject->pending.at > clock_now() + 118 * 60);
+	assert_true(here.subject->pending.at > clock_now() + 118LL * 60);
 }
 
 static void going_back_waits_for_no_window(void **state)

@@ -10,7 +10,8 @@
 #include "controller/model/settings-build.h"
 #include "controller/model/step.h"
 
-enum { HOUR = 3600, MINUTE = 60 };
+#define MINUTE 60LL
+#define HOUR   3600LL
 
 enum {
 	RELOAD = 1 << DISRUPTION_RELOAD,
