@@ -313,6 +313,22 @@ static bool find_worker(struct job *job, struct record *head, const int *fds, si
 	return false;
 }
 
+/* The worker takes none that is damaged, not even where nothing of it is needed. */
+static bool open_whole(const struct job *job, const char *digest, int *fd)
+{
+	const struct store *store = job->subject->controller->store;
+	struct credential facts;
+	struct error error;
+
+	if (!digest)
+		return false;
+	if (store_facts(store, digest, job->arena, &facts, &error) &&
+			store_get(store, digest, fd, &error))
+		return true;
+	log_warning("target %s: %s", job->subject->target->name, error.text);
+	return false;
+}
+
 /* The credential files that the plan speaks of go along as descriptors: the worker need
  * not be allowed to read the store. */
 static bool hand_to_worker(struct job *job, struct record *head, struct error *error)
@@ -323,11 +339,7 @@ static bool hand_to_worker(struct job *job, struct record *head, struct error *e
 	bool sent;
 
 	for (size_t i = 0; i < 2; i++) {
-		struct error ignored;
-
-		if (!digests[i] ||
-				!store_get(job->subject->controller->store, digests[i], &fds[count],
-						&ignored))
+		if (!open_whole(job, digests[i], &fds[count]))
 			continue;
 		record_add_text(job->arena, head, "with", digests[i]);
 		count++;

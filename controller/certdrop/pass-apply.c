@@ -231,6 +231,9 @@ void pass_carry_out(struct pass *pass, const char *why)
 	pass->why = why;
 	if (why)
 		log_warning("target %s: it is changed %s", subject->target->name, why);
+	if (pass->passed_over)
+		log_warning("target %s: the predecessor cannot be gone back to: %s",
+				subject->target->name, pass->passed_over);
 
 	/* It is told while the worker is on its way already. */
 	pass->job = job_apply(subject, &pass->plan, pass->entry, pass_job_ended, pass, &error);

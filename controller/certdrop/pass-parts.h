@@ -22,6 +22,7 @@ struct pass {
 	unsigned rounds;
 	const struct pass_entry *open; /* what a crash left, until it is dealt with */
 	struct plan plan;
+	const char *passed_over; /* what is wrong with the predecessor, which is not in the plan; NULL */
 	int64_t entry; /* of the plan that is carried out */
 	const char *why; /* it is, though no window is open; NULL */
 	struct error failure; /* why it is put back, while that is done */

@@ -10,6 +10,7 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/gate.h"
 #include "controller/certdrop/journal.h"
+#include "controller/certdrop/store.h"
 #include "reconcilers/reconciler.h"
 
 /* How often plan() may ask for more before it counts as going round in circles. */
@@ -226,6 +227,22 @@ static void begin(struct pass *pass)
 		wait_at_gate(pass, &gate);
 }
 
+/* One that is damaged could not be put back, and must not keep out the one that is wanted. */
+static const char *predecessor_of(struct pass *pass)
+{
+	const struct subject *subject = pass->subject;
+	struct credential facts;
+	struct error error;
+
+	pass->passed_over = NULL;
+	if (!subject->predecessor ||
+			store_facts(subject->controller->store, subject->predecessor, pass->arena,
+					&facts, &error))
+		return arena_copy(pass->arena, subject->predecessor);
+	pass->passed_over = arena_copy(pass->arena, error.text);
+	return NULL;
+}
+
 /* Copies: another credential may come to be wanted while the plan is carried out. */
 static bool make_plan(struct pass *pass, struct error *error)
 {
@@ -235,7 +252,7 @@ static bool make_plan(struct pass *pass, struct error *error)
 	plan_init(plan, pass->arena, subject->target->name);
 	plan->text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
 	plan->credential = arena_copy(pass->arena, subject->wanted);
-	plan->predecessor = arena_copy(pass->arena, subject->predecessor);
+	plan->predecessor = predecessor_of(pass);
 	if (!subject->target->reconciler->plan(
 			    subject->target, &subject->facts, &pass->seen, plan, error) ||
 			!plan_check(plan, error))

@@ -332,3 +332,14 @@ const struct credential *make_credential(const char *name)
 		fail_msg("%s", error.text);
 	return facts;
 }
+
+void damage_credential(const struct credential *facts)
+{
+	const char *path = in_directory(arena_printf(here.arena, "state/store/%s", facts->digest));
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+	struct stat file;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &file), 0);
+	assert_int_equal(pwrite(fd, "?", 1, file.st_size - 2), 1);
+}

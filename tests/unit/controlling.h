@@ -69,6 +69,9 @@ int credential_file(const char *name, const struct credential **made);
 /* The same, in the controller's store. */
 const struct credential *make_credential(const char *name);
 
+/* As if a bit of its file in the store had changed. */
+void damage_credential(const struct credential *facts);
+
 /* Descriptors of this process. */
 size_t open_descriptors(void);
 

@@ -396,6 +396,29 @@ static void a_gap_is_from_the_last_change_to_the_last_who_was_told(void **state)
 	assert_int_equal(gap.ms, -1);
 }
 
+static void what_is_damaged_is_not_handed_over(void **state)
+{
+	const struct credential *before = make_credential("predecessor");
+	struct ended ended = { 0 };
+	struct error error;
+	struct plan plan;
+
+	(void)state;
+	make_plan(&plan);
+	plan.predecessor = before->digest;
+	damage_credential(before);
+	part("worker.undo",
+			arena_printf(here.arena,
+					"if with %s\nmark whole\nif with %s\nmark damaged\n"
+					"say end undone\\n",
+					plan.credential, before->digest));
+	assert_non_null(job_undo(here.subject, &plan, begin_pass(&plan), on_done, &ended, &error));
+	run_until(&ended.done);
+	assert_int_equal(ended.result.outcome, JOB_UNDONE);
+	assert_true(was_marked("whole"));
+	assert_false(was_marked("damaged"));
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
@@ -411,6 +434,7 @@ int main(void)
 		claim(a_job_may_be_abandoned_at_any_time),
 		claim(a_job_may_be_abandoned_when_it_is_as_good_as_done),
 		claim(what_is_seen_decides_what_becomes_of_an_open_pass),
+		claim(what_is_damaged_is_not_handed_over),
 		claim(a_gap_is_from_the_last_change_to_the_last_who_was_told),
 	};
 

@@ -881,6 +881,28 @@ static void a_proof_that_comes_last_is_a_proof_all_the_same(void **state)
 	assert_reason(here.subject, "see it served: not served");
 }
 
+/* ---- a store that is damaged ---- */
+
+static void a_damaged_predecessor_keeps_nothing_out(void **state)
+{
+	const struct credential *before, *wanted;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	wanted = want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	damage_credential(before);
+	part("worker.apply",
+			arena_printf(here.arena, "if predecessor %s\nmark planned\n%s",
+					before->digest, works));
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_false(was_marked("planned"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
@@ -918,6 +940,7 @@ int main(void)
 		claim(what_is_unfinished_comes_before_any_other_target),
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
 		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
+		claim(a_damaged_predecessor_keeps_nothing_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
