@@ -277,8 +277,22 @@ struct controller *controller_open(uv_loop_t *loop, struct config *config,
 	return controller;
 }
 
+static void tell_lost(struct controller *controller)
+{
+	for (size_t i = 0; i < controller->subject_count; i++) {
+		struct subject *subject = controller->subjects[i];
+
+		if (!subject->lost)
+			continue;
+		log_error("target %s: %s", subject->target->name, subject->outcome.reason);
+		controller_tell(controller, subject);
+	}
+}
+
 void controller_start(struct controller *controller)
 {
+	if (controller->mode != MODE_DRY)
+		tell_lost(controller);
 	pool_warm(controller->inspectors);
 	pool_warm(controller->workers);
 	/* Otherwise whoever asks says what is to be looked at. */

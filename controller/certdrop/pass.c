@@ -219,7 +219,15 @@ static void wait_at_gate(struct pass *pass, const struct gate *gate)
 static void begin(struct pass *pass)
 {
 	const struct gate gate = gate_decide(pass->arena, pass->subject, &pass->plan);
+	struct credential facts;
+	struct error error;
 
+	if (!pass->plan.follow_up &&
+			!subject_has_whole(pass->subject, pass->plan.credential, pass->arena,
+					&facts, &error)) {
+		pass_failed(pass, &error);
+		return;
+	}
 	set_blocked(pass->subject, gate.another_first);
 	if (gate.open)
 		pass_carry_out(pass, gate.reason);

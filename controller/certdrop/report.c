@@ -83,7 +83,8 @@ static const char *next_step(const struct subject *subject)
 	case STATE_ROLLED_BACK:
 		return "drop another one, or try again with certdrop apply";
 	case STATE_FAILED:
-		return "it is tried again by itself";
+		return subject->lost ? "drop the certificate and its key again"
+				     : "it is tried again by itself";
 	case STATE_APPLYING:
 	case STATE_IN_SERVICE:
 		return NULL;

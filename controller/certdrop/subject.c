@@ -39,9 +39,28 @@ bool state_read(const char *name, enum state *state)
 
 /* ---- life ---- */
 
+bool subject_has_whole(const struct subject *subject, const char *digest, struct arena *arena,
+		struct credential *facts, struct error *error)
+{
+	const struct controller *controller = subject->controller;
+
+	return store_facts(controller->store, digest, arena, facts, error) ||
+			fail_while(error, "drop the certificate and its key again: %s/store/%s",
+					controller->config->state, digest);
+}
+
+/* It stays what is wanted until another drop tells; meanwhile there is nothing to go by. */
+static void lose(struct subject *subject, const char *digest, const struct error *why)
+{
+	subject->lost = digest;
+	subject->put_back = NULL;
+	subject->outcome = (struct story){ .state = STATE_FAILED,
+		.reason = arena_copy(subject->story_memory, why->text) };
+}
+
 static void recall(struct subject *subject, const struct remembered *remembered)
 {
-	struct error ignored;
+	struct error error;
 
 	subject->predecessor = remembered->predecessor;
 	subject->put_back = remembered->put_back;
@@ -51,14 +70,15 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	if (remembered->state && state_read(remembered->state, &subject->outcome.state))
 		subject->outcome.reason = arena_copy(subject->story_memory, remembered->reason);
 
-	/* A credential that is gone from the store cannot be wanted: another drop will tell. */
-	if (remembered->wanted &&
-			store_facts(subject->controller->store, remembered->wanted,
-					subject->wanted_memory, &subject->facts, &ignored)) {
+	if (!remembered->wanted) {
+		if (!subject->put_back)
+			subject->outcome = (struct story){ .state = STATE_IDLE };
+	} else if (subject_has_whole(subject, remembered->wanted, subject->wanted_memory,
+				   &subject->facts, &error)) {
 		subject->wanted = subject->facts.digest;
 		subject->in_service_since = remembered->in_service_since;
-	} else if (!subject->put_back) {
-		subject->outcome = (struct story){ .state = STATE_IDLE };
+	} else {
+		lose(subject, remembered->wanted, &error);
 	}
 }
 
@@ -111,7 +131,7 @@ const char *subject_reason(const struct subject *subject)
 static void remember(struct subject *subject)
 {
 	const struct remembered remembered = {
-		.wanted = subject->wanted,
+		.wanted = subject->wanted ? subject->wanted : subject->lost,
 		.predecessor = subject->predecessor,
 		.put_back = subject->put_back,
 		.state = state_name(subject->outcome.state),
@@ -258,6 +278,7 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->wanted_memory = memory;
 	subject->facts = copy;
 	subject->wanted = copy.digest;
+	subject->lost = NULL;
 	subject->predecessor = predecessor;
 	subject->put_back = put_back;
 	subject->inputs = inputs;

@@ -58,6 +58,7 @@ struct subject {
 	struct arena *wanted_memory;
 	const char *wanted; /* digest, NULL: nothing is wanted yet */
 	struct credential facts;
+	const char *lost; /* digest of what would be wanted, were it whole in the store; NULL */
 	const char *predecessor; /* digest, NULL: there is none */
 	const char *put_back; /* why what was dropped last is put back; NULL: it is not */
 	const char *inputs; /* records "input NAME SHA256": what was dropped last */
@@ -137,6 +138,10 @@ void subject_accepted(struct subject *subject, long long until_ns);
  * reason when the product did not take what is wanted, NULL when it was an
  * order. */
 void subject_want_back(struct subject *subject, const char *put_back);
+
+/* Is this credential whole in the store? false: whoever dropped it must do so again, as `error` says. */
+bool subject_has_whole(const struct subject *subject, const char *digest, struct arena *arena,
+		struct credential *facts, struct error *error) must_check;
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 

@@ -903,6 +903,41 @@ static void a_damaged_predecessor_keeps_nothing_out(void **state)
 	assert_state(here.subject, STATE_IN_SERVICE);
 }
 
+static void what_is_wanted_and_damaged_has_to_be_dropped_again(void **state)
+{
+	const struct credential *wanted;
+
+	(void)state;
+	start_service();
+	wanted = want(here.subject, "wanted");
+	install(wanted->fingerprint, 4000000000, "");
+	run_pass();
+	damage_credential(wanted);
+	for (int i = 0; i < 2; i++) {
+		stop_controller();
+		start_service();
+		assert_state(here.subject, STATE_FAILED);
+		assert_reason(here.subject, "drop the certificate and its key again: ");
+		assert_reason(here.subject,
+				arena_printf(here.arena, "state/store/%s: ", wanted->digest));
+		assert_null(here.subject->wanted);
+		assert_true(here.subject->seen_at > 0);
+	}
+	want(here.subject, "wanted");
+	run_pass();
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
+static void what_is_damaged_is_not_tried(void **state)
+{
+	(void)state;
+	start_service();
+	damage_credential(want(here.subject, "wanted"));
+	run_pass();
+	assert_state(here.subject, STATE_FAILED);
+	assert_reason(here.subject, "drop the certificate and its key again: ");
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
@@ -941,6 +976,8 @@ int main(void)
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
 		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
 		claim(a_damaged_predecessor_keeps_nothing_out),
+		claim(what_is_wanted_and_damaged_has_to_be_dropped_again),
+		claim(what_is_damaged_is_not_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
