@@ -88,8 +88,8 @@ static void judge(struct arena *arena, const struct admission_facts *facts, stru
 		a->kind = ADMISSION_PARKED;
 		a->reason = arena_printf(arena,
 				"%s was tried before and put back: %s; drop another one, or try this one "
-				"again with certdrop apply",
-				c->subject, reason);
+				"again with certdrop apply %s",
+				c->subject, reason, facts->target);
 		return;
 	}
 	judge_dates(arena, facts, a);

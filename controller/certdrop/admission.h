@@ -35,6 +35,7 @@ struct admission {
 };
 
 struct admission_facts {
+	const char *target;
 	const struct credential *wanted; /* NULL: nothing yet */
 	struct words served_before; /* digests */
 	bool allow_downgrade;

@@ -142,10 +142,19 @@ static uint64_t hold(struct subject *subject, const struct admission *a)
 	return (uint64_t)(left_ms < CLOCK_MS ? left_ms + 1 : CLOCK_MS);
 }
 
-static void tell_parked(
-		struct delivery *delivery, const struct admission *a, const struct harvest *harvest)
+/* What was put back last is told as that. */
+static bool is_told(const struct subject *subject, const struct admission *a, struct arena *arena)
 {
-	if (delivery->subject->put_back)
+	const char *last = journal_last_parked(
+			subject->controller->journal, arena, subject->target->name);
+
+	return subject->put_back && last && strcmp(last, a->credential.digest) == 0;
+}
+
+static void tell_parked(struct delivery *delivery, const struct admission *a,
+		const struct harvest *harvest, struct arena *arena)
+{
+	if (is_told(delivery->subject, a, arena))
 		subject_tell_intake(delivery->subject, STATE_IDLE, NULL);
 	else
 		complain(delivery, harvest, STATE_REFUSED, a->reason);
@@ -187,6 +196,7 @@ static struct admission decide(const struct delivery *delivery, const struct har
 	struct journal *journal = subject->controller->journal;
 	struct parking parking = { .subject = subject, .arena = arena };
 	const struct admission_facts facts = {
+		.target = subject->target->name,
 		.wanted = subject->wanted ? &subject->facts : NULL,
 		.served_before = journal_served_before(journal, arena, subject->target->name),
 		.allow_downgrade = setting_flag(subject->target->settings, "allow-downgrade"),
@@ -238,7 +248,7 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 		complain(delivery, harvest, STATE_REFUSED, a.reason);
 		break;
 	case ADMISSION_PARKED:
-		tell_parked(delivery, &a, harvest);
+		tell_parked(delivery, &a, harvest, arena);
 		break;
 	}
 	return 0;

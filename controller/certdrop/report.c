@@ -69,7 +69,7 @@ static json_t *warnings(const struct subject *subject)
 	return list;
 }
 
-static const char *next_step(const struct subject *subject)
+static const char *next_step(struct arena *arena, const struct subject *subject)
 {
 	switch (subject_state(subject)) {
 	case STATE_IDLE:
@@ -81,7 +81,8 @@ static const char *next_step(const struct subject *subject)
 	case STATE_HELD:
 		return "it goes on by itself";
 	case STATE_ROLLED_BACK:
-		return "drop another one, or try again with certdrop apply";
+		return arena_printf(arena, "drop another one, or try again with certdrop apply %s",
+				subject->target->name);
 	case STATE_FAILED:
 		return subject->lost ? "drop the certificate and its key again"
 				     : "it is tried again by itself";
@@ -105,12 +106,13 @@ static json_t *pending(const struct subject *subject)
 static json_t *target_status(const struct subject *subject)
 {
 	const struct target *target = subject->target;
+	autoarena struct arena *arena = arena_new();
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"target", target->name, "product", target->reconciler->product, "state",
 			state_name(subject_state(subject)), "reason",
 			document_text(subject_reason(subject)), "next",
-			document_text(next_step(subject)), "retry_at",
+			document_text(next_step(arena, subject)), "retry_at",
 			document_time(subject->retry_at_ms / 1000), "pending", pending(subject),
 			"wanted", document_brief(subject->wanted ? &subject->facts : NULL),
 			"installed", installed(subject), "served", served(subject), "previous",

@@ -139,3 +139,20 @@ def test_history_tells_both_ways(serving, authority):
     history = certdrop.run("history", "web").stdout
     assert "told to refuse" in history or "test" in history
     assert isinstance(certdrop.json("history", "web"), (dict, list))
+
+
+@pytest.mark.parametrize("rolled_back", ["refuse-reload"], indirect=True)
+def test_whoever_drops_the_one_before_the_bad_one_again_is_told(rolled_back, authority):
+    """Two in a row are put back: that the later one was is no answer to who drops the earlier one again."""
+    certdrop, nginx, first, second = rolled_back
+    third = authority.issue("third.example.com")
+    certdrop.drop("web", {"third.pem": third.fullchain + third.key})
+    certdrop.until_state("web", "rolled-back", where=lambda receipt: "third.example.com" in receipt["reason"])
+    certdrop.drop("web", {"again.pem": second.fullchain + second.key})
+    receipt = certdrop.until_state("web", "refused")
+    assert "CN=second.example.com was tried before and put back: " in receipt["reason"]
+    assert "certdrop apply web" in receipt["reason"]
+    assert certdrop.dropped("web") == ["again.pem"]
+    (certdrop.drops / "web" / "again.pem").unlink()
+    certdrop.until_state("web", "rolled-back", where=lambda receipt: "third.example.com" in receipt["reason"])
+    assert nginx.served() == first.fingerprint

@@ -26,6 +26,7 @@ static const char *this_is_parked(void *context, const char *digest)
 static struct admission_facts facts_now(void)
 {
 	return (struct admission_facts){
+		.target = "web",
 		.clock_trusted = true,
 		.now = NOW,
 		.parked = nothing_is_parked,
@@ -245,12 +246,16 @@ static void a_parked_one_is_not_tried_again(void **state)
 	struct admission_facts facts = facts_now();
 	char parked[] = DIGEST_A;
 	struct records records = { 0 };
+	struct admission a;
 
 	(void)state;
 	facts.parked = this_is_parked;
 	facts.context = parked;
 	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
-	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_PARKED);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_PARKED);
+	assert_non_null(strstr(a.reason, "put back: nginx refused it; drop another one"));
+	assert_non_null(strstr(a.reason, "with certdrop apply web"));
 	add_credential(arena, &records, DIGEST_B, NOW - 2 * DAY, NOW + DAY);
 	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
 }
