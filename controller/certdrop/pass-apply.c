@@ -128,14 +128,18 @@ void pass_superseded(struct pass *pass, const struct job_result *result)
 	pass_end(pass);
 }
 
-void pass_end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms)
+static void end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms)
 {
 	struct journal *journal = pass->subject->controller->journal;
 
-	if (outcome == JOB_STUCK || outcome == JOB_LOST)
-		return;
 	journal_pass_end(journal, pass->entry, job_outcome_name(outcome), reason, gap_ms);
 	journal_prune(journal, pass->subject->target->name, HISTORY_KEPT);
+}
+
+void pass_end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms)
+{
+	if (outcome != JOB_STUCK && outcome != JOB_LOST)
+		end_entry(pass, outcome, reason, gap_ms);
 }
 
 /* ---- how it ended ---- */
@@ -246,7 +250,23 @@ void pass_carry_out(struct pass *pass, const char *why)
 	}
 }
 
-/* ---- what a crash left ---- */
+/* ---- what a crash left, or what could not be put back ---- */
+
+static void find_stuck(void *context, const struct step_entry *entry)
+{
+	bool *stuck = context;
+
+	*stuck = *stuck || (entry->undo && strcmp(entry->result, "failed") == 0);
+}
+
+/* Nothing was cut short then: some of it was put back, and some could not be. */
+static bool was_stuck(const struct pass *pass)
+{
+	bool stuck = false;
+
+	journal_steps(pass->subject->controller->journal, pass->open->id, find_stuck, &stuck);
+	return stuck;
+}
 
 /* The world is another one now: look again, with the open pass out of the way. */
 static void recovered(struct pass *pass, enum job_outcome outcome, const char *reason)
@@ -256,7 +276,7 @@ static void recovered(struct pass *pass, enum job_outcome outcome, const char *r
 			gap_recall(subject->controller->journal, &pass->plan, pass->open->id, NULL);
 
 	pass->entry = pass->open->id;
-	pass_end_entry(pass, outcome, reason, outcome == JOB_APPLIED ? gap.ms : -1);
+	end_entry(pass, outcome, reason, outcome == JOB_APPLIED ? gap.ms : -1);
 	log_info("target %s: %s", subject->target->name, reason);
 	subject_tell_not_applying(subject);
 	subject->again = true;
@@ -269,7 +289,9 @@ static void on_put_back(void *context, struct job_result *result)
 
 	pass->job = NULL;
 	if (result->outcome == JOB_UNDONE) {
-		recovered(pass, JOB_UNDONE, "a change that was cut short is put back");
+		recovered(pass, JOB_UNDONE,
+				pass->stuck ? "what could not be put back before is put back"
+					    : "a change that was cut short is put back");
 		return;
 	}
 	pass_stuck(pass, result);
@@ -287,6 +309,7 @@ void pass_recover(struct pass *pass)
 		pass_failed(pass, &error);
 		return;
 	}
+	pass->stuck = was_stuck(pass);
 	switch (recovery_decide(subject, &pass->plan, pass->open->id, &pass->seen, &questions)) {
 	case RECOVERY_ASK:
 		pass_ask(pass, &questions);
@@ -295,10 +318,15 @@ void pass_recover(struct pass *pass)
 		pass_take_up_again(pass);
 		return;
 	case RECOVERY_FINISHED:
-		recovered(pass, JOB_APPLIED, "a change that was cut short is found complete");
+		recovered(pass, JOB_APPLIED,
+				pass->stuck ? "a change that could not be put back is found complete"
+					    : "a change that was cut short is found complete");
 		return;
 	case RECOVERY_NOTHING_CHANGED:
-		recovered(pass, JOB_UNDONE, "a change that was cut short had changed nothing");
+		recovered(pass, pass->stuck ? JOB_STUCK : JOB_UNDONE,
+				pass->stuck ? "not all of it could be put back; what was there "
+					      "before is found installed, and it is tried again"
+					    : "a change that was cut short had changed nothing");
 		return;
 	case RECOVERY_PUT_BACK:
 		break;

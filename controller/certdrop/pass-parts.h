@@ -21,6 +21,7 @@ struct pass {
 	struct answers seen;
 	unsigned rounds;
 	const struct pass_entry *open; /* what a crash left, until it is dealt with */
+	bool stuck; /* it was not cut short: it could not be put back */
 	struct plan plan;
 	const char *passed_over; /* what is wrong with the predecessor, which is not in the plan; NULL */
 	int64_t entry; /* of the plan that is carried out */

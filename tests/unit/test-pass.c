@@ -881,6 +881,74 @@ static void a_proof_that_comes_last_is_a_proof_all_the_same(void **state)
 	assert_reason(here.subject, "see it served: not served");
 }
 
+/* ---- what could not be put back ---- */
+
+/* Neither the new set nor the old one can be loaded. */
+static void get_stuck(void)
+{
+	const struct credential *before = want(here.subject, "before");
+
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
+			"say failed 1 5 retry \"exit code 1\"\\nbegin 0 undo\\n\nhear\n"
+			"say failed 0 5 retry \"exit code 1\" undo\\nend stuck\\n");
+	run_pass();
+	assert_reason(here.subject, "it is not put back: tell the others: exit code 1");
+	assert_non_null(open_pass());
+}
+
+static void what_could_not_be_put_back_is_not_told_as_cut_short(void **state)
+{
+	const struct credential *wanted = NULL;
+	struct pass_entry first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	get_stuck();
+	wanted = make_credential("wanted");
+	install(make_credential("before")->fingerprint, 4000000000, "");
+	part("worker.apply", works);
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	/* The latest is told first. */
+	journal_passes(here.controller->journal, "web", 2, keep_pass, &first);
+	assert_string_equal(first.outcome, "stuck");
+	assert_string_equal(first.reason,
+			"not all of it could be put back; what was there before is found installed, "
+			"and it is tried again");
+}
+
+/* The first that is carried out is the putting back. */
+static void install_wanted(void)
+{
+	if (watcher.applied == 2)
+		install(make_credential("wanted")->fingerprint, 4000000000, "");
+}
+
+static void what_could_not_be_put_back_is_told_when_it_is(void **state)
+{
+	struct pass_entry first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	get_stuck();
+	part("worker.undo", put_it_back);
+	part("worker.apply", works);
+	watch(NULL);
+	watcher.also = install_wanted;
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_true(was_marked("put-back"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+	journal_passes(here.controller->journal, "web", 2, keep_pass, &first);
+	assert_string_equal(first.outcome, "undone");
+	assert_string_equal(first.reason, "what could not be put back before is put back");
+}
+
 /* ---- a store that is damaged ---- */
 
 static void a_damaged_predecessor_keeps_nothing_out(void **state)
@@ -975,6 +1043,8 @@ int main(void)
 		claim(what_is_unfinished_comes_before_any_other_target),
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
 		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
+		claim(what_could_not_be_put_back_is_not_told_as_cut_short),
+		claim(what_could_not_be_put_back_is_told_when_it_is),
 		claim(a_damaged_predecessor_keeps_nothing_out),
 		claim(what_is_wanted_and_damaged_has_to_be_dropped_again),
 		claim(what_is_damaged_is_not_tried),
