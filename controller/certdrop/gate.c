@@ -36,10 +36,10 @@ bool gate_is_busy(const struct subject *subject)
 		return true;
 	switch (subject->outcome.state) {
 	case STATE_IDLE:
+	case STATE_WAITING:
 	case STATE_HELD:
 	case STATE_FAILED:
 		return subject->wanted != NULL;
-	case STATE_WAITING:
 	case STATE_REFUSED:
 	case STATE_APPLYING:
 	case STATE_IN_SERVICE:

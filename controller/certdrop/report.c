@@ -75,6 +75,10 @@ static const char *next_step(struct arena *arena, const struct subject *subject)
 	case STATE_IDLE:
 		return "drop a certificate and its key";
 	case STATE_WAITING:
+		if (subject->outcome.state == STATE_WAITING && subject->intake.state == STATE_IDLE)
+			return arena_printf(arena,
+					"start the service, or take it in with certdrop apply %s",
+					subject->target->name);
 		return "drop what is missing";
 	case STATE_REFUSED:
 		return "drop another one, or take this one away";

@@ -303,10 +303,14 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 {
 	const struct story taken_in = { .state = STATE_IDLE,
 		.reason = "taken in, not yet in service" };
+	/* Whoever only looks takes nothing in: it lies there until somebody does. */
+	const struct story lies_there = { .state = STATE_WAITING,
+		.reason = "not taken in yet: the service is not running" };
+	const bool dry = subject->controller->mode == MODE_DRY;
 	/* What was never proven is no predecessor: the one before it still is. */
 	const bool proven = subject_was_in_service(subject, subject->wanted);
 
-	set_stories(subject, subject->intake, taken_in, (struct pending){ 0 });
+	set_stories(subject, subject->intake, dry ? lies_there : taken_in, (struct pending){ 0 });
 	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,
 			others);
 }

@@ -21,7 +21,7 @@
 
 enum state {
 	STATE_IDLE, /* nothing was dropped yet */
-	STATE_WAITING, /* for something that is missing */
+	STATE_WAITING, /* for something that is missing, or for the service */
 	STATE_REFUSED, /* what was dropped will not do */
 	STATE_HELD, /* for a window, the clock, a lease, an approval */
 	STATE_APPLYING,

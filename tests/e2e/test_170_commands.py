@@ -77,6 +77,15 @@ def test_a_plan_without_the_service_changes_nothing(alone):
     assert nginx.called("test") == nginx.called("reload") == 0
 
 
+def test_status_without_the_service_says_what_lies_in_the_drop(alone):
+    certdrop, nginx, pair = alone
+    status = certdrop.json("status")["targets"][0]
+    assert status["state"] == "waiting"
+    assert status["reason"] == "not taken in yet: the service is not running"
+    assert status["next"] == "start the service, or take it in with certdrop apply web"
+    assert certdrop.dropped("web") == ["all.pem"]
+
+
 def test_apply_without_the_service(alone):
     certdrop, nginx, pair = alone
     done = certdrop.run("apply", "web")
