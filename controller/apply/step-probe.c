@@ -16,6 +16,7 @@ enum { FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250, SETTLE_PAUSE_MS = 20 };
 struct probe {
 	struct arena *arena;
 	const struct probe_step *step;
+	const char *text; /* which is told in front of whatever went wrong */
 	struct tls_peer peer;
 	long long deadline;
 };
@@ -90,6 +91,14 @@ static void ask_address(struct probe *probe, const struct addrinfo *address, str
 
 /* ---- as a step ---- */
 
+/* The address, unless it is told already. */
+static bool fail_at(const struct probe *probe, const struct addrinfo *address, struct error *error)
+{
+	const char *where = address_text(probe->arena, address);
+
+	return probe->text && strstr(probe->text, where) ? false : fail_while(error, "%s", where);
+}
+
 static bool serves_expected(
 		struct probe *probe, const struct addrinfo *address, struct error *error)
 {
@@ -132,7 +141,7 @@ static bool wait_until_served(
 		if (deadline_left(probe->deadline) == 0) {
 			if (pause > FIRST_PAUSE_MS && strstr(error->text, "in time"))
 				*error = last;
-			return fail_while(error, "%s", address_text(probe->arena, address));
+			return fail_at(probe, address, error);
 		}
 		if (error->kind != ERROR_RETRY)
 			return false;
@@ -171,7 +180,9 @@ bool probe_take(struct arena *arena, const struct step *step, struct record *ans
 {
 	autodone(addrinfo) struct addrinfo *list = NULL;
 	struct probe_step read;
-	struct probe probe = { .arena = arena, .step = &read, .deadline = deadline_of(step) };
+	struct probe probe = {
+		.arena = arena, .step = &read, .text = step->text, .deadline = deadline_of(step)
+	};
 
 	probe_step_read(arena, step, &read);
 	probe.peer.client_certificate = read.client_certificate;

@@ -48,15 +48,21 @@ static const struct record *ask(struct conversation *c, const char *address, con
 }
 
 /* A plan that has the new certificate proven. */
-static void prove(struct conversation *c, const char *address, long deadline, const char *more)
+static void prove_as(struct conversation *c, const char *text, const char *address, long deadline,
+		const char *more)
 {
 	autodone(buffer) struct buffer plan = { 0 };
 
 	buffer_printf(&plan,
-			"plan web prove\n\tcredential %s\nprove probe \"see\"\n\taddress "
+			"plan web prove\n\tcredential %s\nprove probe \"see%s\"\n\taddress "
 			"%s\n\texpect %s\n\tdeadline %ld\n%s",
-			new.digest.hex, address, new.fingerprint.hex, deadline, more);
+			new.digest.hex, text, address, new.fingerprint.hex, deadline, more);
 	converse(c, "work apply", buffer_text(&plan), NULL, NEVER);
+}
+
+static void prove(struct conversation *c, const char *address, long deadline, const char *more)
+{
+	prove_as(c, "", address, deadline, more);
 }
 
 static void the_answer_is_what_is_served(void **state)
@@ -238,6 +244,23 @@ static void a_refusal_for_another_reason_does_not_count(void **state)
 	assert_string_equal(c.end, "undone");
 }
 
+static void an_address_is_told_once(void **state)
+{
+	struct server server = { .first = &old };
+	autodone(conversation) struct conversation named, unnamed;
+	autodone(buffer) struct buffer text = { 0 };
+
+	(void)state;
+	server_start(&server);
+	buffer_printf(&text, " it at %s", server.address);
+	prove_as(&named, buffer_text(&text), server.address, 200, "");
+	prove(&unnamed, server.address, 200, "");
+	server_stop(&server);
+	assert_null(strstr(failure_in(&named), server.address));
+	assert_non_null(strstr(failure_in(&named), "it serves"));
+	assert_non_null(strstr(failure_in(&unnamed), server.address));
+}
+
 static void who_wants_a_client_certificate_gets_it_or_is_named(void **state)
 {
 	struct server server = { .first = &new, .wants_client = true };
@@ -299,6 +322,7 @@ int main(void)
 		cmocka_unit_test(ldap_is_asked_for_tls_first),
 		cmocka_unit_test(a_refusal_for_want_of_a_certificate_can_count),
 		cmocka_unit_test(a_refusal_for_another_reason_does_not_count),
+		cmocka_unit_test(an_address_is_told_once),
 		cmocka_unit_test(who_wants_a_client_certificate_gets_it_or_is_named),
 		cmocka_unit_test(nobody_there_is_an_answer),
 	};
