@@ -189,6 +189,8 @@ static void follow_events(struct controller *controller)
 
 void controller_rescan(struct controller *controller)
 {
+	for (size_t i = 0; i < controller->subject_count; i++)
+		telling_make_way(controller->subjects[i]);
 	intake_rescan(controller->intake);
 	follow_events(controller);
 	scan_dirty(controller);

@@ -101,12 +101,39 @@ static const char *receipt_name(struct arena *arena, const struct subject *subje
 	return arena_printf(arena, "%s.%s", name, RECEIPT_NAME);
 }
 
+/* The rename is an event of the directory: what was dropped is taken in at once. */
+static bool make_way(
+		const struct subject *subject, int directory, const char *name, struct error *error)
+{
+	struct receipt_aside aside;
+
+	if (!receipt_make_way(directory, name, &aside, error))
+		return false;
+	if (*aside.name)
+		log_warning("drop %s: a file named %s is no receipt: it is %s now, and taken in as such",
+				feed_name(subject->feed), name, aside.name);
+	return true;
+}
+
+void telling_make_way(const struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	const int directory = subject->feed ? feed_directory(subject->feed) : -1;
+	struct error error;
+
+	if (directory < 0 || subject->controller->mode == MODE_DRY)
+		return;
+	if (!make_way(subject, directory, receipt_name(arena, subject), &error))
+		log_warning("target %s: receipt: %s", subject->target->name, error.text);
+}
+
 void telling_receipt(struct subject *subject)
 {
 	autoarena struct arena *arena = arena_new();
 	autoclose int own = -1;
 	struct receipt receipt;
 	struct error error;
+	const char *name;
 	int directory;
 
 	if (!subject->feed || subject->controller->mode == MODE_DRY)
@@ -117,7 +144,8 @@ void telling_receipt(struct subject *subject)
 		own = state_receipts(arena, subject, &error);
 		directory = own;
 	}
-	if (directory < 0 ||
-			!receipt_write(directory, receipt_name(arena, subject), &receipt, &error))
+	name = receipt_name(arena, subject);
+	if (directory < 0 || !make_way(subject, directory, name, &error) ||
+			!receipt_write(directory, name, &receipt, &error))
 		log_warning("target %s: receipt: %s", subject->target->name, error.text);
 }

@@ -9,3 +9,6 @@
 #include "controller/certdrop/subject.h"
 
 void telling_receipt(struct subject *subject);
+
+/* What was dropped under the name of the receipt is moved aside, and taken in: receipt.h. */
+void telling_make_way(const struct subject *subject);

@@ -4,6 +4,7 @@ import stat
 import pytest
 
 from service import plain
+from waiting import until
 
 
 def key_first(pair):
@@ -153,3 +154,14 @@ def test_two_targets_fed_by_one_directory(certdrop, nginx, authority, scratch):
     assert done.returncode == 0, done.stdout
     assert nginx.served() == pair.fingerprint
     assert (scratch / "copy" / "all.pem").read_bytes() == pair.key + pair.fullchain
+
+
+def test_what_is_dropped_under_the_name_of_the_receipt_is_not_lost(certdrop, nginx, authority):
+    certdrop.configure([nginx.target()], rescan="1s")
+    first, second = authority.issue("web.example.com"), authority.issue("web.example.com")
+    certdrop.drop("web", {"receipt.json": first.fullchain + first.key})
+    certdrop.start()
+    until(lambda: nginx.served() == first.fingerprint, certdrop.log)
+    certdrop.drop("web", {"receipt.json": second.fullchain + second.key})
+    until(lambda: nginx.served() == second.fingerprint, certdrop.log)
+    assert "receipt.json is no receipt" in certdrop.log()

@@ -30,6 +30,8 @@ static int remove_directory(void **state)
 	(void)state;
 	(void)unlinkat(directory, RECEIPT_NAME, 0);
 	(void)unlinkat(directory, "elsewhere", 0);
+	(void)unlinkat(directory, "dropped-receipt.json", 0);
+	(void)unlinkat(directory, "dropped-receipt-2.json", 0);
 	(void)close(directory);
 	return rmdir(path);
 }
@@ -215,6 +217,35 @@ static void a_fifo_in_its_place_stops_nothing(void **state)
 	assert_true(S_ISREG(status_of(RECEIPT_NAME).st_mode));
 }
 
+static const char *moved_aside(void)
+{
+	static struct receipt_aside aside;
+	struct error error;
+
+	if (!receipt_make_way(directory, RECEIPT_NAME, &aside, &error))
+		fail_msg("%s", error.text);
+	return aside.name;
+}
+
+static void what_was_dropped_under_its_name_is_kept(void **state)
+{
+	const struct receipt receipt = sample();
+	struct error error;
+
+	(void)state;
+	assert_string_equal(moved_aside(), "");
+	write_receipt(&receipt);
+	assert_string_equal(moved_aside(), "");
+	assert_true(file_replace(directory, RECEIPT_NAME, "precious", 8, 0600, &error));
+	assert_string_equal(moved_aside(), "dropped-receipt.json");
+	assert_true(file_replace(
+			directory, RECEIPT_NAME, "{\n  \"key\": 1, \"a\": 2 }", 22, 0600, &error));
+	assert_string_equal(moved_aside(), "dropped-receipt-2.json");
+	assert_int_equal(status_of("dropped-receipt.json").st_size, 8);
+	assert_int_equal(status_of("dropped-receipt-2.json").st_size, 22);
+	assert_int_equal(faccessat(directory, RECEIPT_NAME, F_OK, 0), -1);
+}
+
 static void an_end_that_is_near_is_warned_of(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -277,6 +308,7 @@ int main(void)
 		with_directory(a_receipt_that_was_tampered_with_is_written_anew),
 		with_directory(a_link_in_its_place_leads_nowhere),
 		with_directory(a_fifo_in_its_place_stops_nothing),
+		with_directory(what_was_dropped_under_its_name_is_kept),
 		cmocka_unit_test(an_end_that_is_near_is_warned_of),
 		cmocka_unit_test(times_of_any_size_are_printed),
 		cmocka_unit_test(the_facts_of_a_credential_are_all_told),

@@ -1,10 +1,13 @@
+#define _GNU_SOURCE
 #include "controller/certdrop/present/receipt.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "controller/base/arena.h"
 #include "controller/base/file.h"
@@ -13,6 +16,11 @@
 
 /* Must come last in the file: see is_there(). */
 static const char updated_mark[] = "\n  \"updated\": ";
+
+/* How each of them begins. */
+static const char first_mark[] = "{\n  \"target\": ";
+
+enum { ASIDE_MAX = 1000 };
 
 static void add(json_t *object, const char *name, json_t *value)
 {
@@ -89,18 +97,23 @@ json_t *receipt_json(const struct receipt *receipt)
 	return json;
 }
 
-/* Reads at most `size` bytes of what has the receipt's name. Whoever drops files may have
- * put anything there: a link is not followed, a FIFO not waited for. */
-static size_t read_old(int directory, const char *name, char *bytes, size_t size)
+/* What has the receipt's name, if it is a file. Whoever drops files may have put anything there:
+ * a link is not followed, a FIFO not waited for. */
+static int open_old(int directory, const char *name, struct stat *status)
 {
 	autoclose int fd = openat(
 			directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+
+	if (fd < 0 || fstat(fd, status) < 0 || !S_ISREG(status->st_mode))
+		return -1;
+	return hand_over_fd(&fd);
+}
+
+/* At most `size` bytes from its beginning. */
+static size_t read_old(int fd, char *bytes, size_t size)
+{
 	size_t length = 0;
 
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-			(status.st_mode & 07777) != 0644)
-		return 0;
 	while (length < size) {
 		const ssize_t got = read(fd, bytes + length, size - length);
 
@@ -122,10 +135,51 @@ static bool is_there(int directory, const char *name, const char *text)
 	const char *mark = strstr(text, updated_mark);
 	const size_t length = strlen(text);
 	char *old = arena_alloc(arena, length + 1);
+	struct stat status;
+	autoclose int fd = open_old(directory, name, &status);
 
 	assert(mark);
-	return read_old(directory, name, old, length + 1) == length &&
+	return fd >= 0 && (status.st_mode & 07777) == 0644 &&
+			read_old(fd, old, length + 1) == length &&
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
+}
+
+/* A file that is not even ours to read is nobody's receipt either. */
+static bool is_strange(int directory, const char *name)
+{
+	char beginning[sizeof(first_mark) - 1];
+	struct stat status;
+	autoclose int fd = open_old(directory, name, &status);
+
+	if (fd < 0)
+		return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+				S_ISREG(status.st_mode);
+	return read_old(fd, beginning, sizeof(beginning)) < sizeof(beginning) ||
+			memcmp(beginning, first_mark, sizeof(beginning)) != 0;
+}
+
+bool receipt_make_way(
+		int directory, const char *name, struct receipt_aside *aside, struct error *error)
+{
+	aside->name[0] = '\0';
+	if (!is_strange(directory, name))
+		return true;
+	for (int i = 1; i <= ASIDE_MAX; i++) {
+		struct receipt_aside to = { .name = "dropped-receipt.json" };
+
+		if (i > 1)
+			(void)snprintf(to.name, sizeof(to.name), "dropped-receipt-%d.json", i);
+		if (renameat2(directory, name, directory, to.name, RENAME_NOREPLACE) == 0) {
+			*aside = to;
+			return true;
+		}
+		if (errno == ENOENT)
+			return true;
+		if (errno != EEXIST)
+			break;
+	}
+	return fail(error, ERROR_RETRY, "%s is no receipt, and cannot be moved aside: %s", name,
+			strerror(errno));
 }
 
 bool receipt_write(

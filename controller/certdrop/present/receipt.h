@@ -60,8 +60,19 @@ struct receipt {
 /* A new reference. */
 json_t *receipt_json(const struct receipt *receipt);
 
+/* What made way for a receipt has this name now; "": nothing had to. */
+struct receipt_aside {
+	char name[48];
+};
+
+/* A file named like the receipt that is none was dropped under a name that is not taken in, and may
+ * be the only copy of a key: it gets another name, over no other file, under which it is taken in.
+ * To be called before receipt_write(). ERROR_RETRY: it could not be moved aside. */
+bool receipt_make_way(int directory, const char *name, struct receipt_aside *aside,
+		struct error *error) must_check;
+
 /* Puts it into the open `directory` as `name` (RECEIPT_NAME), mode 0644, replacing what has that
- * name without following it. Writes nothing when the file there differs in `updated` only.
+ * name (see receipt_make_way()) without following it. Writes nothing when the file there differs in `updated` only.
  * ERROR_RETRY: it could not be written. */
 bool receipt_write(int directory, const char *name, const struct receipt *receipt,
 		struct error *error) must_check;
