@@ -13,6 +13,7 @@
 #include "controller/certdrop/recovery.h"
 #include "controller/certdrop/retention.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/strays.h"
 #include "controller/certdrop/telling.h"
 #include "controller/certdrop/turn.h"
 
@@ -192,6 +193,7 @@ void controller_rescan(struct controller *controller)
 	for (size_t i = 0; i < controller->subject_count; i++)
 		telling_make_way(controller->subjects[i]);
 	intake_rescan(controller->intake);
+	strays_look(controller);
 	follow_events(controller);
 	scan_dirty(controller);
 }
@@ -241,6 +243,7 @@ static void close_state(struct controller *controller)
 	journal_close(controller->journal);
 	store_close(controller->store);
 	free(controller->degraded);
+	strays_free(controller->strays);
 	free(controller);
 }
 
@@ -298,8 +301,10 @@ void controller_start(struct controller *controller)
 	pool_warm(controller->inspectors);
 	pool_warm(controller->workers);
 	/* Otherwise whoever asks says what is to be looked at. */
-	if (controller->mode != MODE_SERVICE)
+	if (controller->mode != MODE_SERVICE) {
+		strays_look(controller);
 		return;
+	}
 
 	/* Each target is looked at once: what a crash left comes first in its pass. */
 	controller_due_all(controller, controller->subjects, controller->subject_count);

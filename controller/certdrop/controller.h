@@ -23,6 +23,7 @@ struct intake;
 struct journal;
 struct store;
 struct feed;
+struct strays;
 
 /* Something to do once what was written so far is on disk. Embedded in
  * whoever waits; queued at most once. */
@@ -58,6 +59,7 @@ struct controller {
 	size_t subject_count;
 	struct feed **feeds;
 	size_t feed_count;
+	struct strays *strays; /* strays.h; NULL: not looked for yet */
 
 	struct subject *first_due, *last_due;
 	int passes; /* under way */

@@ -8,6 +8,7 @@
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/strays.h"
 #include "controller/certdrop/views.h"
 #include "reconcilers/reconciler.h"
 
@@ -134,6 +135,7 @@ json_t *report_status(struct controller *controller, struct subject *const *subj
 	if (controller->degraded)
 		json_array_append_new(degraded, document_text(controller->degraded));
 	feeds_degraded(controller, degraded);
+	strays_tell(controller, degraded);
 	if (!clock_trusted())
 		json_array_append_new(degraded,
 				json_string("the clock is earlier than it can be: nothing is judged by date"));

@@ -165,3 +165,24 @@ def test_what_is_dropped_under_the_name_of_the_receipt_is_not_lost(certdrop, ngi
     certdrop.drop("web", {"receipt.json": second.fullchain + second.key})
     until(lambda: nginx.served() == second.fingerprint, certdrop.log)
     assert "receipt.json is no receipt" in certdrop.log()
+
+
+def test_files_that_belong_to_no_target_are_told(web, authority):
+    pair = authority.issue("web.example.com")
+    web.stop()
+    (web.drops / "wbe").mkdir()
+    web.drop("wbe", {"all.pem": pair.fullchain + pair.key})
+    (web.drops / "empty").mkdir()
+    (web.drops / "astray.pem").write_bytes(pair.key)
+    expected = [f"{web.drops}/wbe belongs to no target, and what lies there is not taken in; did you mean web?",
+                f"{web.drops} itself belongs to no target, and astray.pem there is not taken in: move it to "
+                "the sub-directory of its target"]
+    web.start()
+    assert web.json("status")["degraded"] == expected
+    assert "degraded: " + expected[0] in web.run("status").stdout
+    assert web.log().count(expected[0]) == web.log().count(expected[1]) == 1
+    web.stop()
+    assert web.json("status")["degraded"] == expected
+    (web.drops / "wbe").rename(web.drops / "gone")
+    (web.drops / "astray.pem").unlink()
+    assert "/gone belongs to no target" in web.json("status")["degraded"][0]
