@@ -119,12 +119,17 @@ static const struct request_hooks hooks = { .progress = on_progress, .done = on_
 static void ask(struct caller *caller)
 {
 	json_t *json = json_loadb(caller->line.bytes, caller->line.length, 0, NULL);
+	json_t *heard;
 
 	caller->asked = true;
 	if (!json) {
 		on_done(caller, NULL, 1, "the request is not JSON");
 		return;
 	}
+	/* What is asked may take its time: it can be told from a service that hangs. */
+	heard = json_pack("{s:b}", "heard", 1);
+	say(caller, heard, false);
+	json_decref(heard);
 	caller->request = request_start(caller->control->controller, json, &hooks, caller);
 	json_decref(json);
 }

@@ -5,6 +5,7 @@
  * (request.h), one JSON text a line.
  *
  *         -> {"command": "status", "targets": ["web"]}
+ *         <- {"heard": true}                                         at once
  *         <- {"event": {"target": "web", "state": "applying", "reason": null}}      any number
  *         <- {"document": {...}, "exit": 0}       or      {"error": "...", "exit": 1}
  *

@@ -1,4 +1,5 @@
 """The commands: exit codes, and JSON wherever facts are printed, with the service and without."""
+import signal
 import subprocess
 
 import pytest
@@ -158,3 +159,15 @@ def test_an_end_that_is_near_is_flagged(web, authority, nginx):
     web.drop("web", {"all.pem": pair.fullchain + pair.key})
     web.until_in_service("web", pair)
     assert any(word in web.run("status").stdout for word in ("ends", "expire"))
+
+
+@pytest.mark.parametrize("arguments", [["status", "--wait", "1"], ["apply"]])
+def test_a_service_that_does_not_answer_is_not_waited_for(serving, arguments):
+    web, _, _ = serving
+    web.process.send_signal(signal.SIGSTOP)
+    try:
+        asked = web.run(*arguments, seconds=14)
+    finally:
+        web.process.send_signal(signal.SIGCONT)
+    assert asked.returncode == 1 and not asked.stdout
+    assert f"the service does not answer (socket {web.socket})" in asked.stderr

@@ -5,11 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "controller/base/file.h"
 #include "controller/base/owned.h"
+#include "controller/certdrop/clock.h"
+
+/* For how long the kernel lets a call block, SO_SNDTIMEO or SO_RCVTIMEO of socket(7); 0: for ever.
+ * The first counts for connect(2) too, which waits while the service does not take callers. */
+static void limit(int fd, int option, long long milliseconds)
+{
+	const struct timeval time = { .tv_sec = milliseconds / 1000,
+		.tv_usec = milliseconds % 1000 * 1000 };
+
+	(void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
+}
+
+static enum client_outcome silent(const char *path, struct error *error)
+{
+	(void)fail(error, ERROR_RETRY,
+			"the service does not answer (socket %s): it is stopped, or something keeps "
+			"it waiting, such as a disk; its log may tell",
+			path);
+	return CLIENT_SILENT;
+}
 
 /* Nobody there is one thing; somebody whom we may not talk to is another. */
 static enum client_outcome dial(const char *path, int *fd, struct error *error)
@@ -23,6 +44,7 @@ static enum client_outcome dial(const char *path, int *fd, struct error *error)
 		return CLIENT_FAILED;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
+	limit(dialled, SO_SNDTIMEO, CLIENT_SILENCE_MS);
 	if (dialled >= 0 && connect(dialled, (struct sockaddr *)&address, sizeof(address)) == 0) {
 		*fd = hand_over_fd(&dialled);
 		return CLIENT_ANSWERED;
@@ -31,6 +53,8 @@ static enum client_outcome dial(const char *path, int *fd, struct error *error)
 		outcome = CLIENT_NO_SERVICE;
 	else if (errno == EACCES)
 		outcome = CLIENT_REFUSED;
+	else if (errno == EAGAIN)
+		return silent(path, error);
 	(void)fail(error, ERROR_RETRY, "control socket %s: %s", path, strerror(errno));
 	return outcome;
 }
@@ -51,6 +75,8 @@ static bool read_reply(const json_t *line, client_event_fn *told, json_t **docum
 	const json_t *event = json_object_get(line, "event");
 	const char *refusal = json_string_value(json_object_get(line, "error"));
 
+	if (json_object_get(line, "heard"))
+		return false;
 	if (event) {
 		if (told)
 			told(event);
@@ -64,12 +90,50 @@ static bool read_reply(const json_t *line, client_event_fn *told, json_t **docum
 	return true;
 }
 
+/* How long the next line may take to come; 0: for ever. */
+static long long patience_ms(bool heard, long long until_ms)
+{
+	const long long left_ms = until_ms - clock_monotonic_ms();
+
+	if (!heard)
+		return CLIENT_SILENCE_MS;
+	if (until_ms == 0)
+		return 0;
+	return left_ms > 0 ? left_ms : 1;
+}
+
+static enum client_outcome read_replies(FILE *replies, long long until_ms, client_event_fn *told,
+		json_t **document, int *exit, struct error *error)
+{
+	enum client_outcome outcome = CLIENT_FAILED;
+	autofree char *text = NULL;
+	bool heard = false;
+	size_t size = 0;
+
+	(void)fail(error, ERROR_RETRY, "the service hung up without an answer");
+	for (;;) {
+		json_t *line;
+
+		limit(fileno(replies), SO_RCVTIMEO, patience_ms(heard, until_ms));
+		if (getline(&text, &size, replies) <= 0)
+			return ferror(replies) && errno == EAGAIN ? CLIENT_SILENT : CLIENT_FAILED;
+		heard = true;
+		line = json_loads(text, 0, NULL);
+		if (line && read_reply(line, told, document, exit, error))
+			outcome = *document ? CLIENT_ANSWERED : CLIENT_REFUSED;
+		json_decref(line);
+		if (outcome != CLIENT_FAILED)
+			return outcome;
+	}
+}
+
 enum client_outcome client_ask(const char *socket_path, const json_t *request,
 		client_event_fn *told, json_t **document, int *exit, struct error *error)
 {
+	const long long wait_ms = json_integer_value(json_object_get(request, "wait_ms"));
+	const long long until_ms =
+			wait_ms > 0 ? clock_monotonic_ms() + wait_ms + CLIENT_SILENCE_MS : 0;
 	enum client_outcome outcome;
-	autofree char *text = NULL;
-	size_t size = 0;
 	int fd = -1;
 	FILE *replies;
 
@@ -77,21 +141,17 @@ enum client_outcome client_ask(const char *socket_path, const json_t *request,
 	outcome = dial(socket_path, &fd, error);
 	if (outcome != CLIENT_ANSWERED)
 		return outcome;
-	outcome = CLIENT_FAILED;
 	if (!send_request(fd, request, error)) {
 		owned_close(&fd);
 		return CLIENT_FAILED;
 	}
 	replies = fdopen(fd, "r");
-	(void)fail(error, ERROR_RETRY, "the service hung up without an answer");
-	while (replies && outcome == CLIENT_FAILED && getline(&text, &size, replies) > 0) {
-		json_t *line = json_loads(text, 0, NULL);
-
-		if (line && read_reply(line, told, document, exit, error))
-			outcome = *document ? CLIENT_ANSWERED : CLIENT_REFUSED;
-		json_decref(line);
+	if (!replies) {
+		(void)fail(error, ERROR_RETRY, "fdopen: %s", strerror(errno));
+		owned_close(&fd);
+		return CLIENT_FAILED;
 	}
-	if (replies)
-		(void)fclose(replies);
-	return outcome;
+	outcome = read_replies(replies, until_ms, told, document, exit, error);
+	(void)fclose(replies);
+	return outcome == CLIENT_SILENT ? silent(socket_path, error) : outcome;
 }

@@ -103,6 +103,7 @@ static bool ask(const struct invocation *invocation, struct config *config, cons
 	case CLIENT_ANSWERED:
 		return true;
 	case CLIENT_REFUSED:
+	case CLIENT_SILENT:
 		(void)snprintf(asked->error, sizeof(asked->error), "%s", error.text);
 		asked->exit = 1;
 		return true;
