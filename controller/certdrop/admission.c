@@ -57,8 +57,9 @@ static void judge_dates(
 	if (!facts->clock_trusted) {
 		a->kind = ADMISSION_HOLD;
 		a->reason = arena_printf(arena,
-				"the clock says %s, which cannot be: %s waits until it is set",
-				date_print(facts->now).text, c->subject);
+				"the clock says %s, which cannot be trusted: %s; %s waits until it is "
+				"set",
+				date_print(facts->now).text, facts->clock_doubt, c->subject);
 	} else if (c->not_after <= facts->now) {
 		a->kind = ADMISSION_REFUSE;
 		a->reason = arena_printf(arena, "%s expired on %s; drop one that is valid",

@@ -40,6 +40,7 @@ struct admission_facts {
 	struct words served_before; /* digests */
 	bool allow_downgrade;
 	bool clock_trusted;
+	const char *clock_doubt; /* why it is not */
 	long long now; /* seconds since 1970 */
 	bool every_file_counts; /* a file that is no credential is refused, not passed over */
 

@@ -3,8 +3,11 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include "controller/certdrop/present/date.h"
+
 /* 2026-11-01T00:00:00Z: this source did not exist before. */
 static long long earliest = 1793491200;
+static bool remembered; /* the floor is a time that certdrop kept */
 static enum clock_policy policy = CLOCK_FLOOR;
 
 void clock_set_policy(enum clock_policy new_policy)
@@ -35,8 +38,10 @@ long long clock_monotonic_ms(void)
 
 void clock_raise_floor(long long seconds)
 {
-	if (seconds > earliest)
-		earliest = seconds;
+	if (seconds <= earliest)
+		return;
+	earliest = seconds;
+	remembered = true;
 }
 
 static bool is_synchronized(void)
@@ -51,4 +56,16 @@ bool clock_trusted(void)
 	if (policy == CLOCK_TRUSTED)
 		return true;
 	return clock_now() >= earliest && (policy == CLOCK_FLOOR || is_synchronized());
+}
+
+const char *clock_doubt(struct arena *arena)
+{
+	if (clock_trusted())
+		return NULL;
+	if (clock_now() >= earliest)
+		return "the kernel says that it is not synchronized";
+	return arena_printf(arena,
+			remembered ? "the journal knows of a change on %s"
+				   : "this release is from after %s",
+			date_print(earliest).text);
 }

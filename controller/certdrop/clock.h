@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "controller/base/arena.h"
+
 /* When the clock is good enough to judge dates. If it is not, targets are held. */
 enum clock_policy {
 	CLOCK_TRUSTED, /* always */
@@ -30,3 +32,6 @@ long long clock_monotonic_ms(void);
 void clock_raise_floor(long long seconds);
 
 bool clock_trusted(void);
+
+/* Why it is not trusted: "the journal knows of a change on 2027-01-20T00:00:00Z"; NULL: it is. */
+const char *clock_doubt(struct arena *arena);

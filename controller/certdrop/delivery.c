@@ -201,6 +201,7 @@ static struct admission decide(const struct delivery *delivery, const struct har
 		.served_before = journal_served_before(journal, arena, subject->target->name),
 		.allow_downgrade = setting_flag(subject->target->settings, "allow-downgrade"),
 		.clock_trusted = clock_trusted(),
+		.clock_doubt = clock_doubt(arena),
 		.now = clock_now(),
 		.every_file_counts = from_drop,
 		.parked = is_parked,

@@ -23,9 +23,13 @@ static struct gate closed(const char *reason, long long at)
 	return (struct gate){ .reason = reason, .at = at };
 }
 
-static struct gate clock_wrong(void)
+static struct gate clock_wrong(struct arena *arena)
 {
-	return closed("the clock is not to be trusted, so nobody knows whether it is time", 0);
+	return closed(arena_printf(arena,
+				      "the clock is not to be trusted, so nobody knows whether it is "
+				      "time: %s",
+				      clock_doubt(arena)),
+			0);
 }
 
 /* ---- other targets ---- */
@@ -202,7 +206,7 @@ static struct gate in_window(struct arena *arena, const struct subject *subject,
 	if (!bound)
 		return opened();
 	if (!clock_trusted())
-		return clock_wrong();
+		return clock_wrong(arena);
 	needed = (needed_ms(subject) + 999) / 1000;
 	opening = windows_next(&windows, bound, from, needed);
 	if (opening.at == from)
@@ -244,7 +248,7 @@ struct gate gate_decide(struct arena *arena, const struct subject *subject, cons
 	if (!gate.open)
 		return gate;
 	if (plan->soak_ms > 0 && !clock_trusted())
-		return clock_wrong();
+		return clock_wrong(arena);
 	if (plan->soak_ms == 0 || end <= now)
 		return in_window(arena, subject, plan, now);
 	gate = in_window(arena, subject, plan, end);

@@ -127,6 +127,7 @@ static json_t *target_status(const struct subject *subject)
 
 json_t *report_status(struct controller *controller, struct subject *const *subjects, size_t count)
 {
+	autoarena struct arena *arena = arena_new();
 	json_t *targets = json_array();
 	json_t *degraded = json_array();
 
@@ -138,7 +139,9 @@ json_t *report_status(struct controller *controller, struct subject *const *subj
 	strays_tell(controller, degraded);
 	if (!clock_trusted())
 		json_array_append_new(degraded,
-				json_string("the clock is earlier than it can be: nothing is judged by date"));
+				json_sprintf("the clock is not to be trusted: %s; nothing is judged by "
+					     "date until it is set",
+						clock_doubt(arena)));
 	return json_pack("{s:o, s:o, s:s}", "targets", targets, "degraded", degraded, "version",
 			CERTDROP_VERSION);
 }

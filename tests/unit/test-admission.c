@@ -192,9 +192,12 @@ static void a_clock_that_cannot_be_holds_and_never_refuses(void **state)
 
 	(void)state;
 	facts.clock_trusted = false;
+	facts.clock_doubt = "the journal knows of a change on 2027-01-20T00:00:00Z";
 	facts.now = 0;
 	add_credential(arena, &records, DIGEST_A, NOW - 2 * DAY, NOW - DAY);
 	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_HOLD);
+	assert_non_null(strstr(
+			admission_decide(arena, &records, &facts).reason, facts.clock_doubt));
 }
 
 static void an_earlier_end_is_a_downgrade_unless_it_is_allowed(void **state)
