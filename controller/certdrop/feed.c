@@ -25,6 +25,7 @@ struct feed {
 	size_t count, size;
 	size_t running; /* inspections */
 	struct harvest harvest;
+	enum { UNHINDERED, UNREADABLE, UNFIT } hindrance; /* of the last scan */
 	bool again; /* something changed while the inspections ran */
 	struct digest *inspected; /* of the files that were inspected last */
 	size_t inspected_count;
@@ -249,7 +250,9 @@ void feed_scan(struct feed *feed)
 		feed->again = true;
 		return;
 	}
+	feed->hindrance = UNHINDERED;
 	if (!inlet_scan(feed->inlet, &feed->harvest, &error)) {
+		feed->hindrance = error.kind == ERROR_CONFIG ? UNFIT : UNREADABLE;
 		for (size_t i = 0; i < feed->count; i++)
 			subject_tell_intake(feed->deliveries[i].subject, STATE_HELD, error.text);
 		return;
@@ -414,6 +417,19 @@ int feed_directory(const struct feed *feed)
 const char *feed_name(const struct feed *feed)
 {
 	return feed->name;
+}
+
+const char *feed_advice(const struct feed *feed)
+{
+	switch (feed->hindrance) {
+	case UNHINDERED:
+		break;
+	case UNREADABLE:
+		return "see to it that the directory is there and can be read, it then goes on by itself";
+	case UNFIT:
+		return "put right what is wrong with the directory, it then goes on by itself";
+	}
+	return NULL;
 }
 
 static void add_sentence(json_t *sentences, const char *name, const char *sentence)

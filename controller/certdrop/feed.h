@@ -37,5 +37,8 @@ int feed_directory(const struct feed *feed);
 /* Its name: a drop's sub-directory, or a source's path. */
 const char *feed_name(const struct feed *feed);
 
+/* What somebody has to do so that it can be looked into; NULL: nothing. */
+const char *feed_advice(const struct feed *feed);
+
 /* Appends a sentence for each guarantee that is off. */
 void feeds_degraded(const struct controller *controller, json_t *sentences);

@@ -70,6 +70,21 @@ static json_t *warnings(const struct subject *subject)
 	return list;
 }
 
+/* Most of what holds a target passes; some of it waits for somebody. */
+static const char *next_step_of_held(const struct subject *subject)
+{
+	const bool gated = subject->intake.state != STATE_HELD;
+
+	if (gated && setting_flag(subject->target->settings, "hold"))
+		return "take `hold` out of its settings and reload the service";
+	if (!gated && feed_advice(subject->feed))
+		return feed_advice(subject->feed);
+	if (!clock_trusted())
+		return "set the clock; if it is right, set clock = \"trusted\" in the configuration "
+		       "and reload the service";
+	return "it goes on by itself";
+}
+
 static const char *next_step(struct arena *arena, const struct subject *subject)
 {
 	switch (subject_state(subject)) {
@@ -84,7 +99,7 @@ static const char *next_step(struct arena *arena, const struct subject *subject)
 	case STATE_REFUSED:
 		return "drop another one, or take this one away";
 	case STATE_HELD:
-		return "it goes on by itself";
+		return next_step_of_held(subject);
 	case STATE_ROLLED_BACK:
 		return arena_printf(arena, "drop another one, or try again with certdrop apply %s",
 				subject->target->name);
