@@ -228,7 +228,8 @@ static bool open_state(struct controller *controller, struct error *error)
 	const char *state = controller->config->state;
 	autodone(buffer) struct buffer notice = { 0 };
 
-	controller->journal = journal_open(state, &notice, error);
+	controller->journal =
+			journal_open(state, controller->mode == MODE_DRY ? NULL : &notice, error);
 	if (!controller->journal)
 		return false;
 	if (notice.length > 0)

@@ -1,6 +1,9 @@
+#define _GNU_SOURCE
 #include "controller/certdrop/journal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +14,7 @@
 #include "controller/base/file.h"
 #include "controller/certdrop/clock.h"
 
-enum { STATEMENTS_MAX = 40 };
+enum { STATEMENTS_MAX = 40, DAMAGED_MAX = 1000 };
 
 static const char schema[] =
 		"CREATE TABLE IF NOT EXISTS target (name TEXT PRIMARY KEY, wanted TEXT, predecessor TEXT,"
@@ -111,20 +114,62 @@ static bool open_database(const char *path, sqlite3 **database, bool *damaged, s
 
 	code = sqlite3_errcode(*database);
 	*damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_OK;
-	(void)fail(error, code == SQLITE_FULL ? ERROR_RETRY : ERROR_CONFIG, "journal %s: %s", path,
-			code == SQLITE_BUSY ? "another process has it" : sqlite3_errmsg(*database));
+	if (*damaged)
+		(void)fail(error, ERROR_CONFIG, "journal %s is damaged (%s)", path,
+				code == SQLITE_OK ? "what is in it contradicts itself"
+						  : sqlite3_errmsg(*database));
+	else
+		(void)fail(error, code == SQLITE_FULL ? ERROR_RETRY : ERROR_CONFIG,
+				"journal %s: %s", path,
+				code == SQLITE_BUSY ? "another process has it"
+						    : sqlite3_errmsg(*database));
 	(void)sqlite3_close(*database);
 	*database = NULL;
 	return false;
 }
 
-static void move_aside(struct arena *arena, const char *path)
+/* Over no other file: an earlier damage may be of use to somebody. What is not in the database yet
+ * goes with it. NULL: it cannot be moved. */
+static const char *move_aside(struct arena *arena, const char *path, struct error *error)
 {
-	static const char *const suffixes[] = { "", "-wal" };
+	for (int i = 1; i <= DAMAGED_MAX; i++) {
+		const char *aside = i == 1 ? arena_printf(arena, "%s.damaged", path)
+					   : arena_printf(arena, "%s.damaged-%d", path, i);
 
-	for (size_t i = 0; i < 2; i++)
-		(void)rename(arena_printf(arena, "%s%s", path, suffixes[i]),
-				arena_printf(arena, "%s.damaged%s", path, suffixes[i]));
+		if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, RENAME_NOREPLACE) == 0) {
+			(void)rename(arena_printf(arena, "%s-wal", path),
+					arena_printf(arena, "%s-wal", aside));
+			return aside;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	(void)fail(error, ERROR_CONFIG, "%s, and cannot be moved aside: %s", error->text,
+			strerror(errno));
+	return NULL;
+}
+
+/* The damaged one makes way for a new one, and `notice` says what that means. */
+static bool replace_damaged(struct arena *arena, const char *path, sqlite3 **database,
+		struct buffer *notice, struct error *error)
+{
+	const char *aside;
+	bool damaged;
+
+	if (!notice)
+		return fail(error, ERROR_CONFIG,
+				"%s; the service moves it aside when it starts, and begins a new one",
+				error->text);
+	buffer_printf(notice, "%s", error->text);
+	aside = move_aside(arena, path, error);
+	if (!aside)
+		return false;
+	buffer_printf(notice,
+			": moved aside to %s, beginning a new one; lost are the history, what was "
+			"parked and what was in service before, so that a downgrade or what was put "
+			"back is not noticed; each target is looked at anew",
+			aside);
+	return open_database(path, database, &damaged, error);
 }
 
 struct journal *journal_open(
@@ -138,15 +183,9 @@ struct journal *journal_open(
 
 	if (!directory_make(state_directory, 0700, error))
 		return NULL;
-	if (!open_database(path, &database, &damaged, error)) {
-		if (!damaged)
-			return NULL;
-		buffer_printf(notice, "%s; moved aside to %s.damaged, beginning a new one",
-				error->text, path);
-		move_aside(arena, path);
-		if (!open_database(path, &database, &damaged, error))
-			return NULL;
-	}
+	if (!open_database(path, &database, &damaged, error) &&
+			(!damaged || !replace_damaged(arena, path, &database, notice, error)))
+		return NULL;
 	journal = calloc(1, sizeof(*journal));
 	assert(journal);
 	journal->database = database;

@@ -12,7 +12,7 @@
  * loop commits before it waits. What must only happen once a write is safe (a go-ahead, taking
  * files away) is done after that commit; see controller.h.
  *
- * If the database is damaged it is moved aside (journal.db.damaged) and a new one begun: what is
+ * If the database is damaged it is moved aside (journal.db.damaged, .damaged-2 ...) and a new one begun: what is
  * dropped, stored and served tells the rest.
  *
  * Functions that write return nothing: a failure is kept and told by journal_commit(), and then
@@ -29,7 +29,8 @@
 struct journal;
 
 /* ERROR_RETRY: the disk is full. ERROR_CONFIG: the directory cannot be used, or another process has it. `notice`, when not
- * empty afterwards, tells that a damaged database was moved aside. */
+ * empty afterwards, tells that a damaged database was moved aside, and what that means. NULL: it is left
+ * where it is, and told as an ERROR_CONFIG. */
 struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error);
 void journal_close(struct journal *journal);

@@ -57,7 +57,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	static const char *const names[] = { "journal.db", "journal.db-wal", "journal.db-shm",
-		"journal.db.damaged", "journal.db.damaged-wal" };
+		"journal.db.damaged", "journal.db.damaged-wal", "journal.db.damaged-2",
+		"journal.db.damaged-2-wal" };
 
 	(void)state;
 	journal_close(journal);
@@ -502,7 +503,11 @@ static void expect_a_new_one(void)
 	journal = journal_open(directory, &notice, &error);
 	if (!journal)
 		fail_msg("%s", error.text);
+	assert_non_null(strstr(buffer_text(&notice), "is damaged ("));
 	assert_non_null(strstr(buffer_text(&notice), "moved aside to"));
+	assert_non_null(strstr(
+			buffer_text(&notice), "a downgrade or what was put back is not noticed"));
+	assert_null(strstr(buffer_text(&notice), "not an error"));
 	assert_int_equal(access(path_of("journal.db.damaged"), F_OK), 0);
 	assert_false(journal_target(journal, arena, "web", &found));
 	journal_remember(journal, "web", &sample);
@@ -529,6 +534,38 @@ static void a_database_with_a_damaged_page_is_moved_aside(void **state)
 	journal_close(journal);
 	spoil("journal.db", 4096);
 	expect_a_new_one();
+}
+
+static void a_second_damage_leaves_the_first_one_alone(void **state)
+{
+	struct stat first, later;
+
+	(void)state;
+	journal_close(journal);
+	spoil("journal.db", 0);
+	expect_a_new_one();
+	assert_int_equal(stat(path_of("journal.db.damaged"), &first), 0);
+	journal_close(journal);
+	spoil("journal.db", 0);
+	expect_a_new_one();
+	assert_int_equal(stat(path_of("journal.db.damaged"), &later), 0);
+	assert_int_equal(first.st_ino, later.st_ino);
+	assert_int_equal(access(path_of("journal.db.damaged-2"), F_OK), 0);
+}
+
+static void who_only_reads_leaves_a_damaged_one_where_it_is(void **state)
+{
+	struct error error;
+
+	(void)state;
+	journal_close(journal);
+	spoil("journal.db", 0);
+	journal = journal_open(directory, NULL, &error);
+	assert_null(journal);
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_non_null(strstr(error.text, "is damaged ("));
+	assert_int_equal(access(path_of("journal.db"), F_OK), 0);
+	assert_int_equal(access(path_of("journal.db.damaged"), F_OK), -1);
 }
 
 static void a_second_opener_is_refused(void **state)
@@ -682,6 +719,8 @@ int main(void)
 		claim(the_latest_time_is_that_of_a_state_or_of_a_pass),
 		claim(what_is_no_database_is_moved_aside),
 		claim(a_database_with_a_damaged_page_is_moved_aside),
+		claim(a_second_damage_leaves_the_first_one_alone),
+		claim(who_only_reads_leaves_a_damaged_one_where_it_is),
 		claim(a_second_opener_is_refused),
 		claim(a_directory_that_cannot_be_made_is_told),
 		claim(a_full_disk_leaves_the_old_state),
