@@ -60,24 +60,44 @@ static void miss_keys(struct lonelies *list, const struct findings *findings)
 	}
 }
 
-static void miss_certificates(struct lonelies *list, const struct findings *findings)
+/* One that came with the key and is not its own, though it is that of an authority: what openssl
+ * signs with the key itself is one, if not told otherwise. NULL: there is none. */
+static const struct certificate *beside_key(const struct findings *findings, const struct key *key)
 {
+	for (size_t i = 0; i < findings->certificate_count; i++) {
+		const struct certificate *certificate = findings->certificates[i];
+
+		if ((certificate->files & key->files) && !certificate->has_key &&
+				!certificate->used)
+			return certificate;
+	}
+	return NULL;
+}
+
+static const char *missing_certificate(
+		const struct lonelies *list, const struct findings *findings, const struct key *key)
+{
+	const struct certificate *beside = beside_key(findings, key);
 	const char *other = place_of_lonely_leaf(findings);
 
-	for (size_t i = 0; i < findings->key_count; i++) {
-		const struct key *key = findings->keys[i];
+	if (beside)
+		return arena_printf(list->arena,
+				"the certificate for the key in %s: that of %s, which is in it too, "
+				"belongs to another key",
+				key->place, beside->subject);
+	if (other)
+		return arena_printf(list->arena,
+				"the certificate for the key in %s: the one in %s has another key",
+				key->place, other);
+	return arena_printf(list->arena, "the certificate for the key in %s", key->place);
+}
 
-		if (key->has_certificate)
-			continue;
-		miss(list, key->files,
-				other ? arena_printf(list->arena,
-							"the certificate for the key in %s: the one in %s "
-							"has another key",
-							key->place, other)
-				      : arena_printf(list->arena,
-							"the certificate for the key in %s",
-							key->place));
-	}
+static void miss_certificates(struct lonelies *list, const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->key_count; i++)
+		if (!findings->keys[i]->has_certificate)
+			miss(list, findings->keys[i]->files,
+					missing_certificate(list, findings, findings->keys[i]));
 }
 
 static void miss_everything(struct lonelies *list, const struct findings *findings)

@@ -151,6 +151,21 @@ static void a_wrong_key_is_called_wrong(void **state)
 			"key");
 }
 
+static void a_certificate_beside_a_key_that_is_not_its_own_is_named(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer mixed = { 0 };
+
+	(void)state;
+	add_certificate(&mixed, &root);
+	add_key(&mixed, &web, NULL);
+	ask_file(&asking, "mix.pem", &mixed);
+	ask(&asking);
+	assert_string_equal(first_missing(&asking),
+			"the certificate for the key in mix.pem: that of CN=Test Root, which is in "
+			"it too, belongs to another key");
+}
+
 static void the_latest_certificate_comes_first(void **state)
 {
 	const struct recipe newer_recipe = {
@@ -347,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_lonely_certificate_waits_for_its_key),
 		cmocka_unit_test(a_lonely_key_waits_for_its_certificate),
 		cmocka_unit_test(a_wrong_key_is_called_wrong),
+		cmocka_unit_test(a_certificate_beside_a_key_that_is_not_its_own_is_named),
 		cmocka_unit_test(the_latest_certificate_comes_first),
 		cmocka_unit_test(sixty_four_files_are_answered_and_one_more_is_not),
 		cmocka_unit_test(an_authority_without_a_key_is_not_missing_one),
