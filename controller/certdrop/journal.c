@@ -95,6 +95,29 @@ static bool upgrade(sqlite3 *database, struct error *error)
 	return true;
 }
 
+static const char *what_happened(int code, sqlite3 *database)
+{
+	return code == SQLITE_BUSY ? "another process has it" : sqlite3_errmsg(database);
+}
+
+/* SQLite says what it could not do, and not why. */
+static const char *what_to_do(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+		return "; it may be another certdrop with the same `state`: stop it, or ask it at its "
+		       "own `socket`";
+	case SQLITE_CANTOPEN:
+		return "; it may be a symbolic link, belong to another user than the one that runs "
+		       "certdrop, or lie on a read-only file system";
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+		return "; see whether the file system is mounted read-only or the disk is broken, and "
+		       "whether this user may write there";
+	}
+	return "";
+}
+
 /* false with *damaged: it is there, but no database (any more). */
 static bool open_database(const char *path, sqlite3 **database, bool *damaged, struct error *error)
 {
@@ -120,9 +143,8 @@ static bool open_database(const char *path, sqlite3 **database, bool *damaged, s
 						  : sqlite3_errmsg(*database));
 	else
 		(void)fail(error, code == SQLITE_FULL ? ERROR_RETRY : ERROR_CONFIG,
-				"journal %s: %s", path,
-				code == SQLITE_BUSY ? "another process has it"
-						    : sqlite3_errmsg(*database));
+				"journal %s: %s%s", path, what_happened(code, *database),
+				what_to_do(code));
 	(void)sqlite3_close(*database);
 	*database = NULL;
 	return false;

@@ -582,13 +582,30 @@ static void a_second_opener_is_refused(void **state)
 	if (other == 0) {
 		const bool refused = !journal_open(directory, &notice, &error) &&
 				error.kind == ERROR_CONFIG &&
-				strstr(error.text, "another process has it") && notice.length == 0;
+				strstr(error.text,
+						"another process has it; it may be another certdrop") &&
+				notice.length == 0;
 
 		_exit(refused ? 0 : 1);
 	}
 	assert_int_equal(waitpid(other, &status, 0), other);
 	assert_int_equal(status, 0);
 	assert_int_equal(access(path_of("journal.db"), F_OK), 0);
+}
+
+static void a_link_in_its_place_is_told(void **state)
+{
+	autodone(buffer) struct buffer notice = { 0 };
+	struct error error;
+
+	(void)state;
+	journal_close(journal);
+	assert_int_equal(rename(path_of("journal.db"), path_of("journal.db.damaged")), 0);
+	assert_int_equal(symlink("journal.db.damaged", path_of("journal.db")), 0);
+	journal = journal_open(directory, &notice, &error);
+	assert_null(journal);
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_non_null(strstr(error.text, "it may be a symbolic link"));
 }
 
 static void a_directory_that_cannot_be_made_is_told(void **state)
@@ -722,6 +739,7 @@ int main(void)
 		claim(a_second_damage_leaves_the_first_one_alone),
 		claim(who_only_reads_leaves_a_damaged_one_where_it_is),
 		claim(a_second_opener_is_refused),
+		claim(a_link_in_its_place_is_told),
 		claim(a_directory_that_cannot_be_made_is_told),
 		claim(a_full_disk_leaves_the_old_state),
 		claim(nothing_written_after_a_failure_is_kept),
