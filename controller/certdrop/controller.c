@@ -71,14 +71,18 @@ void controller_not_due(struct subject *subject)
 void controller_due_all(
 		struct controller *controller, struct subject *const *subjects, size_t count)
 {
+	autoarena struct arena *arena = arena_new();
+	bool *unfinished = arena_new_many(arena, bool, count + 1);
 	const bool any = journal_has_open(controller->journal);
 
 	for (size_t i = 0; any && i < count; i++)
-		if (recovery_has_unfinished(subjects[i]))
-			controller_due(controller, subjects[i]);
-	/* Those are due already, which is no matter. */
+		unfinished[i] = recovery_has_unfinished(subjects[i]);
 	for (size_t i = 0; i < count; i++)
-		controller_due(controller, subjects[i]);
+		if (unfinished[i])
+			controller_due(controller, subjects[i]);
+	for (size_t i = 0; i < count; i++)
+		if (!unfinished[i])
+			controller_due(controller, subjects[i]);
 }
 
 void controller_pass_ended(struct controller *controller)
