@@ -81,7 +81,8 @@ class Certdrop:
 
     def kill(self):
         """Pulls the rug: the service and every child of it, at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        for process in self.processes():
+            os.kill(process, signal.SIGKILL)
         self.process.wait()
         self.process = None
 

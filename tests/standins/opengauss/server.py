@@ -4,6 +4,7 @@ The front answers the SSLRequest and makes the TLS session as openGauss does; wh
 PostgreSQL (database.py) that listens on a socket file only, so a client that gets through talks to a real database.
 Started by gs_ctl; ends with PostgreSQL, or when the test is gone.
 """
+import errno
 import fcntl
 import os
 import select
@@ -63,7 +64,7 @@ class Server:
     def run(self):
         self.take_lock()
         self.become("Starting")
-        with socket.create_server((self.node.address, self.node.port), backlog=128) as listener:
+        with self.listen() as listener:
             threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
             self.database = database.start(self.node)
             (self.node.data / "postmaster.pid").write_text(f"{os.getpid()}\n{self.node.data}\n")
@@ -74,6 +75,17 @@ class Server:
         (self.node.data / "postmaster.pid").unlink(missing_ok=True)
         self.node.lock.unlink(missing_ok=True)
         return self.database.returncode
+
+    def listen(self):
+        """The one before may still be on its way out: a thread that waits for clients keeps the port until it ends."""
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return socket.create_server((self.node.address, self.node.port), backlog=128)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                    raise
+            time.sleep(0.01)
 
     def take_lock(self):
         """Whoever looks whether a server runs holds it for a moment."""

@@ -4,6 +4,7 @@ import sys
 import traceback
 
 _running = set()
+_ending = asyncio.Event()
 
 
 def run(coroutine):
@@ -16,11 +17,12 @@ def run(coroutine):
 
 def _ended(task):
     _running.discard(task)
-    if not task.cancelled() and task.exception():
+    if not task.cancelled() and task.exception() and not _ending.is_set():
         traceback.print_exception(task.exception(), file=sys.stderr)
 
 
 def cancel():
-    """Ends all of them."""
+    """Ends all of them. What one says that finds its server gone before it is told is no complaint."""
+    _ending.set()
     for task in list(_running):
         task.cancel()
