@@ -12,6 +12,7 @@
 
 #define MINUTE 60LL
 #define HOUR   3600LL
+#define DAY    (24 * HOUR)
 
 enum {
 	RELOAD = 1 << DISRUPTION_RELOAD,
@@ -187,7 +188,7 @@ static void it_opens_and_closes_to_the_second(void **state)
 	/* 21 November 2026 is a Saturday; Zurich is at UTC+1. */
 	const struct window it = window("sat", "10:00", "12:00", zurich, 0);
 	const long long start = at(2026, 11, 21, 9, 0), end = at(2026, 11, 21, 11, 0);
-	const long long week = 7 * 24 * HOUR;
+	const long long week = 7 * DAY;
 
 	(void)state;
 	assert_int_equal(opens(&it, 1, RESTART, start - 1, 60), start);
@@ -209,7 +210,7 @@ static void one_across_midnight_belongs_to_the_day_on_which_it_opens(void **stat
 	assert_int_equal(opens(&it, 1, RESTART, at(2026, 11, 20, 20, 0), 60), start);
 	assert_int_equal(opens(&it, 1, RESTART, at(2026, 11, 21, 2, 59), 60),
 			at(2026, 11, 21, 2, 59));
-	assert_int_equal(opens(&it, 1, RESTART, at(2026, 11, 21, 3, 0), 60), start + 7 * 24 * HOUR);
+	assert_int_equal(opens(&it, 1, RESTART, at(2026, 11, 21, 3, 0), 60), start + 7 * DAY);
 	assert_int_equal(opens(&it, 1, RESTART, start, 6 * HOUR), start);
 	assert_int_equal(opens(&it, 1, RESTART, start, 6 * HOUR + 1), 0);
 }
@@ -221,8 +222,8 @@ static void days_may_go_over_the_end_of_the_week(void **state)
 
 	(void)state;
 	assert_int_equal(it.days, 1 << 6 | 1 << 0 | 1 << 1);
-	assert_int_equal(opens(&it, 1, RESTART, start - HOUR, 3 * 24 * HOUR), start);
-	assert_int_equal(opens(&it, 1, RESTART, start - HOUR, 3 * 24 * HOUR + 1), 0);
+	assert_int_equal(opens(&it, 1, RESTART, start - HOUR, 3 * DAY), start);
+	assert_int_equal(opens(&it, 1, RESTART, start - HOUR, 3 * DAY + 1), 0);
 }
 
 static void one_in_the_hour_that_is_left_out_is_not_there_that_day(void **state)
