@@ -13,8 +13,9 @@
 #include "controller/apply/tcp.h"
 #include "controller/base/owned.h"
 
-/* How long a server that asked for a client certificate is given to refuse ours. */
-enum { REFUSAL_MS = 1000 };
+/* How long a server that asked for a client certificate is given to refuse ours, and then to
+ * answer our goodbye. */
+enum { REFUSAL_MS = 1000, GOODBYE_MS = 4000 };
 
 static SSL_CTX *context;
 
@@ -115,21 +116,42 @@ static void note_refusal(struct tls_result *result)
 	result->for_certificate = is_for_certificate();
 }
 
-/* In TLS 1.3 our part ends before the server has judged our certificate: an alert, if any,
- * comes after. A server that is content sends session tickets. */
-static void hear_refusal(SSL *ssl, long long deadline, struct tls_result *result)
+/* Did the server say anything for so long? Not knowing because the deadline came is a failure. */
+static bool wait_for_word(
+		SSL *ssl, long long ms, long long deadline, bool *said, struct error *error)
 {
-	const long long soon = deadline_now() + REFUSAL_MS;
-	struct error error;
+	const long long soon = deadline_now() + ms;
+
+	*said = tcp_wait(SSL_get_fd(ssl), POLLIN, soon < deadline ? soon : deadline, error);
+	return *said || soon < deadline;
+}
+
+/* In TLS 1.3 our part ends before the server has judged our certificate: an alert, if any,
+ * comes after. A server that is content sends session tickets, or nothing if it has none; then
+ * it is told goodbye, because whatever it thinks of us it says before it answers that. */
+static bool hear_refusal(
+		SSL *ssl, long long deadline, struct tls_result *result, struct error *error)
+{
+	bool said = false, is_leaving = false;
 	char byte;
 	int got;
 
-	if (!tcp_wait(SSL_get_fd(ssl), POLLIN, soon < deadline ? soon : deadline, &error))
-		return;
+	if (!wait_for_word(ssl, REFUSAL_MS, deadline, &said, error))
+		return false;
+	if (!said) {
+		is_leaving = true;
+		(void)SSL_shutdown(ssl);
+		if (!wait_for_word(ssl, GOODBYE_MS, deadline, &said, error))
+			return false;
+	}
+	if (!said)
+		return true;
 	ERR_clear_error();
 	got = SSL_read(ssl, &byte, 1);
-	if (got <= 0 && SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ)
+	if (got <= 0 && SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ &&
+			!(is_leaving && !is_for_certificate()))
 		note_refusal(result);
+	return true;
 }
 
 /* Before TLS 1.3 the server judges our certificate before its own part ends. If it has signed
@@ -182,8 +204,9 @@ bool tls_handshake(const struct tls_peer *peer, long long deadline, struct tls_r
 	if (shake_hands(ssl, deadline, error)) {
 		if (!read_served(ssl, &found, error))
 			return false;
-		if (asked && SSL_version(ssl) >= TLS1_3_VERSION)
-			hear_refusal(ssl, deadline, &found);
+		if (asked && SSL_version(ssl) >= TLS1_3_VERSION &&
+				!hear_refusal(ssl, deadline, &found, error))
+			return false;
 	} else if (!is_refusal(ssl, asked, &found)) {
 		return false;
 	}

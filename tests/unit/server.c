@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "controller/apply/deadline.h"
 #include "tests/unit/server.h"
 
 static int accept_any(int ok, X509_STORE_CTX *context)
@@ -16,6 +17,16 @@ static int accept_any(int ok, X509_STORE_CTX *context)
 	(void)ok;
 	(void)context;
 	return 1;
+}
+
+/* A busy machine, played: the server has said its part and takes its time to hear the client's. */
+static void think(const SSL *ssl, int where, int result)
+{
+	const struct server *server = SSL_get_app_data(ssl);
+
+	(void)result;
+	if (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SW_FINISHED)
+		deadline_pause(server->thinks_ms, deadline_now() + server->thinks_ms);
 }
 
 static SSL_CTX *context_of(const struct server *server, const struct pair *pair)
@@ -29,6 +40,10 @@ static SSL_CTX *context_of(const struct server *server, const struct pair *pair)
 	if (server->wants_client)
 		SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 				accept_any);
+	if (server->asks_client) {
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any);
+		(void)SSL_CTX_set_num_tickets(context, 0);
+	}
 	return context;
 }
 
@@ -41,6 +56,9 @@ static void shake_hands(struct server *server, int fd)
 	char byte;
 
 	(void)SSL_set_fd(ssl, fd);
+	(void)SSL_set_app_data(ssl, server);
+	if (server->thinks_ms > 0)
+		SSL_set_info_callback(ssl, think);
 	if (SSL_accept(ssl) == 1)
 		atomic_fetch_add(&server->handshakes, 1);
 	/* Until the client hangs up: closing first could take its last words away. */

@@ -15,6 +15,8 @@ struct server {
 	bool start_tls; /* LDAP's StartTLS, which must come */
 	unsigned char start_tls_code; /* the answer to it */
 	bool wants_client; /* refuses who has no certificate */
+	bool asks_client; /* for a certificate, and is content without; gives no tickets */
+	int thinks_ms; /* so long before it reads the client's last part of the handshake */
 	int version; /* the only one it speaks, TLS1_2_VERSION; 0: any */
 	bool hangs_up; /* closes instead of its part of the handshake */
 	bool is_silent; /* accepts, and says nothing */

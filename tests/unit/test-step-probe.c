@@ -231,6 +231,27 @@ static void a_refusal_for_want_of_a_certificate_can_count(void **state)
 	}
 }
 
+/* What a busy server has not said yet, when it is asked for the last time, is not consent. */
+static void a_late_refusal_is_waited_for(void **state)
+{
+	struct server server = { .first = &new, .wants_client = true, .thinks_ms = 1100 };
+	struct server content = { .first = &new, .asks_client = true, .thinks_ms = 1100 };
+	autodone(conversation) struct conversation a, b, c;
+
+	(void)state;
+	server_start(&server);
+	server_start(&content);
+	prove(&a, server.address, 3500, "");
+	prove(&b, server.address, 300, "");
+	prove(&c, content.address, 10000, "");
+	server_stop(&server);
+	server_stop(&content);
+	assert_string_equal(a.end, "undone");
+	assert_non_null(strstr(failure_in(&a), "certificate required"));
+	assert_string_equal(b.end, "undone");
+	assert_string_equal(c.end, "applied");
+}
+
 /* A server that shows the new certificate and then fails for any other reason serves nobody. */
 static void a_refusal_for_another_reason_does_not_count(void **state)
 {
@@ -321,6 +342,7 @@ int main(void)
 		cmocka_unit_test(a_postgresql_without_tls_is_named),
 		cmocka_unit_test(ldap_is_asked_for_tls_first),
 		cmocka_unit_test(a_refusal_for_want_of_a_certificate_can_count),
+		cmocka_unit_test(a_late_refusal_is_waited_for),
 		cmocka_unit_test(a_refusal_for_another_reason_does_not_count),
 		cmocka_unit_test(an_address_is_told_once),
 		cmocka_unit_test(who_wants_a_client_certificate_gets_it_or_is_named),
