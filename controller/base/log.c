@@ -2,28 +2,38 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "controller/base/printable.h"
 
 enum { LINE_SIZE = 2048 };
 
 static enum log_level limit = LOG_LEVEL_INFO;
 static bool with_priority;
 
-void log_with_priority(void)
+/* The service manager tells which file it connected to standard error; whatever else is there
+ * now, a terminal, a pipe, somebody's file, is read by people. */
+static bool is_journal(int fd)
 {
-	with_priority = !isatty(STDERR_FILENO);
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+			fstat(fd, &status) == 0 && status.st_dev == device &&
+			status.st_ino == inode;
+}
+
+void log_for_service(void)
+{
+	with_priority = is_journal(STDERR_FILENO);
 }
 
 void log_limit(enum log_level level)
 {
 	limit = level;
-}
-
-static void hide_control_characters(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -37,7 +47,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	hide_control_characters(text);
+	printable_in_place(text);
 
 	/* One call, one line: lines of several processes do not mix. A log that cannot be
 	 * written is no reason to stop. */

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * One event, one line, on standard error, by a service with a <priority>
- * prefix as sd-daemon(3) defines it. Control characters are shown as '?', so that a
- * file's name cannot forge a line. Never key material, never a password.
+ * One event, one line, on standard error; where the service manager's journal reads it, with a
+ * <priority> prefix as sd-daemon(3) defines it. What cannot be shown (printable.h) becomes '?',
+ * so that a file's name cannot forge a line. Never key material, never a password.
  *
  * A function either logs or returns an error, not both. A failure says what happens next.
  */
@@ -17,9 +17,9 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7
 };
 
-/* From now on lines begin with <priority>: standard error goes to the service manager.
- * Until then, and on a terminal, they do not. */
-void log_with_priority(void);
+/* From now on lines begin with <priority> if standard error is the journal's, by JOURNAL_STREAM
+ * as systemd.exec(5) defines it; in a terminal, a pipe or a file they never do. */
+void log_for_service(void);
 
 /* What is less urgent than `level` is dropped; LOG_LEVEL_INFO unless told. */
 void log_limit(enum log_level level);

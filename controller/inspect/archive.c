@@ -4,10 +4,10 @@
 #include <string.h>
 #include <zip.h>
 
+#include "controller/base/printable.h"
 #include "controller/inspect/directory.h"
 #include "controller/inspect/envelope.h"
 #include "controller/inspect/package.h"
-#include "controller/inspect/printable.h"
 
 /* libzip has read nothing but our bytes in memory; what it inflates is held to what the
  * directory, already checked, says. */

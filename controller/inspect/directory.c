@@ -5,8 +5,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "controller/base/printable.h"
 #include "controller/inspect/format.h"
-#include "controller/inspect/printable.h"
 
 /* Sizes without names and extras. */
 enum { END_SIZE = 22, CENTRAL_SIZE = 46, LOCAL_SIZE = 30, COMMENT_MAX = 65535 };

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controller/inspect/printable.h"
+#include "controller/base/printable.h"
 
 enum { SHOWN_MAX = 4 };
 

@@ -9,8 +9,8 @@
 #include "controller/base/buffer.h"
 #include "controller/inspect/crypto.h"
 #include "controller/inspect/envelope.h"
-#include "controller/inspect/printable.h"
 #include "controller/inspect/proof.h"
+#include "controller/inspect/subject-name.h"
 
 void findings_init(struct findings *findings)
 {

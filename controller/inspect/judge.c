@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "controller/inspect/law.h"
-#include "controller/inspect/printable.h"
+#include "controller/inspect/subject-name.h"
 
 struct court {
 	struct arena *arena;

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "controller/inspect/printable.h"
+#include "controller/inspect/subject-name.h"
 #include "controller/inspect/traits.h"
 
 /* Each thing once, though two chains may share it. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controller/inspect/printable.h"
+#include "controller/base/printable.h"
 #include "controller/inspect/traits.h"
 
 /* One word of the rule: "server.crt:leaf", "sslcrl-file.crl:crl?". */

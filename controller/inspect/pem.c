@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/base/printable.h"
 #include "controller/base/secret.h"
 #include "controller/inspect/crypto.h"
 #include "controller/inspect/password.h"
-#include "controller/inspect/printable.h"
 
 enum { LABEL_MAX = 64, HEADER_MAX = 512, PASSPHRASE_MAX = 1024 };
 

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
+#include "controller/base/printable.h"
 #include "controller/inspect/envelope.h"
 #include "controller/inspect/format.h"
 #include "controller/inspect/law.h"
-#include "controller/inspect/printable.h"
 
 enum {
 	DERIVATIONS_DEFAULT = 2000000,

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controller/base/printable.h"
 #include "controller/inspect/crypto.h"
-#include "controller/inspect/printable.h"
+#include "controller/inspect/subject-name.h"
 
 /* ---- key and signature ---- */
 

@@ -15,6 +15,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/config/config.h"
 #include "controller/certdrop/inspector.h"
+#include "controller/certdrop/intake/filename.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/present/present.h"
 #include "controller/inspect/protocol.h"
@@ -121,26 +122,28 @@ static bool copy_file(const char *path, int *copy, struct digest *digest, struct
 	struct stat facts;
 
 	if (fd < 0 || fstat(fd, &facts) < 0)
-		return fail(error, ERROR_INPUT, "%s: %s", path, strerror(errno));
+		return fail(error, ERROR_INPUT, "%s", strerror(errno));
 	if (!S_ISREG(facts.st_mode))
-		return fail(error, ERROR_INPUT, "%s: not a regular file", path);
+		return fail(error, ERROR_INPUT, "not a regular file");
 	if (!secret_read(&bytes, fd, INSPECT_FILE_SIZE_MAX, error))
-		return fail_while(error, "%s", path);
+		return false;
 	*digest = digest_of(bytes.bytes ? bytes.bytes : (const unsigned char *)"", bytes.length);
 	return memfd_of("input", bytes.bytes, bytes.length, copy, error);
 }
 
-static const char *base_name(const char *path)
+static const char *shown_name(struct arena *arena, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return slash ? slash + 1 : path;
+	return filename_shown(arena, slash ? slash + 1 : path);
 }
 
 static void add_files(const struct invocation *invocation, struct inspection *inspection)
 {
+	autoarena struct arena *arena = arena_new();
+
 	for (size_t i = 0; i < invocation->count; i++) {
-		const char *name = base_name(invocation->arguments[i]);
+		const char *name = shown_name(arena, invocation->arguments[i]);
 		struct digest digest;
 		struct error error;
 		int copy;

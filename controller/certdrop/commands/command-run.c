@@ -156,7 +156,7 @@ static void start_handles(struct service *service)
 /* One configuration, from its start to its end. */
 static bool serve(struct service *service, struct error *error)
 {
-	log_with_priority();
+	log_for_service();
 	log_limit(service->config->log_level);
 	service->draining = false;
 	service->stopped = false;

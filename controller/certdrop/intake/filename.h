@@ -12,6 +12,5 @@
  * what is not finished: endings ~ .tmp .part .filepart .swp .crdownload. */
 bool filename_ignored(const char *name);
 
-/* Printable UTF-8: control characters, bytes that are no UTF-8, and the characters that
- * turn the direction of writing are '?'. */
+/* As controller/base/printable.h has it, and never cut. */
 const char *filename_shown(struct arena *arena, const char *name);
