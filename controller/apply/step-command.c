@@ -16,10 +16,9 @@
 #include "controller/apply/job.h"
 #include "controller/apply/pick-line.h"
 #include "controller/apply/process.h"
+#include "controller/base/program.h"
 
 enum { LOCK_PAUSE_MS = 50, LOOKUP_SIZE = 16 * 1024, GROUPS_MAX = 256, QUOTED_MAX = 240 };
-
-static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 struct command {
 	struct arena *arena;
@@ -71,22 +70,12 @@ static bool find_user(struct command *c, struct error *error)
 static bool find_program(struct command *c, struct error *error)
 {
 	const char *name = c->step->argv.items[0];
-	const char *at = search_path;
 
-	c->process.program = name;
-	while (!strchr(name, '/') && *at) {
-		const size_t length = strcspn(at, ":");
-
-		c->process.program = arena_printf(c->arena, "%.*s/%s", (int)length, at, name);
-		if (access(c->process.program, X_OK) == 0)
-			return true;
-		at += length;
-		at += *at == ':';
-		if (!*at)
-			return fail(error, ERROR_CONFIG, "there is no command \"%s\" in %s", name,
-					search_path);
-	}
-	return true;
+	/* A path is executed as it is: the user who runs it may see more than this process. */
+	c->process.program = strchr(name, '/') ? name : program_find(c->arena, name);
+	return c->process.program ||
+			fail(error, ERROR_CONFIG, "there is no command \"%s\" in %s", name,
+					PROGRAM_PATH);
 }
 
 /* A memory file that the child inherits; what it is called there. */
@@ -134,7 +123,7 @@ static bool fill_environment(struct command *c, struct error *error)
 	char **environment = arena_new_many(c->arena, char *, more->count + 4);
 	size_t count = 0;
 
-	environment[count++] = arena_printf(c->arena, "PATH=%s", search_path);
+	environment[count++] = arena_copy(c->arena, "PATH=" PROGRAM_PATH);
 	environment[count++] = arena_copy(c->arena, "LANG=C");
 	environment[count++] = arena_printf(c->arena, "HOME=%s", c->home);
 	for (size_t i = 0; i < more->count; i++) {

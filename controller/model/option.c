@@ -137,7 +137,9 @@ static void check_option(const struct option *option)
 
 	assert(option->help && *option->help);
 	assert(strlen(option->name) <= WORD_MAX);
-	assert((option->kind == OPTION_CHOICE) == (option->choices != NULL));
+	assert(option->kind != OPTION_CHOICE || option->choices);
+	assert(!option->choices || option->kind == OPTION_CHOICE || option->kind == OPTION_WORDS);
+	assert(option->form == FORM_ANY || text || option->kind == OPTION_WORDS);
 	assert(grouped == (option->members != NULL));
 	assert(text || !option->unique);
 	assert(!option->fallback || fallback_is_sound(option));
@@ -151,19 +153,4 @@ void options_check(const struct option *options)
 		if (options->members)
 			options_check(options->members);
 	}
-}
-
-bool address_is_valid(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	long port = 0;
-
-	if (!colon || colon == address || strlen(colon + 1) > 5)
-		return false;
-	for (const char *digit = colon + 1; *digit; digit++) {
-		if (*digit < '0' || *digit > '9')
-			return false;
-		port = 10 * port + (*digit - '0');
-	}
-	return port >= 1 && port <= 65535;
 }

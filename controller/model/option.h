@@ -40,13 +40,29 @@ enum option_kind {
 	OPTION_GROUPS, /* ( { ... }, { ... } ) of .members */
 };
 
+/* What the text, or each of the words, of a setting has to look like. What names a thing of this
+ * machine is not looked up when a configuration is read: it may be read on another one. */
+enum option_form {
+	FORM_ANY,
+	FORM_ADDRESS, /* "host:port", the port from 1 to 65535 */
+	FORM_COVERED, /* what a certificate may cover: a DNS name, "*." in front of it, or an IP
+		       * address */
+	FORM_USAGE, /* an extended key usage: "serverAuth", or the digits of its OID */
+	FORM_COMMAND, /* a program and its arguments, no shell's line in one word */
+	FORM_PROGRAM, /* one program, by its path or to be found in the path of commands */
+	FORM_USER,
+	FORM_GROUP, /* an account of this machine */
+};
+
 struct option {
 	const char *name;
 	enum option_kind kind;
+	enum option_form form; /* TEXT, PATH, WORDS */
 	bool required;
 	bool unique; /* TEXT, PATH: no two targets may have the same value */
 	const char *fallback; /* as an operator would write it, without quotes */
-	const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
+	const char *const *choices; /* OPTION_CHOICE, and what each of OPTION_WORDS may be:
+				     * NULL-terminated */
 	long long min, max; /* both 0: no limits */
 	const struct option *members;
 	const char *help; /* full sentences: the manual page is made of them */
@@ -84,9 +100,6 @@ struct duration_text duration_print(long long ms);
 
 /* Is `path` the directory, or in it? Both as settings keep paths. */
 bool path_is_below(const char *path, const char *directory);
-
-/* "host:port", the port from 1 to 65535? */
-bool address_is_valid(const char *address);
 
 /* ---- settings ---- */
 

@@ -4,6 +4,7 @@
 
 enum { NAME_MAX_LENGTH = 64 };
 
+static const char *const key_types[] = { "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS", NULL };
 static const char *const chains[] = { "any", "complete", "root", NULL };
 
 /* What they mean together is in controller/certdrop/windows.h. */
@@ -47,13 +48,13 @@ const struct option target_options[] = {
 	{ "passphrases", OPTION_PATH,
 			.help = "A file of passphrases, one a line, which are tried on encrypted "
 				"keys and key stores. Nobody else should be able to read it." },
-	{ "names", OPTION_WORDS,
+	{ "names", OPTION_WORDS, FORM_COVERED,
 			.help = "Names that a certificate must cover to be accepted: "
 				"\"db1.example\", \"*.cluster.example\", \"192.0.2.1\"." },
-	{ "usages", OPTION_WORDS,
+	{ "usages", OPTION_WORDS, FORM_USAGE,
 			.help = "Extended key usages that a certificate must allow to be "
 				"accepted: \"serverAuth\", \"clientAuth\"." },
-	{ "key-types", OPTION_WORDS,
+	{ "key-types", OPTION_WORDS, .choices = key_types,
 			.help = "Types of keys that are accepted: \"RSA\", \"EC\", \"Ed25519\", "
 				"\"Ed448\", \"RSA-PSS\". All, when there is none." },
 	{ "chain", OPTION_CHOICE, .choices = chains,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/base/buffer.h"
+#include "controller/model/form.h"
 #include "controller/model/settings-build.h"
 
 enum { WORDS_MAX = 1000, TEXT_MAX = 4000 };
@@ -194,7 +195,7 @@ bool value_of_text(struct arena *arena, const struct option *option, const char 
 	value->text = arena_copy(arena, text);
 	switch (option->kind) {
 	case OPTION_TEXT:
-		return true;
+		return form_allows(option->form, text, error);
 	case OPTION_PATH:
 		return read_path(arena, directory, text, value, error);
 	case OPTION_CHOICE:
@@ -224,8 +225,11 @@ bool value_of_words(struct arena *arena, const struct option *option, struct wor
 		if (strlen(words.items[i]) > TEXT_MAX)
 			return fail(error, ERROR_CONFIG,
 					"must have no string of more than %d bytes", TEXT_MAX);
+	for (size_t i = 0; option->choices && i < words.count; i++)
+		if (!read_choice(option, words.items[i], error))
+			return false;
 	value->words = words_copy(arena, words);
-	return true;
+	return form_allows_words(option->form, words, error);
 }
 
 bool value_of_fallback(struct arena *arena, const struct option *option, struct value *value,

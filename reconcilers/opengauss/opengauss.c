@@ -35,14 +35,14 @@ static const struct option options[] = {
 	{ "edition", OPTION_CHOICE, .fallback = "om", .choices = editions,
 			.help = "om: gs_om installs a package on the nodes. lite: there is no gs_om; the "
 				"files are put into the data directory, and gs_ctl restarts the server." },
-	{ "user", OPTION_TEXT, .required = true,
+	{ "user", OPTION_TEXT, FORM_USER, .required = true,
 			.help = "The user who owns the cluster. Needs a worker with the right to become "
 				"that user, or one that is it." },
 	{ "profile", OPTION_PATH, .required = true,
 			.help = "The file with the cluster's environment (GAUSSHOME, PATH, ...), which is "
 				"read by a shell before a tool is run: the user's .bashrc, or what "
 				"MPPDB_ENV_SEPARATE_PATH names." },
-	{ "runner", OPTION_WORDS,
+	{ "runner", OPTION_WORDS, FORM_COMMAND,
 			.help = "Words before each call of a tool, which then has to become the user by "
 				"itself. A server that gs_om starts belongs to the service that gs_om "
 				"belongs to: under systemd it must not be certdrop's, whose limits and whose "
@@ -67,7 +67,7 @@ static const struct option options[] = {
 	{ "restart", OPTION_CHOICE, .fallback = "later", .choices = restarts,
 			.help = "later: once the new certificate is served, and in a window where there "
 				"are any. together: with the files. never: somebody else's business." },
-	{ "probe", OPTION_WORDS, .required = true,
+	{ "probe", OPTION_WORDS, FORM_ADDRESS, .required = true,
 			.help = "The addresses, host:port, of all nodes: each has to complete a handshake "
 				"with the new certificate." },
 	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
@@ -139,14 +139,9 @@ static bool check(const struct target *target, struct error *error)
 {
 	const struct settings *settings = target->settings;
 	const bool lite = opengauss_is_lite(target);
-	const struct words addresses = setting_words(settings, "probe");
 
-	if (addresses.count == 0)
+	if (setting_words(settings, "probe").count == 0)
 		return fail(error, ERROR_CONFIG, "probe is empty: nothing would be proven");
-	for (size_t i = 0; i < addresses.count; i++)
-		if (!address_is_valid(addresses.items[i]))
-			return fail(error, ERROR_CONFIG, "probe \"%s\" is not host:port",
-					addresses.items[i]);
 	if (!lite && !setting_text(settings, "home"))
 		return fail(error, ERROR_CONFIG, "edition \"om\" needs home (GAUSSHOME)");
 	if (lite && setting_flag(settings, "local"))

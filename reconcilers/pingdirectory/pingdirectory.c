@@ -81,9 +81,9 @@ static const struct option options[] = {
 	{ "send", OPTION_CHOICE, .fallback = "certificates", .choices = forms,
 			.help = "What goes with route = \"ldap\": the certificates and the key as they are, "
 				"or a key store, as the tool takes one." },
-	{ "tool", OPTION_PATH,
+	{ "tool", OPTION_PATH, FORM_PROGRAM,
 			.help = "The tool: \"/opt/PingDirectory/bin/replace-certificate\"." },
-	{ "user", OPTION_TEXT, .help = "The user who runs the tool and keytool." },
+	{ "user", OPTION_TEXT, FORM_USER, .help = "The user who runs the tool and keytool." },
 	{ "trust-store", OPTION_PATH,
 			.help = "The Java key store by which the tool knows the server. Without it, the "
 				"server's own (--defaultTrust)." },
@@ -107,10 +107,11 @@ static const struct option options[] = {
 			.help = "For a listener: the entry's name in the server's key store." },
 	{ "reload-https", OPTION_FLAG, .fallback = "true",
 			.help = "For a listener: HTTPS is to use the new certificate, too." },
-	{ "probe", OPTION_WORDS,
+	{ "probe", OPTION_WORDS, FORM_ADDRESS,
 			.help = "The addresses, host:port, that must show the new certificate: the "
 				"replication port for inter-server, LDAPS and HTTPS for a listener." },
-	{ "probe-starttls", OPTION_WORDS, .help = "The same where StartTLS of LDAP comes first." },
+	{ "probe-starttls", OPTION_WORDS, FORM_ADDRESS,
+			.help = "The same where StartTLS of LDAP comes first." },
 	{ "times", OPTION_NUMBER, .fallback = "1", .min = 1, .max = 100,
 			.help = "How many handshakes in a row must show it." },
 	{ "settle", OPTION_DURATION, .fallback = "250ms", .max = 60000,
@@ -121,7 +122,7 @@ static const struct option options[] = {
 			.help = "The server's config/ads-truststore, when it is on this host: the key store "
 				"that has to hold the new inter-server certificate." },
 	{ "ads-alias", OPTION_TEXT, .fallback = "ads-certificate", .help = "Its entry there." },
-	{ "keytool", OPTION_TEXT, .fallback = "keytool",
+	{ "keytool", OPTION_TEXT, FORM_PROGRAM, .fallback = "keytool",
 			.help = "Java's keytool, with which it is read." },
 	{ "purge", OPTION_FLAG, .fallback = "true",
 			.help = "Purge what is retired from the registry, once the new certificate was in "

@@ -42,7 +42,7 @@ static const struct option options[] = {
 	{ "upload-deadline", OPTION_DURATION, .fallback = "900s", .min = 1000, .max = 3600000,
 			.help = "How long the cluster may take to replace it on all nodes. The product's "
 				"own limit is 900 s." },
-	{ "probe", OPTION_WORDS,
+	{ "probe", OPTION_WORDS, FORM_ADDRESS,
 			.help = "The addresses, host:port, that must complete a handshake with the new "
 				"certificate: for proxy the databases' endpoints. For api, cm and "
 				"metrics_exporter each node's port is known without." },

@@ -58,6 +58,18 @@ def test_a_configuration_that_is_not_there(certdrop):
     assert done.returncode == 1 and "certdrop.conf" in done.stdout + done.stderr
 
 
+def test_check_tells_programs_what_it_tells_people(certdrop, nginx):
+    target = nginx.target()
+    certdrop.configure([target | {"reload": ["ngnix", "-s", "reload"]}])
+    document = certdrop.json("check")
+    assert document["sound"] and document["targets"][0]["target"] == "web" and not document["mistakes"]
+    assert ['no program "ngnix" here' in warning for warning in document["warnings"]] == [True]
+    certdrop.configure([target | {"probe": ["db1"]}])
+    document = certdrop.json("check")
+    assert not document["sound"] and not document["targets"]
+    assert ['"db1" is not host:port' in mistake for mistake in document["mistakes"]] == [True]
+
+
 def test_targets_d_is_read_as_well(certdrop, nginx, authority, scratch):
     certdrop.configure([nginx.target()])
     main, targets = certdrop.configuration.read_text().split("targets = ")

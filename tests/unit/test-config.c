@@ -9,6 +9,7 @@
 
 #include "controller/base/file.h"
 #include "controller/certdrop/config/config.h"
+#include "controller/certdrop/config/surroundings.h"
 #include "reconcilers/reconciler.h"
 
 /* ---- a product of our own ---- */
@@ -16,12 +17,13 @@
 static const struct option disk_file_options[] = {
 	{ "name", OPTION_TEXT, .required = true, .help = "The file's name." },
 	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its mode." },
+	{ "owner", OPTION_TEXT, FORM_USER, .help = "Its owner." },
 	{ NULL },
 };
 
 static const struct option disk_options[] = {
 	{ "publish", OPTION_PATH, .required = true, .unique = true, .help = "The place." },
-	{ "reload", OPTION_WORDS, .help = "The command." },
+	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "The command." },
 	{ "files", OPTION_GROUPS, .members = disk_file_options, .help = "The files." },
 	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 9, .help = "How often." },
 	{ NULL },
@@ -431,6 +433,29 @@ static void targets_must_not_come_after_themselves(void **state)
 			"main.conf:7: \"after\" in target \"self\" goes round in a circle: self, self\n");
 }
 
+static void what_this_machine_lacks_is_told(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf",
+			"inspect-program = \"/bin/true\"; apply-program = \"/nonexistent/apply\";\n"
+			"targets = (\n"
+			"{ name = \"a\"; product = \"disk\"; publish = \"/a\"; reload = \"true\"; },\n"
+			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; reload = \"ngnix\";\n"
+			"  files = ( { name = \"a\"; owner = \"root\"; }, { name = \"a\"; owner = \"4711\"; },\n"
+			"    { name = \"c\"; owner = \"nobody-at-all\"; } ); } );");
+	assert_true(config_load(main_file, &config, &mistakes));
+	assert_int_equal(surroundings_lack(config, &lacks), 3);
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:1: apply-program: there is no program \"/nonexistent/apply\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:4: reload: there is no program \"ngnix\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:6: owner: there is no user \"nobody-at-all\" here\n"));
+}
+
 int main(void)
 {
 #define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
@@ -446,6 +471,7 @@ int main(void)
 		with_directory(only_so_many_mistakes_are_told),
 		with_directory(files_that_cannot_be_read_are_told),
 		with_directory(a_window_that_cannot_be_is_a_mistake_where_it_stands),
+		with_directory(what_this_machine_lacks_is_told),
 		with_directory(targets_must_not_come_after_themselves),
 	};
 

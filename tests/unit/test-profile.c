@@ -109,7 +109,7 @@ static void the_first_key_that_the_rules_allow(void **state)
 		{ NULL, "2048", "RSA 2048 /" },
 		{ NULL, "4096", "RSA 4096 /" },
 		{ "Ed25519 EC", NULL, "Ed25519 /" },
-		{ "rsa", NULL, "RSA 3072 /" },
+		{ "RSA", NULL, "RSA 3072 /" },
 		{ "Ed448 EC", NULL,
 				"profile by-host makes keys of these kinds: EC P-256, RSA 4096, RSA "
 				"3072, RSA 2048, Ed25519; the target's rules allow none of them" },

@@ -26,6 +26,12 @@ static const struct option options[] = {
 	{ "mode", OPTION_MODE, .help = "A mode." },
 	{ "words", OPTION_WORDS, .help = "Words." },
 	{ "word", OPTION_WORDS, .fallback = "localhost", .help = "Words." },
+	{ "colours", OPTION_WORDS, .choices = colours, .help = "Words." },
+	{ "peers", OPTION_WORDS, FORM_ADDRESS, .help = "Words." },
+	{ "names", OPTION_WORDS, FORM_COVERED, .help = "Words." },
+	{ "usages", OPTION_WORDS, FORM_USAGE, .help = "Words." },
+	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "Words." },
+	{ "user", OPTION_TEXT, FORM_USER, .help = "A user." },
 	{ "one", OPTION_GROUP, .members = file_options, .help = "A group." },
 	{ "files", OPTION_GROUPS, .members = file_options, .help = "Groups." },
 	{ NULL },
@@ -88,6 +94,28 @@ static void groups_keep_their_order_and_fallbacks(void **state)
 	assert_string_equal(setting_text(setting_item(settings, "files", 0), "mode"), "0600");
 }
 
+static void what_has_the_form_is_taken(void **state)
+{
+	static const struct {
+		const char *option, *text;
+	} cases[] = { { "peers", "db1:5432" }, { "peers", "[2001:db8::1]:636" }, { "names", "db1" },
+		{ "names", "*.cluster.example" }, { "names", "_x.a-b.example" },
+		{ "names", "192.0.2.1" }, { "names", "2001:db8::1" }, { "usages", "clientAuth" },
+		{ "usages", "1.3.6.1.5.5.7.3.17" }, { "reload", "/usr/bin/reload" },
+		{ "colours", "blue" }, { "user", "omm" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		autoarena struct arena *arena = arena_new();
+		struct settings *settings = empty(arena);
+		struct error error;
+
+		if (!settings_set_text(settings, option_find(options, cases[i].option), place,
+				    cases[i].text, &error))
+			fail_msg("%s: %s", cases[i].text, error.text);
+	}
+}
+
 static void wrong_values_are_told_what_they_must_be(void **state)
 {
 	static const struct {
@@ -122,6 +150,27 @@ static void wrong_values_are_told_what_they_must_be(void **state)
 				"must be a mode such as \"0640\", at most \"0777\", not \"4755\"" },
 		{ "number", "5", "must be a whole number" },
 		{ "flag", "yes", "must be true or false" },
+		{ "colours", "gren",
+				"must be \"red\", \"green\" or \"blue\", not \"gren\"; did you mean "
+				"\"green\"?" },
+		{ "peers", "db1", "\"db1\" is not host:port" },
+		{ "peers", ":5432", "\":5432\" is not host:port" },
+		{ "peers", "db1:0", "\"db1:0\" is not host:port" },
+		{ "peers", "db1:65536", "\"db1:65536\" is not host:port" },
+		{ "names", "db 1", "\"db 1\" is neither a DNS name nor an IP address" },
+		{ "names", "*", "\"*\" is neither a DNS name nor an IP address" },
+		{ "names", "a.*.example",
+				"\"a.*.example\" is neither a DNS name nor an IP address" },
+		{ "names", "a..example", "\"a..example\" is neither a DNS name nor an IP address" },
+		{ "names", "[2001:db8::1]",
+				"\"[2001:db8::1]\" is neither a DNS name nor an IP address" },
+		{ "usages", "serverauth",
+				"\"serverauth\" is no usage; did you mean \"serverAuth\"?" },
+		{ "usages", "any", "\"any\" is no usage that has a name; write its OID" },
+		{ "reload", "nginx -s reload",
+				"must be [ \"program\", \"argument\" ], not one word with blanks: no "
+				"shell reads it" },
+		{ "user", "a b", "\"a b\" has blanks in it" },
 		{ "files", "a.pem", "must be a list of groups: ( { ... }, { ... } )" },
 	};
 
@@ -320,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fallbacks_count_until_something_is_given),
 		cmocka_unit_test(groups_keep_their_order_and_fallbacks),
+		cmocka_unit_test(what_has_the_form_is_taken),
 		cmocka_unit_test(wrong_values_are_told_what_they_must_be),
 		cmocka_unit_test(values_of_another_kind_are_refused),
 		cmocka_unit_test(paths_are_kept_in_one_form),

@@ -2,8 +2,11 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "controller/base/owned.h"
 #include "controller/certdrop/config/config.h"
+#include "controller/certdrop/config/surroundings.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/present/present.h"
 #include "reconcilers/reconciler.h"
@@ -35,15 +38,33 @@ static json_t *target_document(const struct target *target)
 			target->reconciler->product, "profiles", profiles);
 }
 
-static void print_document(const struct config *config)
+/* Lines as a list of strings. */
+static json_t *lines_document(const struct buffer *lines)
+{
+	json_t *list = json_array();
+
+	for (const char *at = buffer_text(lines); *at;) {
+		const size_t length = strcspn(at, "\n");
+		autofree char *line = strndup(at, length);
+
+		json_array_append_new(list, document_text(line));
+		at += length + (at[length] == '\n');
+	}
+	return list;
+}
+
+/* `config` is NULL where there are mistakes. */
+static void print_document(const char *path, const struct config *config,
+		const struct buffer *mistakes, const struct buffer *lacks)
 {
 	autodone(buffer) struct buffer text = { 0 };
 	json_t *targets = json_array(), *document;
 
-	for (size_t i = 0; i < config->target_count; i++)
+	for (size_t i = 0; config && i < config->target_count; i++)
 		json_array_append_new(targets, target_document(&config->targets[i]));
-	document = json_pack("{s:o, s:o}", "configuration", document_text(config->path), "targets",
-			targets);
+	document = json_pack("{s:o, s:b, s:o, s:o, s:o}", "configuration", document_text(path),
+			"sound", config != NULL, "mistakes", lines_document(mistakes), "warnings",
+			lines_document(lacks), "targets", targets);
 	present_json(document, &text);
 	json_decref(document);
 	(void)fputs(buffer_text(&text), stdout);
@@ -51,14 +72,20 @@ static void print_document(const struct config *config)
 
 int command_check(const struct invocation *invocation)
 {
-	autoconfig struct config *config = command_config(invocation);
+	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
+	const char *path = command_config_path(invocation);
+	autoconfig struct config *config = NULL;
 
+	if (config_load(path, &config, &mistakes))
+		(void)surroundings_lack(config, &lacks);
+	if (invocation->json) {
+		print_document(config ? config->path : path, config, &mistakes, &lacks);
+		return config ? 0 : 1;
+	}
+	(void)fputs(buffer_text(&mistakes), stderr);
+	(void)fputs(buffer_text(&lacks), stderr);
 	if (!config)
 		return 1;
-	if (invocation->json) {
-		print_document(config);
-		return 0;
-	}
 	(void)printf("%s: sound, %zu target%s\n", config->path, config->target_count,
 			config->target_count == 1 ? "" : "s");
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/commands/notify.h"
+#include "controller/certdrop/config/surroundings.h"
 #include "controller/certdrop/control.h"
 #include "controller/certdrop/controller.h"
 
@@ -153,11 +154,24 @@ static void start_handles(struct service *service)
 	controller_observe(service->controller, &service->observer);
 }
 
+/* It is no reason not to start: the rest can be done, and what lacks may come. */
+static void warn_of_lacks(const struct config *config)
+{
+	autodone(buffer) struct buffer lines = { 0 };
+	char *line, *rest;
+
+	if (surroundings_lack(config, &lines) == 0)
+		return;
+	for (line = strtok_r(lines.bytes, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_warning("%s", line);
+}
+
 /* One configuration, from its start to its end. */
 static bool serve(struct service *service, struct error *error)
 {
 	log_for_service();
 	log_limit(service->config->log_level);
+	warn_of_lacks(service->config);
 	service->draining = false;
 	service->stopped = false;
 	service->controller = controller_open(&service->loop, service->config, MODE_SERVICE, error);

@@ -51,9 +51,11 @@ const struct option config_options[] = {
 	{ "insecure-drop", OPTION_FLAG, .fallback = "false",
 			.help = "Take files also from a directory in which any user may replace the "
 				"files of others." },
-	{ "inspect-program", OPTION_PATH, .fallback = CERTDROP_LIBEXECDIR "/certdrop-inspect",
+	{ "inspect-program", OPTION_PATH, FORM_PROGRAM,
+			.fallback = CERTDROP_LIBEXECDIR "/certdrop-inspect",
 			.help = "The program that reads what was dropped." },
-	{ "apply-program", OPTION_PATH, .fallback = CERTDROP_LIBEXECDIR "/certdrop-apply",
+	{ "apply-program", OPTION_PATH, FORM_PROGRAM,
+			.fallback = CERTDROP_LIBEXECDIR "/certdrop-apply",
 			.help = "The program that carries out plans." },
 	{ "worker", OPTION_PATH,
 			.help = "A socket at which such programs are started by somebody else, with "

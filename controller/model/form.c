@@ -1,0 +1,102 @@
+#include "controller/model/form.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static bool is_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	long port = 0;
+
+	if (!colon || colon == text || strlen(colon + 1) > 5)
+		return false;
+	for (const char *digit = colon + 1; *digit; digit++) {
+		if (*digit < '0' || *digit > '9')
+			return false;
+		port = 10 * port + (*digit - '0');
+	}
+	return port >= 1 && port <= 65535;
+}
+
+static bool is_ip(const char *text)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+/* RFC 1123 (2.1) with the underscore that some names have; RFC 6125 (6.4.3) for the star. */
+static bool is_dns_name(const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_";
+
+	if (strncmp(text, "*.", 2) == 0)
+		text += 2;
+	for (;;) {
+		const size_t length = strspn(text, letters);
+
+		if (length == 0 || length > 63)
+			return false;
+		text += length;
+		if (!*text)
+			return true;
+		if (*text++ != '.')
+			return false;
+	}
+}
+
+/* RFC 5280 (4.2.1.12) by OpenSSL's short names; other usages by their OIDs. */
+static bool is_usage(const char *text, struct error *error)
+{
+	static const char *const usages[] = { "serverAuth", "clientAuth", "codeSigning",
+		"emailProtection", "timeStamping", "OCSPSigning", "anyExtendedKeyUsage", NULL };
+	const char *nearest = word_nearest(usages, text);
+
+	if (strspn(text, "0123456789.") == strlen(text))
+		return true;
+	for (size_t i = 0; usages[i]; i++)
+		if (strcmp(usages[i], text) == 0)
+			return true;
+	if (nearest)
+		return fail(error, ERROR_CONFIG, "\"%s\" is no usage; did you mean \"%s\"?", text,
+				nearest);
+	return fail(error, ERROR_CONFIG, "\"%s\" is no usage that has a name; write its OID", text);
+}
+
+bool form_allows(enum option_form form, const char *text, struct error *error)
+{
+	switch (form) {
+	case FORM_ADDRESS:
+		return is_address(text) ||
+				fail(error, ERROR_CONFIG, "\"%s\" is not host:port", text);
+	case FORM_COVERED:
+		return is_ip(text) || is_dns_name(text) ||
+				fail(error, ERROR_CONFIG,
+						"\"%s\" is neither a DNS name nor an IP address",
+						text);
+	case FORM_USAGE:
+		return is_usage(text, error);
+	case FORM_PROGRAM:
+	case FORM_USER:
+	case FORM_GROUP:
+		return !strchr(text, ' ') ||
+				fail(error, ERROR_CONFIG, "\"%s\" has blanks in it", text);
+	case FORM_ANY:
+	case FORM_COMMAND:
+		break;
+	}
+	return true;
+}
+
+bool form_allows_words(enum option_form form, struct words words, struct error *error)
+{
+	if (form == FORM_COMMAND && words.count == 1 && strchr(words.items[0], ' '))
+		return fail(error, ERROR_CONFIG,
+				"must be [ \"program\", \"argument\" ], not one word with blanks: no "
+				"shell reads it");
+	for (size_t i = 0; i < words.count; i++)
+		if (!form_allows(form, words.items[i], error))
+			return false;
+	return true;
+}
