@@ -4,10 +4,11 @@
 
 #include "controller/inspect/envelope.h"
 
-/* What a file is known by. */
+/* What a file is known by: some bytes, at its start unless `at` says where. */
 static const struct {
 	const char *magic;
 	size_t length;
+	size_t at;
 	enum verdict (*read)(struct findings *findings, struct input *input, struct bytes bytes);
 	const char *says; /* why it is refused when nothing here reads it */
 } magics[] = {
@@ -22,12 +23,19 @@ static const struct {
 	{ "\xff\xfe", 2, .says = "is UTF-16 text; save it as UTF-8" },
 	{ "\xfe\xff", 2, .says = "is UTF-16 text; save it as UTF-8" },
 	{ "\x1f\x8b", 2, .says = "is compressed with gzip; unpack it first" },
+	{ "BZh", 3, .says = "is compressed with bzip2; unpack it first" },
+	{ "\xfd"
+	  "7zXZ",
+			5, .says = "is compressed with xz; unpack it first" },
+	{ "\x28\xb5\x2f\xfd", 4, .says = "is compressed with zstd; unpack it first" },
 	{ "7z\xbc\xaf", 4, .says = "is a 7-Zip archive; only ZIP archives are accepted" },
+	/* POSIX.1-2017 (pax, ustar): after the name, mode, ids, size, time, sum, type and link. */
+	{ "ustar", 5, .at = 257, .says = "is a tar archive; only ZIP archives are accepted" },
 };
 
-static bool starts_with(struct bytes bytes, const char *magic, size_t length)
+static bool has_magic(struct bytes bytes, const char *magic, size_t length, size_t at)
 {
-	return bytes.length >= length && memcmp(bytes.start, magic, length) == 0;
+	return bytes.length >= at + length && memcmp(bytes.start + at, magic, length) == 0;
 }
 
 /* A SEQUENCE with a long or open length, or a short one that starts with a number: text
@@ -53,7 +61,7 @@ enum verdict format_read(struct findings *findings, struct input *input, struct 
 		return conclude(findings, input, VERDICT_INCOMPLETE, "has only %zu byte%s so far",
 				bytes.length, bytes.length == 1 ? "" : "s");
 	for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
-		if (!starts_with(bytes, magics[i].magic, magics[i].length))
+		if (!has_magic(bytes, magics[i].magic, magics[i].length, magics[i].at))
 			continue;
 		return magics[i].read
 				? magics[i].read(findings, input, bytes)

@@ -473,6 +473,30 @@ static void revocation_lists_are_read(void **state)
 	assert_memory_equal(credential_part(parts, PART_CRL).start, "-----BEGIN X509 CRL", 19);
 }
 
+/* A tar holds its files as they are: what is PEM in it must not be taken for the file's own. */
+static void archives_of_other_kinds_are_refused_by_their_name(void **state)
+{
+	static const struct {
+		const char *magic, *says;
+	} packed[] = { { "\x1f\x8b\x08\x08", "gzip" }, { "BZh9", "bzip2" },
+		{ "\xfd"
+		  "7zXZ",
+				"xz" },
+		{ "\x28\xb5\x2f\xfd", "zstd" }, { "7z\xbc\xaf", "7-Zip" } };
+	autodone(buffer) struct buffer tar = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 512; i++)
+		buffer_append(&tar, "", 1);
+	memcpy(tar.bytes + 257, "ustar", 5);
+	add_certificate(&tar, &web);
+	add_key(&tar, &web, NULL);
+	expect_state("a.tar", tar.bytes, tar.length, "refused", "is a tar archive");
+	for (size_t i = 0; i < sizeof(packed) / sizeof(*packed); i++)
+		expect_state("packed", packed[i].magic, strlen(packed[i].magic), "refused",
+				packed[i].says);
+}
+
 static void java_key_stores_are_told_what_to_become(void **state)
 {
 	(void)state;
@@ -511,6 +535,7 @@ int main(void)
 		cmocka_unit_test(pkcs12_costs_are_capped_before_they_are_paid),
 		cmocka_unit_test(many_costly_files_are_stopped_together),
 		cmocka_unit_test(revocation_lists_are_read),
+		cmocka_unit_test(archives_of_other_kinds_are_refused_by_their_name),
 		cmocka_unit_test(java_key_stores_are_told_what_to_become),
 	};
 
