@@ -12,7 +12,7 @@ struct node {
 	enum mark mark;
 };
 
-struct order {
+struct graph {
 	struct arena *arena;
 	struct mistakes *mistakes;
 	struct node *nodes; /* sorted by name */
@@ -32,81 +32,81 @@ static int compare_name(const void *name, const void *node)
 	return strcmp(name, ((const struct node *)node)->target->name);
 }
 
-static void unknown(const struct order *order, const struct target *target, const char *name)
+static void unknown(const struct graph *graph, const struct target *target, const char *name)
 {
-	const char **names = arena_new_many(order->arena, const char *, order->count + 1);
+	const char **names = arena_new_many(graph->arena, const char *, graph->count + 1);
 	const struct place place = setting_place(target->settings, "after");
 	const char *nearest;
 
-	for (size_t i = 0; i < order->count; i++)
-		names[i] = order->nodes[i].target->name;
+	for (size_t i = 0; i < graph->count; i++)
+		names[i] = graph->nodes[i].target->name;
 	nearest = word_nearest(names, name);
-	mistakes_add(order->mistakes, place,
+	mistakes_add(graph->mistakes, place,
 			"\"after\" in target \"%s\": there is no target \"%s\"%s%s%s", target->name,
 			name, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
 			nearest ? "\"?" : "");
 }
 
 /* "a, b, a": from where the chain was met to its end, and back. */
-static void circle(const struct order *order, const struct node *met)
+static void circle(const struct graph *graph, const struct node *met)
 {
 	const struct place place = setting_place(met->target->settings, "after");
 	autodone(buffer) struct buffer names = { 0 };
-	size_t i = order->depth;
+	size_t i = graph->depth;
 
-	while (i > 0 && order->chain[i - 1] != met)
+	while (i > 0 && graph->chain[i - 1] != met)
 		i--;
-	for (i = i > 0 ? i - 1 : 0; i < order->depth; i++)
-		buffer_printf(&names, "%s, ", order->chain[i]->target->name);
+	for (i = i > 0 ? i - 1 : 0; i < graph->depth; i++)
+		buffer_printf(&names, "%s, ", graph->chain[i]->target->name);
 	buffer_add(&names, met->target->name);
-	mistakes_add(order->mistakes, place,
+	mistakes_add(graph->mistakes, place,
 			"\"after\" in target \"%s\" goes round in a circle: %s", met->target->name,
 			buffer_text(&names));
 }
 
-static void visit(struct order *order, struct node *node)
+static void visit(struct graph *graph, struct node *node)
 {
 	const struct words after = setting_words(node->target->settings, "after");
 
 	if (node->mark == MARK_OPEN)
-		circle(order, node);
+		circle(graph, node);
 	if (node->mark != MARK_NEW)
 		return;
-	if (order->depth == CHAIN_MAX) {
-		mistakes_add(order->mistakes, setting_place(node->target->settings, "after"),
+	if (graph->depth == CHAIN_MAX) {
+		mistakes_add(graph->mistakes, setting_place(node->target->settings, "after"),
 				"target \"%s\" stands at the end of more than %d others, each "
 				"\"after\" the next",
 				node->target->name, CHAIN_MAX);
 		return;
 	}
 	node->mark = MARK_OPEN;
-	order->chain[order->depth++] = node;
+	graph->chain[graph->depth++] = node;
 	for (size_t i = 0; i < after.count; i++) {
-		struct node *next = bsearch(after.items[i], order->nodes, order->count,
-				sizeof(*order->nodes), compare_name);
+		struct node *next = bsearch(after.items[i], graph->nodes, graph->count,
+				sizeof(*graph->nodes), compare_name);
 
 		if (next)
-			visit(order, next);
+			visit(graph, next);
 		else
-			unknown(order, node->target, after.items[i]);
+			unknown(graph, node->target, after.items[i]);
 	}
-	order->depth--;
+	graph->depth--;
 	node->mark = MARK_DONE;
 }
 
 void order_check(struct arena *arena, const struct target *targets, size_t count,
 		struct mistakes *mistakes)
 {
-	struct order *order = arena_new_of(arena, struct order);
+	struct graph *graph = arena_new_of(arena, struct graph);
 
-	order->arena = arena;
-	order->mistakes = mistakes;
-	order->count = count;
-	order->nodes = arena_new_many(arena, struct node, count + 1);
+	graph->arena = arena;
+	graph->mistakes = mistakes;
+	graph->count = count;
+	graph->nodes = arena_new_many(arena, struct node, count + 1);
 	for (size_t i = 0; i < count; i++)
-		order->nodes[i].target = &targets[i];
+		graph->nodes[i].target = &targets[i];
 	if (count > 0)
-		qsort(order->nodes, count, sizeof(*order->nodes), compare_nodes);
+		qsort(graph->nodes, count, sizeof(*graph->nodes), compare_nodes);
 	for (size_t i = 0; i < count; i++)
-		visit(order, &order->nodes[i]);
+		visit(graph, &graph->nodes[i]);
 }
