@@ -333,4 +333,5 @@ const struct reconciler pingdirectory_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_ping,
+	.profiles = ping_profiles,
 };

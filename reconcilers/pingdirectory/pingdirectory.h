@@ -22,6 +22,7 @@ struct slot {
 
 extern const char *const ping_slot_names[];
 extern const struct rule ping_rules[];
+extern const struct profile ping_profiles[];
 const struct slot *ping_slot(const char *name);
 
 /* ---- the servers of a topology ---- */

@@ -60,6 +60,17 @@ const struct rule ping_rules[] = {
 	{ 0 },
 };
 
+/* The best first: what is made once in twenty years is made as strong as it may be. */
+static const char *const keys[] = { "RSA 3072", "RSA 2048", NULL };
+
+const struct profile ping_profiles[] = {
+	{ "inter-server", keys, .usages = "serverAuth clientAuth", .days = 7300,
+			.name_option = "instance", INTER_SERVER,
+			.help = "For one server instance of PingDirectory: signed by itself and valid for "
+				"twenty years, with a key that no other instance has." },
+	{ 0 },
+};
+
 const struct slot *ping_slot(const char *name)
 {
 	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots); i++)
