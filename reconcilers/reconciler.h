@@ -45,6 +45,7 @@ struct reconciler {
 	const struct option *options; /* its settings, without those of every target */
 	const struct rule *rules; /* what it accepts; ends with an entry without `says` */
 	bool follows_up; /* it may have follow-ups: it is asked anew as soon as a plan is carried out */
+	bool refuses; /* plan() may refuse a credential for what is seen; its files stay until it has not */
 
 	/* Are the settings sound together? What one option alone can tell is checked
 	 * already. May be NULL. ERROR_CONFIG with a sentence for the operator. */
@@ -55,6 +56,8 @@ struct reconciler {
 
 	/* Put into `plan` what takes the target from `seen` to serving `wanted`. Nothing
 	 * added: nothing to do. Not knowable yet: ask for it and stop; you are asked
+	 * again. ERROR_INPUT: for what is seen this credential will not do, as a rule would say:
+	 * it is refused, and what was wanted before is wanted again. Any other error is tried
 	 * again. */
 	bool (*plan)(const struct target *target, const struct credential *wanted,
 			const struct answers *seen, struct plan *plan, struct error *error);

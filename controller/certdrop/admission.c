@@ -96,7 +96,9 @@ static void judge(struct arena *arena, const struct admission_facts *facts, stru
 	judge_dates(arena, facts, a);
 	if (a->kind != ADMISSION_TAKE)
 		return;
-	reason = downgrade(arena, c, facts);
+	reason = facts->refused(facts->context, c);
+	if (!reason)
+		reason = downgrade(arena, c, facts);
 	if (reason) {
 		a->kind = ADMISSION_REFUSE;
 		a->reason = reason;

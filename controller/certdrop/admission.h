@@ -46,6 +46,9 @@ struct admission_facts {
 
 	/* The reason why a digest is parked, NULL when it is not. */
 	const char *(*parked)(void *context, const char *digest);
+
+	/* Why this target will not have it, though it keeps all rules; NULL: it will. */
+	const char *(*refused)(void *context, const struct credential *credential);
 	void *context;
 };
 

@@ -8,6 +8,8 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/verdict.h"
+#include "reconcilers/reconciler.h"
 
 /* How long until something that failed here is tried again, and how often the clock is looked
  * at while something waits for it. */
@@ -62,8 +64,7 @@ static void write_inputs(const struct delivery *delivery, struct arena *arena, s
 	records_print(&records, text);
 }
 
-static void want(struct delivery *delivery, const struct admission *a,
-		const struct harvest *harvest, struct arena *arena)
+static void want(struct delivery *delivery, const struct admission *a, struct arena *arena)
 {
 	struct subject *subject = delivery->subject;
 	autodone(buffer) struct buffer inputs = { 0 };
@@ -72,9 +73,7 @@ static void want(struct delivery *delivery, const struct admission *a,
 			a->credential.subject, a->credential.fingerprint);
 	write_inputs(delivery, arena, &inputs);
 	subject_want(subject, &a->credential, buffer_text(&inputs), a->others);
-	subject_accepted(subject, newest_ns(harvest));
 	subject->attempts = 0;
-	controller_due(subject->controller, subject);
 }
 
 /* A leaf whose issuers are nowhere may have a chain that is still on its way, file by file: it is given a
@@ -100,12 +99,15 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 		subject_tell_intake(subject, STATE_HELD, error.text);
 		return AGAIN_MS;
 	}
-	delivery->accepted = true;
 	delivery->inputs = a->inputs;
 	delivery->spent = a->spent;
 	if (a->kind == ADMISSION_TAKE)
-		want(delivery, a, harvest, arena);
-	else if (subject->outcome.state != STATE_IN_SERVICE)
+		want(delivery, a, arena);
+	delivery->accepted = !verdict_await(subject);
+	if (delivery->accepted &&
+			(a->kind == ADMISSION_TAKE || subject->target->reconciler->refuses))
+		subject_accepted(subject, newest_ns(harvest));
+	if (a->kind == ADMISSION_TAKE || subject->outcome.state != STATE_IN_SERVICE)
 		controller_due(subject->controller, subject);
 	subject_tell_intake(subject, STATE_IDLE, NULL);
 	return 0;
@@ -175,6 +177,13 @@ static const char *is_parked(void *context, const char *digest)
 			parking->subject->target->name, digest);
 }
 
+static const char *is_refused(void *context, const struct credential *credential)
+{
+	const struct parking *parking = context;
+
+	return verdict_refused(parking->subject, credential->digest);
+}
+
 /* It lay there when a better one was taken in: it is not to replace that one now. */
 static bool is_superseded(const struct delivery *delivery, const struct admission *a,
 		const struct harvest *harvest)
@@ -205,6 +214,7 @@ static struct admission decide(const struct delivery *delivery, const struct har
 		.now = clock_now(),
 		.every_file_counts = from_drop,
 		.parked = is_parked,
+		.refused = is_refused,
 		.context = &parking,
 	};
 	struct admission a =

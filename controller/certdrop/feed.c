@@ -26,6 +26,7 @@ struct feed {
 	size_t running; /* inspections */
 	struct harvest harvest;
 	enum { UNHINDERED, UNREADABLE, UNFIT } hindrance; /* of the last scan */
+	bool deciding; /* what the inspections found */
 	bool again; /* something changed while the inspections ran */
 	struct digest *inspected; /* of the files that were inspected last */
 	size_t inspected_count;
@@ -119,6 +120,7 @@ static void all_inspected(struct feed *feed)
 	autoarena struct arena *arena = arena_new();
 	uint64_t soonest = 0;
 
+	feed->deciding = true;
 	for (size_t i = 0; i < feed->count; i++) {
 		const uint64_t again = delivery_decide(
 				&feed->deliveries[i], &feed->harvest, feed->drop, arena);
@@ -139,6 +141,7 @@ static void all_inspected(struct feed *feed)
 	}
 	if (!feed->commit.queued)
 		harvest_done(&feed->harvest);
+	feed->deciding = false;
 	scan_if_changed(feed);
 	controller_ended(feed->controller);
 }
@@ -246,7 +249,7 @@ void feed_scan(struct feed *feed)
 
 	if (feed->controller->stopping)
 		return;
-	if (feed->running > 0 || feed->commit.queued) {
+	if (feed->running > 0 || feed->deciding || feed->commit.queued) {
 		feed->again = true;
 		return;
 	}

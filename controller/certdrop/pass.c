@@ -11,6 +11,7 @@
 #include "controller/certdrop/gate.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/verdict.h"
 #include "reconcilers/reconciler.h"
 
 /* How often plan() may ask for more before it counts as going round in circles. */
@@ -270,6 +271,28 @@ static bool make_plan(struct pass *pass, struct error *error)
 	return true;
 }
 
+/* What was taken in is refused, if the product will not have it, and its files are left to whoever
+ * dropped them. Without them it is told, and tried again: the world may change. What was in service
+ * before is not refused: nothing was dropped that could be. */
+static void not_planned(struct pass *pass, const struct error *error)
+{
+	struct subject *subject = pass->subject;
+
+	if (error->kind != ERROR_INPUT || pass->purpose != PASS_RECONCILE) {
+		pass_failed(pass, error);
+	} else if (verdict_refuse(subject, error->text)) {
+		subject->again = true;
+		pass_end(pass);
+	} else if (subject->in_service_since > 0 ||
+			subject_was_in_service(subject, subject->wanted)) {
+		pass_failed(pass, error);
+	} else {
+		pass_try_again_later(pass, error);
+		subject_tell_outcome(subject, STATE_REFUSED, error->text);
+		pass_end(pass);
+	}
+}
+
 static void plan_next(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
@@ -290,11 +313,17 @@ static void plan_next(struct pass *pass)
 	}
 
 	if (!make_plan(pass, &error)) {
-		pass_failed(pass, &error);
-	} else if (pass->plan.count == 0) {
-		nothing_to_do(pass);
-	} else if (pass->plan.steps[0].phase == PHASE_ASK) {
+		not_planned(pass, &error);
+		return;
+	}
+	if (pass->plan.count > 0 && pass->plan.steps[0].phase == PHASE_ASK) {
 		pass_ask(pass, &pass->plan);
+		return;
+	}
+	if (pass->purpose == PASS_RECONCILE)
+		verdict_accept(subject);
+	if (pass->plan.count == 0) {
+		nothing_to_do(pass);
 	} else if (pass->purpose == PASS_PLAN) {
 		tell_plan(pass);
 	} else {

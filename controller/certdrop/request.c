@@ -11,6 +11,7 @@
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/report.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/verdict.h"
 
 enum { HISTORY_LIMIT = 20 };
 
@@ -260,8 +261,10 @@ static bool begin_apply(struct request *request, struct error *error)
 	for (size_t i = 0; i < request->count; i++) {
 		struct subject *subject = request->subjects[i];
 
-		if (request->named)
+		if (request->named) {
+			verdict_forget(subject);
 			try_parked_again(subject);
+		}
 		subject->attempts = 0;
 		feed_forget(subject->feed);
 		feed_scan(subject->feed);

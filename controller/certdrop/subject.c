@@ -10,6 +10,7 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/verdict.h"
 
 static const char *const state_names[] = {
 	[STATE_IDLE] = "idle",
@@ -82,6 +83,12 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	}
 }
 
+static void former_done(struct former *former)
+{
+	arena_free(former->memory);
+	*former = (struct former){ 0 };
+}
+
 struct subject *subject_new(struct controller *controller, const struct target *target)
 {
 	struct subject *subject = calloc(1, sizeof(*subject));
@@ -108,6 +115,8 @@ void subject_free(struct subject *subject)
 	arena_free(subject->seen_memory);
 	arena_free(subject->story_memory);
 	arena_free(subject->steps_memory);
+	former_done(&subject->former);
+	verdict_forget(subject);
 	free(subject);
 }
 
@@ -285,6 +294,8 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->others = others;
 	subject->in_service_since = 0;
 	subject->by_order = false;
+	subject->accepted = false;
+	subject->lies_there = false;
 	remember(subject);
 }
 
@@ -296,6 +307,21 @@ bool subject_was_in_service(const struct subject *subject, const char *digest)
 			words_contain(journal_served_before(subject->controller->journal, arena,
 						      subject->target->name),
 					digest);
+}
+
+static void keep_former(struct subject *subject)
+{
+	struct arena *memory = arena_new();
+
+	former_done(&subject->former);
+	subject->former = (struct former){
+		.memory = memory,
+		.wanted = arena_copy(memory, subject->wanted),
+		.predecessor = arena_copy(memory, subject->predecessor),
+		.put_back = arena_copy(memory, subject->put_back),
+		.inputs = arena_copy(memory, subject->inputs),
+		.in_service_since = subject->in_service_since,
+	};
 }
 
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
@@ -310,6 +336,7 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 	/* What was never proven is no predecessor: the one before it still is. */
 	const bool proven = subject_was_in_service(subject, subject->wanted);
 
+	keep_former(subject);
 	set_stories(subject, subject->intake, dry ? lies_there : taken_in, (struct pending){ 0 });
 	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,
 			others);
@@ -342,6 +369,14 @@ static const char *predecessor_of(
 	return NULL;
 }
 
+static struct former take_former(struct subject *subject)
+{
+	const struct former former = subject->former;
+
+	subject->former = (struct former){ 0 };
+	return former;
+}
+
 void subject_want_back(struct subject *subject, const char *put_back)
 {
 	autoarena struct arena *arena = arena_new();
@@ -356,6 +391,35 @@ void subject_want_back(struct subject *subject, const char *put_back)
 				subject->inputs, none);
 	else
 		set_wanted(subject, NULL, NULL, put_back, subject->inputs, none);
+}
+
+/* Nothing at all is there always. */
+static bool is_kept(const struct subject *subject, const char *digest, struct arena *arena,
+		struct credential *facts)
+{
+	struct error ignored;
+
+	return !digest || store_facts(subject->controller->store, digest, arena, facts, &ignored);
+}
+
+void subject_want_former(struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	struct former former = take_former(subject);
+	const struct words none = { 0 };
+	struct credential facts;
+
+	if (!former.memory || !is_kept(subject, former.wanted, arena, &facts)) {
+		subject_want_back(subject, NULL);
+	} else {
+		set_wanted(subject, former.wanted ? &facts : NULL, former.predecessor,
+				former.put_back, former.inputs, none);
+		subject->in_service_since = former.in_service_since;
+		remember(subject);
+	}
+	if (!subject->wanted)
+		subject_tell_outcome(subject, STATE_IDLE, NULL);
+	former_done(&former);
 }
 
 void subject_accepted(struct subject *subject, long long until_ns)

@@ -36,6 +36,7 @@ bool state_read(const char *name, enum state *state);
 struct controller;
 struct feed;
 struct pass;
+struct refusal;
 
 struct story {
 	enum state state;
@@ -47,6 +48,13 @@ struct pending {
 	const char *text; /* NULL: nothing */
 	const char *reason; /* why it is not done yet */
 	long long at; /* when it comes, seconds since 1970; 0: not known */
+};
+
+/* What was wanted before, in case that it is to be so again. */
+struct former {
+	struct arena *memory; /* NULL: it is not known */
+	const char *wanted, *predecessor, *put_back, *inputs; /* see struct subject */
+	long long in_service_since;
 };
 
 struct subject {
@@ -66,6 +74,13 @@ struct subject {
 	long long accepted_ns; /* when the newest of its files came that were there then */
 	long long in_service_since; /* seconds since 1970; 0: it is not, yet */
 	bool by_order; /* of `certdrop rollback`, which waits for no window */
+
+	/* what its product says of that (verdict.h) */
+	struct former former;
+	bool accepted; /* there is a plan for it */
+	bool lies_there; /* its files stay in the drop until then */
+	struct arena *refusals_memory; /* NULL: nothing was refused */
+	struct refusal *refusals; /* the latest first */
 
 	/* installed and served: the latest answers; their memory is `seen_memory` */
 	struct arena *seen_memory;
@@ -138,6 +153,10 @@ void subject_accepted(struct subject *subject, long long until_ns);
  * reason when the product did not take what is wanted, NULL when it was an
  * order. */
 void subject_want_back(struct subject *subject, const char *put_back);
+
+/* What was wanted before this one came is wanted again, as if it had never come; where that is not
+ * known (after a restart), the predecessor is. */
+void subject_want_former(struct subject *subject);
 
 /* Is this credential whole in the store? false: whoever dropped it must do so again, as `error` says. */
 bool subject_has_whole(const struct subject *subject, const char *digest, struct arena *arena,

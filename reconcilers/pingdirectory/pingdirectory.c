@@ -330,6 +330,7 @@ const struct reconciler pingdirectory_reconciler = {
 	.options = options,
 	.rules = ping_rules,
 	.follows_up = true,
+	.refuses = true,
 	.check = check,
 	.ask = ask,
 	.plan = plan_ping,

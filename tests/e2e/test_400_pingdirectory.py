@@ -1,5 +1,6 @@
 """The certificates of PingDirectory servers: a topology of three, by operations and by the tool."""
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certificates import pem_of
 from ping_target import (assert_everywhere, by_tool, drop, identities, needs_java, reason, shared,  # noqa: F401
@@ -108,12 +109,24 @@ def test_a_user_without_the_privilege_is_named_and_nothing_tried(certdrop, share
     assert "extended" not in {line.get("operation") for line in shared.records()[asked:]}
 
 
-def test_what_another_server_has_is_refused(certdrop, topology):
-    certdrop.configure([target(topology)])
+def test_what_another_server_has_is_refused_and_stays_in_the_drop(certdrop, shared):
+    asked, old = len(shared.records()), shared["ds1"].presented()
+    certdrop.configure([target(shared)])
     certdrop.start()
-    drop(certdrop, topology.identities["ds2", "ads-certificate"])
-    reason(certdrop, "failed", "server instance ds2 has this certificate already")
-    assert "extended" not in {line.get("operation") for line in topology.records()}
+    key, (certificate,) = shared["ds2"].pair("inter-server")
+    pair = pem_of(certificate) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    says = "server instance ds2 has this certificate already; PingDirectory inter-server certificates allow no sharing"
+    certdrop.drop("ds1", {"pair.pem": pair})
+    reason(certdrop, "refused", says)
+    certdrop.restart()
+    reason(certdrop, "refused", says)
+    assert certdrop.dropped("ds1") == ["pair.pem"]
+    # Another in its place is taken, and only for that one the server is asked to do anything.
+    good = Identity("another.example.com")
+    drop(certdrop, good)
+    certdrop.until_in_service("ds1", good, seconds=40)
+    assert certdrop.dropped("ds1") == [] and shared["ds1"].presented() == good.fingerprint != old
+    assert [line["operation"] for line in shared.records()[asked:] if line.get("operation") == "extended"] == ["extended"]
 
 
 def test_what_breaks_the_rules_is_refused_before_any_tool_runs(certdrop, shared):

@@ -52,7 +52,8 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	struct step *told;
 
 	(void)target;
-	(void)error;
+	if (here.refuses && strcmp(here.refuses, wanted->fingerprint) == 0)
+		return fail(error, ERROR_INPUT, "another server has it");
 	if (here.asks_more && !answer(seen, "more")) {
 		plan_look(plan, "more", "see more of it", &look);
 		return true;
@@ -86,6 +87,7 @@ static const struct reconciler fake = {
 	.options = no_options,
 	.rules = no_rules,
 	.follows_up = true,
+	.refuses = true,
 	.ask = ask,
 	.plan = plan,
 };

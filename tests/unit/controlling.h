@@ -33,6 +33,7 @@ struct controlling {
 	const char *web, *mail; /* more settings of the two targets; NULL: none */
 	long long soak_ms, gap_budget_ms; /* of the plans */
 	const char *held; /* likewise */
+	const char *refuses; /* the fingerprint of what plan() will not have; NULL: it has all */
 	bool forward_only;
 	bool asks_more; /* before it can plan */
 	bool prepares, proves; /* with a step before the two, or between them */

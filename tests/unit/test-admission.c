@@ -23,6 +23,18 @@ static const char *this_is_parked(void *context, const char *digest)
 	return strcmp(context, digest) == 0 ? "nginx refused it" : NULL;
 }
 
+static const char *nothing_is_refused(void *context, const struct credential *credential)
+{
+	(void)context;
+	(void)credential;
+	return NULL;
+}
+
+static const char *this_is_refused(void *context, const struct credential *credential)
+{
+	return strcmp(context, credential->digest) == 0 ? "another target has it" : NULL;
+}
+
 static struct admission_facts facts_now(void)
 {
 	return (struct admission_facts){
@@ -30,6 +42,7 @@ static struct admission_facts facts_now(void)
 		.clock_trusted = true,
 		.now = NOW,
 		.parked = nothing_is_parked,
+		.refused = nothing_is_refused,
 	};
 }
 
@@ -82,6 +95,32 @@ static void a_sound_one_is_taken(void **state)
 	assert_int_equal(a.kind, ADMISSION_TAKE);
 	assert_string_equal(a.credential.digest, DIGEST_A);
 	assert_string_equal(a.inputs.items[0].items[0], "key.pem");
+}
+
+static void what_the_target_will_not_have_is_refused_unless_it_is_wanted(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential old = wanted(DIGEST_A, NOW + DAY);
+	char digest[] = DIGEST_A;
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	facts.refused = this_is_refused;
+	facts.context = digest;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_REFUSE);
+	assert_string_equal(a.reason, "another target has it");
+
+	facts.wanted = &old;
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_SAME);
+	facts.wanted = NULL;
+	add_credential(arena, &records, DIGEST_B, NOW - 2 * DAY, NOW + DAY);
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_TAKE);
+	assert_string_equal(a.credential.digest, DIGEST_B);
 }
 
 static void the_first_that_can_be_taken_wins_and_names_the_others(void **state)
@@ -353,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_one_is_taken),
+		cmocka_unit_test(what_the_target_will_not_have_is_refused_unless_it_is_wanted),
 		cmocka_unit_test(the_first_that_can_be_taken_wins_and_names_the_others),
 		cmocka_unit_test(a_file_that_holds_more_than_what_is_taken_stays),
 		cmocka_unit_test(what_is_wanted_is_not_replaced_by_what_is_worse),

@@ -8,6 +8,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/gate.h"
 #include "controller/certdrop/request.h"
+#include "controller/certdrop/verdict.h"
 #include "tests/unit/controlling.h"
 
 static const char works[] = "say begin 0\\n\nhear\nmark changed\nsay done 0 5\\nbegin 1\\n\nhear\n"
@@ -497,6 +498,105 @@ static void others_come_first_while_there_is_something_to_do_for_them(void **sta
 	assert_state(mail, STATE_IN_SERVICE);
 	assert_int_equal(here.controller->blocked, 0);
 	controller_unobserve(here.controller, &watcher.observer);
+}
+
+/* ---- what plan() will not have ---- */
+
+/* "first" is in service, "second" was dropped, and plan() refuses it. */
+static const struct credential *refuse_the_second(const struct credential **first)
+{
+	const struct credential *second;
+
+	*first = want(here.subject, "first");
+	install("old", 4000000000, "");
+	part("worker.apply", works);
+	watch((*first)->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	here.subject->in_service_since = 1000;
+	second = want(here.subject, "second");
+	here.refuses = second->fingerprint;
+	return second;
+}
+
+static void what_is_refused_leaves_all_as_it_was(void **state)
+{
+	const struct credential *first, *second;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	second = refuse_the_second(&first);
+	assert_true(verdict_await(here.subject));
+	run_pass();
+	assert_string_equal(verdict_refused(here.subject, second->digest), "another server has it");
+	assert_string_equal(here.subject->wanted, first->digest);
+	assert_int_equal(here.subject->in_service_since, 1000);
+	assert_null(here.subject->put_back);
+	assert_null(journal_last_parked(here.controller->journal, here.arena, "web"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+
+	verdict_forget(here.subject);
+	assert_null(verdict_refused(here.subject, second->digest));
+}
+
+static void where_nothing_was_wanted_nothing_is_after_a_refusal(void **state)
+{
+	(void)state;
+	start_controller(MODE_ONCE);
+	here.refuses = want(here.subject, "first")->fingerprint;
+	assert_true(verdict_await(here.subject));
+	run_pass();
+	assert_null(here.subject->wanted);
+	assert_state(here.subject, STATE_IDLE);
+}
+
+static void after_a_restart_the_predecessor_comes_after_a_refusal(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	here.refuses = refuse_the_second(&first)->fingerprint;
+	stop_controller();
+	start_controller(MODE_ONCE);
+	assert_string_not_equal(here.subject->wanted, first->digest);
+	assert_true(verdict_await(here.subject));
+	run_pass();
+	assert_string_equal(here.subject->wanted, first->digest);
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
+static void what_is_refused_when_its_files_are_gone_is_tried_again(void **state)
+{
+	const struct credential *first, *second;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	second = refuse_the_second(&first);
+	run_pass();
+	assert_string_equal(here.subject->wanted, second->digest);
+	assert_state(here.subject, STATE_REFUSED);
+	assert_reason(here.subject, "another server has it");
+	assert_true(here.subject->retry_at_ms > 0);
+}
+
+static void what_is_in_service_is_not_replaced_for_a_refusal(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	(void)refuse_the_second(&first);
+	here.refuses = NULL;
+	install(here.subject->facts.fingerprint, 4000000000, "");
+	run_pass();
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_false(verdict_await(here.subject));
+	here.refuses = here.subject->facts.fingerprint;
+	run_pass();
+	assert_string_not_equal(here.subject->wanted, first->digest);
+	assert_state(here.subject, STATE_FAILED);
 }
 
 /* ---- another drop while one is carried out ---- */
@@ -1029,6 +1129,11 @@ int main(void)
 		claim(a_soak_may_end_outside_the_windows),
 		claim(going_back_waits_for_no_window),
 		claim(others_come_first_while_there_is_something_to_do_for_them),
+		claim(what_is_refused_leaves_all_as_it_was),
+		claim(where_nothing_was_wanted_nothing_is_after_a_refusal),
+		claim(after_a_restart_the_predecessor_comes_after_a_refusal),
+		claim(what_is_refused_when_its_files_are_gone_is_tried_again),
+		claim(what_is_in_service_is_not_replaced_for_a_refusal),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
 		claim(what_fails_is_parked_and_not_what_came_meanwhile),
 		claim(what_cannot_be_finished_is_put_back),
