@@ -4,6 +4,7 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/admission.h"
+#include "controller/certdrop/claim.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
@@ -180,8 +181,9 @@ static const char *is_parked(void *context, const char *digest)
 static const char *is_refused(void *context, const struct credential *credential)
 {
 	const struct parking *parking = context;
+	const char *reason = verdict_refused(parking->subject, credential->digest);
 
-	return verdict_refused(parking->subject, credential->digest);
+	return reason ? reason : claim_refuses(parking->subject, credential, parking->arena);
 }
 
 /* It lay there when a better one was taken in: it is not to replace that one now. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/claim.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed.h"
 #include "controller/certdrop/journal.h"
@@ -286,6 +287,7 @@ static bool begin_rollback(struct request *request, struct error *error)
 	struct subject *subject = request->subjects[0];
 	autoarena struct arena *arena = arena_new();
 	struct credential facts;
+	const char *refused;
 
 	if (request->count != 1)
 		return fail(error, ERROR_INPUT, "name one target to roll back");
@@ -299,6 +301,10 @@ static bool begin_rollback(struct request *request, struct error *error)
 		return false;
 	if (facts.not_after <= clock_now() && clock_trusted())
 		return fail(error, ERROR_INPUT, "the predecessor, %s, has expired", facts.subject);
+	refused = claim_refuses(subject, &facts, arena);
+	if (refused)
+		return fail(error, ERROR_INPUT, "the predecessor, %s, is another's: %s",
+				facts.subject, refused);
 
 	if (subject->wanted)
 		journal_park(journal, subject->target->name, subject->wanted,

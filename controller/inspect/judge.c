@@ -310,6 +310,7 @@ static enum judgement judge_pair(
 	case RULE_PARTS:
 	case RULE_CRL_ISSUED:
 	case RULE_PACKAGE:
+	case RULE_OWN:
 		break;
 	}
 	return JUDGED_GOOD;

@@ -18,6 +18,7 @@ static const char *const kind_names[] = {
 	[RULE_CRL_ISSUED] = "crl-issued",
 	[RULE_PACKAGE] = "package",
 	[RULE_USAGES_ADVISED] = "usages-advised",
+	[RULE_OWN] = "own",
 };
 
 const char *rule_kind_name(enum rule_kind kind)
@@ -39,7 +40,7 @@ bool rule_kind_has_words(enum rule_kind kind)
 {
 	return !rule_kind_has_limits(kind) && kind != RULE_VERSION_3 &&
 			kind != RULE_NOT_SELF_SIGNED && kind != RULE_ANCHOR &&
-			kind != RULE_CRL_ISSUED;
+			kind != RULE_CRL_ISSUED && kind != RULE_OWN;
 }
 
 bool rule_kind_has_limits(enum rule_kind kind)

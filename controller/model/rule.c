@@ -63,6 +63,16 @@ static bool is_meant(struct arena *arena, const struct rule *rule, const struct 
 	return !rule->when_option || (value && words_contain(split(arena, rule->when), value));
 }
 
+const char *rule_says(struct arena *arena, const struct target *target, enum rule_kind kind)
+{
+	const struct rule *rules = target->reconciler->rules;
+
+	for (; rules && rules->says; rules++)
+		if (rules->kind == kind && is_meant(arena, rules, target->settings))
+			return rules->says;
+	return NULL;
+}
+
 static void write_rule(struct arena *arena, const struct rule *rule,
 		const struct settings *settings, struct records *records)
 {

@@ -34,6 +34,8 @@ enum rule_kind {
 		       * name, or "passphrase" (formats/gauss-cipher.h), or "any"; "?" behind it:
 		       * may be missing */
 	RULE_USAGES_ADVISED, /* words: as with RULE_USAGES; a warning, not a refusal */
+	RULE_OWN, /* no two targets with this rule have the same certificate, or the same key; it is not
+		   * for certdrop-inspect, which knows one target only */
 };
 
 struct rule {
@@ -58,6 +60,9 @@ struct target;
  * (words: kind, then min and max where the kind has them, then `says`, then the words). A
  * rule whose words are empty is left out. */
 void rules_write(struct arena *arena, const struct target *target, struct records *records);
+
+/* Whose rule of this kind applies to the target; NULL: there is none. */
+const char *rule_says(struct arena *arena, const struct target *target, enum rule_kind kind);
 
 const char *rule_kind_name(enum rule_kind kind); /* "rsa-bits" */
 bool rule_kind_read(const char *name, enum rule_kind *kind);

@@ -52,6 +52,7 @@ const struct rule ping_rules[] = {
 	{ RULE_USAGES_ADVISED, .words = "serverAuth clientAuth", INTER_SERVER,
 			.says = inter_server },
 	{ RULE_VALIDITY, .min = 3650, INTER_SERVER, .says = inter_server },
+	{ RULE_OWN, INTER_SERVER, .says = inter_server },
 	{ RULE_KEY_TYPES, .words = "RSA EC", LISTENER, .says = listener },
 	{ RULE_RSA_BITS, .min = 2048, .max = 16384, LISTENER, .says = listener },
 	{ RULE_USAGES, .words = "serverAuth", LISTENER, .says = listener },

@@ -6,7 +6,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certificates import DAY, pem_of
-from ping_target import assert_everywhere, needs_java, shared, target  # noqa: F401
+from ping_target import assert_everywhere, drop, needs_java, shared, target  # noqa: F401
+from pingdirectory import Identity
+from waiting import until
 
 pytestmark = needs_java
 
@@ -59,6 +61,29 @@ def test_a_generated_key_waits_for_its_certificate(certdrop, shared, authority):
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
     certdrop.until_state("ds3", "in-service", seconds=40, where=lambda r: r["fingerprint"] == fingerprint)
     assert shared["ds3"].presented() == fingerprint
+
+
+def test_of_two_that_get_the_same_pair_at_once_one_is_refused(certdrop, shared):
+    """Neither server knows of it when both are asked."""
+    before, asked = {name: shared.registered(name) for name in ("ds1", "ds2")}, len(shared.records())
+    certdrop.configure([target(shared, name, soak="1h", **{"from": "both"}) for name in ("ds1", "ds2")])
+    twice = Identity("twice.example.com")
+    drop(certdrop, twice, "both")
+    certdrop.start()
+    says = "has this certificate already; PingDirectory inter-server certificates allow no sharing"
+
+    def states():
+        return {each["target"]: each for each in certdrop.json("status")["targets"]}
+
+    until(lambda: sorted(each["state"] for each in states().values()) == ["in-service", "refused"], certdrop.log,
+          seconds=40)
+    (winner,) = [name for name, each in states().items() if each["state"] == "in-service"]
+    (loser,) = set(before) - {winner}
+    assert f"target {winner} {says}" in states()[loser]["reason"]
+    assert shared.registered(winner) == [*before[winner], twice.fingerprint]
+    assert shared.registered(loser) == before[loser]
+    assert "pair.pem" in certdrop.dropped("both"), "whoever dropped it for both finds it refused"
+    assert sum(line.get("operation") == "extended" for line in shared.records()[asked:]) == 1
 
 
 def test_a_listener_has_no_such_profile(certdrop, shared, authority, scratch):

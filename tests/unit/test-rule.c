@@ -56,6 +56,18 @@ static void assert_rules(struct arena *arena, const struct settings *settings, c
 	assert_string_equal(buffer_text(&text), expected);
 }
 
+static void assert_says(struct arena *arena, const struct settings *settings, enum rule_kind kind,
+		const char *expected)
+{
+	const struct target target = { .name = "x", .reconciler = &product, .settings = settings };
+	const char *says = rule_says(arena, &target, kind);
+
+	if (expected)
+		assert_string_equal(says, expected);
+	else
+		assert_null(says);
+}
+
 static void a_rule_stands_as_it_is_without_settings(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -82,6 +94,9 @@ static void a_rule_may_be_for_some_targets_only(void **state)
 	assert_rules(arena, server, usual);
 	set_word(peer, "kind", "peer");
 	assert_rules(arena, peer, arena_printf(arena, "%srule usages clients clientAuth\n", usual));
+	assert_says(arena, server, RULE_USAGES, NULL);
+	assert_says(arena, peer, RULE_USAGES, "clients");
+	assert_says(arena, peer, RULE_NOT_SELF_SIGNED, "a product");
 }
 
 static void settings_win_over_the_product(void **state)

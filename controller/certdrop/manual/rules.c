@@ -95,6 +95,8 @@ static const char *sentence(struct arena *arena, const struct rule *rule)
 		return "A revocation list is signed by an authority that comes with it.";
 	case RULE_PACKAGE:
 		return pieces(arena, "In an archive there has to be", words);
+	case RULE_OWN:
+		return "No other target has the same certificate, or the same key.";
 	}
 	return "";
 }
