@@ -129,6 +129,10 @@ static const struct option options[] = {
 				"service for so long as `soak` says." },
 	{ "soak", OPTION_DURATION, .fallback = "7d", .max = 1000LL * 24 * 3600 * 1000,
 			.help = "How long the old certificate stays trusted beside the new one." },
+	{ "monitor", OPTION_FLAG, .fallback = "true",
+			.help = "Before it purges, ask the server's certificate monitor, and wait while that "
+				"tells of another certificate. It answers to whoever has the privilege "
+				"metrics-read; without an answer the other proofs have to do." },
 	{ "rsa-max", OPTION_NUMBER, .fallback = "3072", .min = 2048, .max = 16384,
 			.help = "The most bits that an inter-server key may have. Versions up to 9.2 name no "
 				"limit." },
@@ -279,6 +283,14 @@ static void plan_purge(struct ping *p)
 	registry_prove(p, true);
 }
 
+static void wait_for_monitor(struct ping *p)
+{
+	if (monitor_objects(p))
+		p->plan->held = arena_printf(p->arena,
+				"the certificate monitor of %s tells of another certificate in use",
+				setting_text(p->settings, "instance"));
+}
+
 /* Whoever is not there does not learn of it: of the new one in time, of the old one's end at all. */
 static void wait_for_peers(struct ping *p, bool purge)
 {
@@ -311,6 +323,9 @@ static bool plan_ping(const struct target *target, const struct credential *want
 	if (in_use && registry_has_it(&p)) {
 		if (!setting_flag(p.settings, "purge") || p.retired.count == 0)
 			return true;
+		if (!monitor_known(&p))
+			return true;
+		wait_for_monitor(&p);
 		wait_for_peers(&p, true);
 		plan_purge(&p);
 		return true;

@@ -17,6 +17,7 @@ struct slot {
 	const char *attribute; /* with the certificates that the others trust, in PEM */
 	const char *replace, *purge; /* the tool's sub-commands */
 	const char *replace_operation, *purge_operation; /* OIDs of the extended operations */
+	const char *monitored; /* a filter for it among the certificates of the monitor */
 	bool own; /* the server's alone: no other one may have it, or its key */
 };
 
@@ -34,6 +35,9 @@ struct server {
 /* The target's own is the first; the others are its peers. */
 size_t server_count(const struct settings *settings);
 struct server server_at(const struct settings *settings, size_t index);
+
+/* To the first, as whom the settings say; what to ask is to be filled in. */
+struct ldap_step request_to_own(const struct settings *settings);
 
 /* ---- one call of plan() ---- */
 
@@ -88,6 +92,14 @@ bool use_read(struct ping *p, bool *in_use);
 
 /* In prove, of the wanted one; in undo, of what was shown before. */
 void use_prove(const struct ping *p, enum phase phase);
+
+/* ---- what the server says that it uses (monitor.c) ---- */
+
+/* False: it is being asked. */
+bool monitor_known(struct ping *p);
+
+/* Does it tell of other certificates, and not of the wanted one? False also when it says nothing. */
+bool monitor_objects(const struct ping *p);
 
 /* ---- the two ways of replacing and purging (route.c) ---- */
 

@@ -71,7 +71,7 @@ static const char *store_type(const struct settings *settings)
 	return equal(setting_text(settings, "store-format"), "jks") ? "JKS" : "PKCS12";
 }
 
-static struct ldap_step request_to_own(const struct settings *settings)
+struct ldap_step request_to_own(const struct settings *settings)
 {
 	const struct server own = server_at(settings, 0);
 

@@ -21,6 +21,8 @@ static const struct slot slots[] = {
 			.purge = "purge-retired-inter-server-certificates",
 			.replace_operation = "1.3.6.1.4.1.30221.2.6.69",
 			.purge_operation = "1.3.6.1.4.1.30221.2.6.71",
+			.monitored = "(|(property=inter-server-certificate)"
+				     "(keystore-file=*ads-truststore))",
 			.own = true,
 	},
 	{
@@ -32,6 +34,7 @@ static const struct slot slots[] = {
 			.purge = "purge-retired-listener-certificates",
 			.replace_operation = "1.3.6.1.4.1.30221.2.6.68",
 			.purge_operation = "1.3.6.1.4.1.30221.2.6.70",
+			.monitored = "(property=listener-certificate)",
 	},
 };
 

@@ -60,6 +60,8 @@ Settings, with what holds without them:
     no-handler-code          53: the result code without a handler
     replication-certificate  "handshake": read anew for each; "start": kept until a restart
     privileges-hidden        false: whether a user's entry shows ds-privilege-name
+    monitor                  certificates as they are now; "stale": as at the start; "none": there are no entries of
+                             certificates; "silent": a search below cn=monitor is never answered
     maximum-bits             3072
     require-secure-bind      false
     no-start-tls             false

@@ -105,14 +105,16 @@ class Server:
             "master-instance-name": self.primary() if reachable else
             "No master is set because a majority of the servers of this topology cannot be reached"})
         for kind, name in (("inter-server", "inter-server-certificate"), ("listener", "listener-certificate")):
+            if STAGE.setting("monitor") == "none":
+                break
             try:
                 yield self.monitor_of(kind, name)
             except (OSError, ValueError, jks.Unreadable):
                 continue
 
     def monitor_of(self, kind, property_name):
-        certificate = (self.at_start if STAGE.setting("replication-certificate") == "start"
-                       else self.instance).pair(kind)[1][0]
+        stale = STAGE.setting("monitor") == "stale" or STAGE.setting("replication-certificate") == "start"
+        certificate = (self.at_start if stale else self.instance).pair(kind)[1][0]
         store, alias = self.instance.store(kind)
         stamp = "%Y%m%d%H%M%S.000Z"
         left = certificate.not_valid_after - datetime.datetime.utcnow()
@@ -214,6 +216,8 @@ class Connection:
             if not self.dn or entries.normal(base) != entries.normal(self.dn):
                 self.demand("metrics-read" if entries.normal(base)[-1:] == (MONITOR,) else "config-read")
             found = self.server.tree().search(base, scope, entries.condition(*parts[6]))
+        if STAGE.setting("monitor") == "silent" and entries.normal(base) == entries.normal(MONITOR):
+            return
         if found is None:
             raise Refusal(ldap.NO_SUCH_OBJECT, f"there is no entry '{base}'")
         for entry in found:
