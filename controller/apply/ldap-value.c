@@ -236,7 +236,8 @@ static void ber_done(BerElement **ber)
 struct words value_texts(struct arena *arena, struct berval *value, struct words tags)
 {
 	struct words texts = { .items = arena_new_many(arena, const char *, TEXTS_MAX) };
-	autodone(ber) BerElement *ber = value ? ber_init(value) : NULL;
+	/* libldap would look for the tag of what is empty at address 0. */
+	autodone(ber) BerElement *ber = value && value->bv_len > 0 ? ber_init(value) : NULL;
 	ber_len_t length;
 	unsigned char wanted;
 	ber_tag_t tag;

@@ -462,6 +462,23 @@ static void a_refused_operation_says_why(void **state)
 	responder_done(&mute);
 }
 
+static void a_response_whose_value_is_empty_has_no_texts(void **state)
+{
+	struct responder hollow = { .pair = &served, .reply = "78090a0100040004008b00" };
+	const char *fields =
+			arena_printf(arena, "%s\toperation " PURGE "\n\toutput 91 90\n", manager);
+	autodone(conversation) struct conversation c;
+	const struct record *told;
+
+	(void)state;
+	responder_start(&hollow);
+	told = ask(&c, hollow.url, fields);
+	assert_string_equal(record_text(told, "code"), "0");
+	assert_int_equal(record_words(told, "output").count, 0);
+	responder_stop(&hollow);
+	responder_done(&hollow);
+}
+
 static void values_that_are_none_are_our_own_mistake(void **state)
 {
 	static const char *const values[] = {
@@ -502,6 +519,7 @@ int main(void)
 		cmocka_unit_test(the_directory_tools_send_the_same),
 		cmocka_unit_test(certificates_and_key_come_from_the_credential),
 		cmocka_unit_test(a_refused_operation_says_why),
+		cmocka_unit_test(a_response_whose_value_is_empty_has_no_texts),
 		cmocka_unit_test(values_that_are_none_are_our_own_mistake),
 	};
 
