@@ -17,9 +17,17 @@ const char manifest_name[] = ".manifest";
 
 /* ---- reading and writing ---- */
 
+/* What is built has such names only. What was put there by somebody else could lead the worker,
+ * which may be root, out of the directory. */
+static bool is_plain(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/');
+}
+
 static bool read_file(const struct words words, struct manifest_file *file)
 {
-	if (words.count != FILE_WORDS || !digest_is_valid(words.items[1]))
+	if (words.count != FILE_WORDS || !is_plain(words.items[0]) ||
+			!digest_is_valid(words.items[1]))
 		return false;
 	file->name = words.items[0];
 	memcpy(file->digest.hex, words.items[1], sizeof(file->digest.hex));
@@ -40,7 +48,8 @@ static bool read_record(struct arena *arena, const struct record *record, struct
 		.count = rows.count,
 	};
 
-	if (strcmp(record_word(record, 0), "generation") != 0 || !found.credential)
+	if (strcmp(record_word(record, 0), "generation") != 0 || !is_plain(found.generation) ||
+			!found.credential)
 		return false;
 	for (size_t i = 0; i < rows.count; i++)
 		if (!read_file(rows.items[i], &found.files[i]))

@@ -38,7 +38,8 @@ struct manifest {
 	size_t count;
 };
 
-/* Of the generation in the open `directory`. False when there is none, or a damaged one. */
+/* Of the generation in the open `directory`. False when there is none, a damaged one, or one with
+ * names that lead elsewhere (no '/' in them, nor a '.' in front). */
 bool manifest_read(struct arena *arena, int directory, struct manifest *manifest);
 
 void manifest_print(const struct manifest *manifest, struct buffer *text);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/worker.h"
 
@@ -459,6 +460,27 @@ static void what_would_vanish_by_an_exchange_is_named(void **state)
 	assert_non_null(strstr(failure_in(&c), "also holds dhparam.pem"));
 }
 
+/* Whoever may write there could name any directory for the worker to remove. */
+static void a_manifest_that_leads_elsewhere_is_foreign(void **state)
+{
+	struct scene *s = *state;
+	autodone(conversation) struct conversation c;
+	const char *victim = arena_printf(s->arena, "%s/victim", s->directory);
+	const char *manifest = arena_printf(
+			s->arena, "generation ../victim\n\tcredential %s\n", s->old.digest.hex);
+
+	(void)before_foreign(s, "exchange");
+	assert_int_equal(mkdir(victim, 0755), 0);
+	write_text(arena_printf(s->arena, "%s/.manifest", s->place), manifest);
+	assert_string_equal(looked(s, "exchange", "state"), "foreign");
+	take(s, &c,
+			file_plan(s, &s->new, "exchange", "g-new",
+					looked(s, "exchange", "replaces"), ""),
+			NEVER);
+	assert_int_equal(access(victim, F_OK), 0);
+	assert_int_equal(access(arena_printf(s->arena, "%s/cert.pem", victim), F_OK), -1);
+}
+
 static void pruning_keeps_what_may_be_needed(void **state)
 {
 	struct scene *s = *state;
@@ -495,6 +517,8 @@ int main(void)
 				a_real_directory_is_not_replaced_by_a_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 				what_would_vanish_by_an_exchange_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+				a_manifest_that_leads_elsewhere_is_foreign, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 				pruning_keeps_what_may_be_needed, set_up, tear_down),
 	};
