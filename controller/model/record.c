@@ -126,15 +126,20 @@ static void print_quoted(const char *word, struct buffer *text)
 	buffer_add(text, "\"");
 }
 
+static void print_word(const char *word, struct buffer *text)
+{
+	if (bare(word))
+		buffer_add(text, word);
+	else
+		print_quoted(word, text);
+}
+
 static void print_words(struct words words, struct buffer *text)
 {
 	for (size_t i = 0; i < words.count; i++) {
 		if (i > 0)
 			buffer_add(text, " ");
-		if (bare(words.items[i]))
-			buffer_add(text, words.items[i]);
-		else
-			print_quoted(words.items[i], text);
+		print_word(words.items[i], text);
 	}
 	buffer_add(text, "\n");
 }
@@ -145,7 +150,9 @@ void record_print(const struct record *record, struct buffer *text)
 	for (size_t i = 0; i < record->field_count; i++) {
 		const struct field *field = &record->fields[i];
 
-		buffer_printf(text, "\t%s%s", field->name, field->values.count > 0 ? " " : "");
+		buffer_add(text, "\t");
+		print_word(field->name, text);
+		buffer_add(text, field->values.count > 0 ? " " : "");
 		print_words(field->values, text);
 	}
 }

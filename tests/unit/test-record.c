@@ -23,6 +23,7 @@ static void printing_gives_back_what_was_read(void **state)
 				   "\targv nginx -s \"a \\\"b\\\" \\\\ \\n\\t\\x01\"\n"
 				   "\tempty \"\"\n"
 				   "\tnothing\n"
+				   "\t\"a name\" b\n"
 				   "\n"
 				   "second \"\xc3\xa4\"\n";
 
