@@ -1,4 +1,4 @@
-#include "tests/fuzz/fuzzing.h"
+#include "tests/fuzz/feed.h"
 
 #include <assert.h>
 #include <openssl/err.h>

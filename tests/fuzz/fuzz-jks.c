@@ -1,9 +1,9 @@
-#include "tests/fuzz/fuzzing.h"
-
 #include <string.h>
 
 #include "controller/base/buffer.h"
 #include "controller/formats/java-protection.h"
+#include "tests/fuzz/feed.h"
+#include "tests/fuzz/fuzzing.h"
 
 /* Hardly any change of a store keeps its seal, so one that fits is put at the end, too: what is
  * behind the seal's check is what is worth finding something in. */

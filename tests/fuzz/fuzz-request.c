@@ -1,10 +1,10 @@
-#include "tests/fuzz/fuzzing.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/inspect/inspect.h"
+#include "tests/fuzz/feed.h"
+#include "tests/fuzz/fuzzing.h"
 
 /* A request with one file, from its first record to the reply: chains, rules and the
  * credential file come after the readers. */

@@ -5,10 +5,14 @@
  */
 
 #include <assert.h>
+#include <fcntl.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/base/file.h"
+#include "controller/certdrop/journal.h"
 #include "controller/formats/gauss-cipher.h"
 #include "tests/unit/java.h"
 #include "tests/unit/material.h"
@@ -39,6 +43,30 @@ static void write_seeds(const char *root, const char *reader, const char *name,
 	write_seed(root, "request", name, content);
 }
 
+/* A seed that is text. */
+static void write_text(const char *root, const char *reader, const char *name, const char *text)
+{
+	autodone(buffer) struct buffer content = { 0 };
+
+	buffer_add(&content, text);
+	write_seed(root, reader, name, &content);
+}
+
+static void crl_der(struct buffer *crl)
+{
+	BIO *text = BIO_new_mem_buf(crl->bytes, (int)crl->length);
+	X509_CRL *read = PEM_read_bio_X509_CRL(text, NULL, NULL, NULL);
+	unsigned char *der = NULL;
+	const int length = i2d_X509_CRL(read, &der);
+
+	assert(length > 0);
+	buffer_clear(crl);
+	buffer_append(crl, der, (size_t)length);
+	OPENSSL_free(der);
+	X509_CRL_free(read);
+	BIO_free(text);
+}
+
 static void seed_text(const char *root)
 {
 	autodone(buffer) struct buffer pair = { 0 }, keys = { 0 }, crl = { 0 };
@@ -53,6 +81,9 @@ static void seed_text(const char *root)
 	write_seeds(root, "pem", "keys.pem", &keys);
 	add_crl(&crl, &authority);
 	write_seeds(root, "pem", "crl.pem", &crl);
+	crl_der(&crl);
+	write_seeds(root, "der", "crl.der", &crl);
+	write_seed(root, "crl", "crl.der", &crl);
 }
 
 static void seed_binary(const char *root)
@@ -71,6 +102,7 @@ static void seed_binary(const char *root)
 	autodone(buffer) struct buffer der = { 0 }, pkcs7 = { 0 }, first = { 0 }, second = { 0 };
 
 	add_certificate_der(&der, &leaf);
+	write_seed(root, "certificate", "leaf.der", &der);
 	add_key_der(&der, &leaf);
 	write_seeds(root, "der", "pair.der", &der);
 	add_pkcs7_der(&pkcs7, list, 2);
@@ -141,6 +173,84 @@ static void seed_gauss_cipher(const char *root)
 	write_seed(root, "gauss-cipher", "files", &both);
 }
 
+/* ---- what other programs and the disk give back ---- */
+
+static void seed_replies(const char *root)
+{
+	write_text(root, "json", "list",
+			"{\"a\": [{\"uid\": 1, \"b\": \"redis://u:p@c1:12000/0\", \"server_cert\": "
+			"\"old\"}, {\"uid\": 2.5, \"b\": true}], \"/~\": [1e3, -7, null]}");
+	write_text(root, "json", "reason",
+			"{\"error_code\": \"busy\", \"description\": \"another\\nchange\", "
+			"\"message\": \"\\u0000***\"}");
+	write_text(root, "output", "lines", "state : ok\nxy aa 42\nhunter22 at ldap://u:p@host\n");
+	write_text(root, "output", "key",
+			"-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\nstate: x\n");
+	write_text(root, "ldap", "start-tls",
+			"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x01\x04\x00\x04");
+	write_text(root, "ldap", "value", "\x30\x09\x80\x02ok\x04\x03yes");
+	write_text(root, "ldap", "long", "\x30\x82\x01\x01\x02\x01\x01");
+	write_text(root, "ldap", "consent", "S");
+}
+
+static void seed_store(const char *root)
+{
+	autodone(buffer) struct buffer file = { 0 };
+	static const char digits[] =
+			"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+	buffer_printf(&file,
+			"credential %s\n\tfingerprint %s\n\tkey-fingerprint %s\n\tsubject CN=a\n"
+			"\tissuer CN=b\n\tserial 01\n\tnot-before 1767225600\n\tnot-after 1798761600\n"
+			"\tkey \"EC P-256\"\n\tnames DNS:a\n\tparts leaf key\n"
+			"\tlasts \"the client certificate\" 1 2\n\n",
+			digits, digits, digits);
+	buffer_add(&file, "certdrop part: leaf\n");
+	add_certificate(&file, &leaf);
+	buffer_add(&file, "certdrop part: key\n");
+	add_key(&file, &leaf, NULL);
+	write_seed(root, "credential", "pair", &file);
+	buffer_clear(&file);
+	buffer_printf(&file,
+			"generation 5f0c-1b2c\n\tcredential %s\n\tlayout x\n"
+			"\tfile privkey.pem %s 0640 0 107\n\tfile fullchain.pem %s 0644 0 0\n",
+			digits, digits, digits);
+	write_seed(root, "manifest", "two", &file);
+}
+
+static void fill(struct journal *journal)
+{
+	const struct pass_entry pass = { .target = "web",
+		.credential = "aa11",
+		.plan = "plan web x\n\tcredential aa11\n\nchange command y\n\targv true\n",
+		.started = 1795246000 };
+	const int64_t id = journal_pass_begin(journal, &pass);
+	struct error error;
+
+	journal_remember(journal, "web", &(struct remembered){ .wanted = "aa11", .state = "idle" });
+	journal_park(journal, "web", "bb22", "it failed");
+	journal_step_begin(journal, id, 0, false, "y");
+	assert(journal_commit(journal, &error));
+}
+
+static void seed_journal(const char *root)
+{
+	autodone(buffer) struct buffer notice = { 0 }, content = { 0 };
+	char path[512];
+	struct error error;
+	struct journal *journal;
+
+	(void)snprintf(path, sizeof(path), "%s/journal", root);
+	journal = journal_open(path, &notice, &error);
+	assert(journal);
+	fill(journal);
+	journal_close(journal);
+	(void)snprintf(path, sizeof(path), "%s/journal/journal.db", root);
+	assert(file_read(AT_FDCWD, path, 1 << 20, &content, &error));
+	write_seed(root, "journal", "one-pass.db", &content);
+	assert(unlink(path) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct recipe recipes[] = {
@@ -162,6 +272,9 @@ int main(int argc, char **argv)
 	seed_archive(argv[1]);
 	seed_package(argv[1]);
 	seed_gauss_cipher(argv[1]);
+	seed_replies(argv[1]);
+	seed_store(argv[1]);
+	seed_journal(argv[1]);
 	identity_done(&authority);
 	identity_done(&leaf);
 	identity_done(&rsa);

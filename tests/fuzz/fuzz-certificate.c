@@ -1,0 +1,7 @@
+#include "tests/fuzz/feed.h"
+#include "tests/fuzz/fuzzing.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	return feed(findings_add_certificate, bytes, length);
+}
