@@ -618,6 +618,18 @@ struct words journal_served_before(struct journal *journal, struct arena *arena,
 	return found;
 }
 
+static void prune_parked(struct journal *journal, const char *target, int keep)
+{
+	sqlite3_stmt *row = query(journal, "SELECT count(*) FROM parked WHERE target = ?", "t", target);
+
+	if (one_number(row) <= keep)
+		return;
+	change(journal,
+			"DELETE FROM parked WHERE target = ? AND rowid NOT IN (SELECT rowid FROM parked"
+			" WHERE target = ? ORDER BY at DESC, rowid DESC LIMIT ?)",
+			"ttn", target, target, (long long)keep);
+}
+
 void journal_prune(struct journal *journal, const char *target, int keep)
 {
 	sqlite3_stmt *row = query(journal,
@@ -625,6 +637,7 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 			"tn", target, (long long)keep);
 	long long last;
 
+	prune_parked(journal, target, keep);
 	if (!next_row(row))
 		return;
 	last = sqlite3_column_int64(row, 0);

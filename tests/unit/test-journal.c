@@ -383,6 +383,23 @@ static void pruning_leaves_an_open_pass_its_steps(void **state)
 	assert_int_equal(journal_begun(journal, arena, open).count, 1);
 }
 
+static void pruning_keeps_what_was_parked_last(void **state)
+{
+	(void)state;
+	journal_park(journal, "web", "aa", "once more, later on");
+	journal_park(journal, "web", "bb", "the oldest");
+	journal_park(journal, "mail", "cc", "of another target");
+	journal_park(journal, "web", "dd", "no");
+	journal_park(journal, "web", "aa", "the latest");
+	journal_prune(journal, "web", 2);
+	commit();
+	assert_null(journal_parked(journal, arena, "web", "bb"));
+	assert_string_equal(journal_parked(journal, arena, "web", "aa"), "the latest");
+	assert_string_equal(journal_parked(journal, arena, "web", "dd"), "no");
+	assert_string_equal(journal_parked(journal, arena, "mail", "cc"), "of another target");
+	assert_string_equal(journal_last_parked(journal, arena, "web"), "aa");
+}
+
 static void take_step(int64_t pass, long number, long milliseconds, const char *why)
 {
 	const struct step_entry entry = {
@@ -730,6 +747,7 @@ int main(void)
 		claim(served_before_is_what_was_applied_the_latest_first),
 		claim(pruning_keeps_the_newest),
 		claim(pruning_leaves_an_open_pass_its_steps),
+		claim(pruning_keeps_what_was_parked_last),
 		claim(what_is_done_is_neither_what_failed_nor_what_was_put_back),
 		claim(the_longest_is_that_of_what_was_applied_lately),
 		claim(a_database_of_before_is_brought_up_to_date),
