@@ -1,0 +1,39 @@
+"""kill -9 at steps of the products' passes, a few of them: tests/faults/products.py tries them all.
+
+SEED in the environment repeats a choice; without it each day has its own."""
+import os
+import pathlib
+import random
+import sys
+import time
+
+import pytest
+
+from pingdirectory import KEYTOOL
+from postgresql import PROGRAMS
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
+from products import attempt  # noqa: E402
+from scenes import ActiveActive, DirectoryByLdap, GaussLite, ReplicaOf  # noqa: E402
+
+SEED = int(os.environ.get("SEED", time.strftime("%j")))
+CHANGE, FINISH, PURGE = ([{"plan": plan, "phase": phase, "undo": False, "says": says} for says in ("begin", "go", "done")]
+                         for plan, phase in (("put", "change"), ("put", "finish"), ("purge", "change")))
+with_keytool = pytest.mark.skipif(not KEYTOOL, reason="Java's keytool is not installed")
+with_postgresql = pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL is not installed")
+
+
+def ends_well(scene, point, victim):
+    result = attempt(scene, point, victim)
+    assert result.outcome == scene.expected and not result.wrong, f"{victim} at {point}: {result}"
+
+
+@pytest.mark.parametrize("scenes, points", [
+    pytest.param([ActiveActive, ReplicaOf], [CHANGE, FINISH], id="redis-enterprise"),
+    pytest.param([GaussLite], [CHANGE, FINISH], id="opengauss", marks=with_postgresql),
+    pytest.param([DirectoryByLdap], [CHANGE + PURGE], id="pingdirectory", marks=with_keytool)])
+def test_whatever_is_killed_all_is_right_in_the_end(build, authority, scenes, points):
+    chance = random.Random(SEED)
+    with chance.choice(scenes)(build, authority) as scene:
+        for some in points:
+            ends_well(scene, chance.choice(some), chance.choice(["service", "worker", "both"]))
