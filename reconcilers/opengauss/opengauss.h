@@ -57,3 +57,7 @@ void opengauss_add_restart(
 
 /* The same as the way back: taken in reverse order. */
 void opengauss_add_restart_back(const struct target *target, struct plan *plan);
+
+/* The way back of a restart by itself: what was stopped must not stay so. gs_om leaves alone what
+ * runs. */
+void opengauss_add_start_back(const struct target *target, struct plan *plan);

@@ -91,7 +91,7 @@ static bool check_answers(const struct answers *seen, struct error *error)
 /* ---- seeing it served ---- */
 
 static void add_probe(const struct target *target, enum phase phase, const char *address,
-		const char *fingerprint, struct plan *plan)
+		const char *fingerprint, const char *see, struct plan *plan)
 {
 	const struct probe_step probe = {
 		.address = address,
@@ -99,10 +99,7 @@ static void add_probe(const struct target *target, enum phase phase, const char 
 		.expect = fingerprint,
 		.times = (long)setting_number(target->settings, "times"),
 	};
-	const char *text = arena_printf(plan->arena,
-			phase == PHASE_UNDO ? "see the old certificate at %s"
-					    : "see it served at %s",
-			address);
+	const char *text = arena_printf(plan->arena, "%s at %s", see, address);
 	struct step *step = plan_probe(plan, phase, text, &probe);
 
 	step->deadline_ms = (long)setting_number(target->settings, "probe-deadline");
@@ -115,14 +112,15 @@ static void add_probes(
 	const struct words addresses = setting_words(target->settings, "probe");
 
 	for (size_t i = 0; i < addresses.count; i++)
-		add_probe(target, PHASE_PROVE, addresses.items[i], wanted->fingerprint, plan);
+		add_probe(target, PHASE_PROVE, addresses.items[i], wanted->fingerprint,
+				"see it served", plan);
 }
 
 /* ---- the way back ---- */
 
-/* Taken in reverse order: first the old files, then, where the server was to be restarted, a
- * restart with them, and at last the proof. */
-static void add_way_back(const struct target *target, const struct answers *seen, struct plan *plan)
+/* What each node serves before anything is done. */
+static void add_probes_back(const struct target *target, const struct answers *seen,
+		const char *see, struct plan *plan)
 {
 	const struct words addresses = setting_words(target->settings, "probe");
 
@@ -131,8 +129,16 @@ static void add_way_back(const struct target *target, const struct answers *seen
 				record_words(answer(seen, addresses.items[i]), "served");
 
 		if (served.count > 1)
-			add_probe(target, PHASE_UNDO, addresses.items[i], served.items[1], plan);
+			add_probe(target, PHASE_UNDO, addresses.items[i], served.items[1], see,
+					plan);
 	}
+}
+
+/* Taken in reverse order: first the old files, then, where the server was to be restarted, a
+ * restart with them, and at last the proof. */
+static void add_way_back(const struct target *target, const struct answers *seen, struct plan *plan)
+{
+	add_probes_back(target, seen, "see the old certificate", plan);
 	if (opengauss_restarts(target, "together"))
 		opengauss_add_restart_back(target, plan);
 }
@@ -339,13 +345,22 @@ static void add_restart(const struct target *target, const struct credential *wa
 	note_restart(target, wanted, seen, plan);
 }
 
+/* Whatever cuts it short: what was stopped is started again. */
+static void add_restart_alone(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	add_probes_back(target, seen, "see what was served before", plan);
+	opengauss_add_start_back(target, plan);
+	add_restart(target, wanted, seen, plan);
+}
+
 static void add_follow_up(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan)
 {
 	plan->follow_up = "restart openGauss, whose nodes know each other by the old certificate "
 			  "until then";
 	opengauss_add_state(target, PHASE_PREPARE, false, plan);
-	add_restart(target, wanted, seen, plan);
+	add_restart_alone(target, wanted, seen, plan);
 }
 
 static bool needs_restart(const struct target *target, const struct credential *wanted,
@@ -373,7 +388,7 @@ bool opengauss_plan(const struct target *target, const struct credential *wanted
 	if (!in_place)
 		add_replacement(target, wanted, seen, plan);
 	if (needs_restart(target, wanted, seen, in_place))
-		add_restart(target, wanted, seen, plan);
+		(in_place ? add_restart_alone : add_restart)(target, wanted, seen, plan);
 	else
 		add_probes(target, wanted, plan);
 	if (!in_place)

@@ -117,3 +117,14 @@ void opengauss_add_restart_back(const struct target *target, struct plan *plan)
 	add(target, PHASE_UNDO, "start the cluster with the old files", &starting, plan);
 	add(target, PHASE_UNDO, "stop the cluster", &stopping, plan);
 }
+
+void opengauss_add_start_back(const struct target *target, struct plan *plan)
+{
+	const struct command_step lite = restart_lite(plan->arena, target);
+	const struct command_step starting = start(plan->arena, target, NULL);
+
+	if (opengauss_is_lite(target))
+		add(target, PHASE_UNDO, "restart the server again", &lite, plan);
+	else
+		add(target, PHASE_UNDO, "start the nodes that are stopped", &starting, plan);
+}

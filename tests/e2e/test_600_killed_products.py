@@ -11,10 +11,11 @@ import pytest
 
 from pingdirectory import KEYTOOL
 from postgresql import PROGRAMS
+from redis_targets import thorough
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 from products import attempt  # noqa: E402
-from scenes import ActiveActive, DirectoryByLdap, GaussLite, ReplicaOf  # noqa: E402
+from scenes import ActiveActive, DirectoryByLdap, GaussCluster, GaussLite, ReplicaOf  # noqa: E402
 
 SEED = int(os.environ.get("SEED", time.strftime("%j")))
 CHANGE, FINISH, PURGE = ([{"plan": plan, "phase": phase, "undo": False, "says": says} for says in ("begin", "go", "done")]
@@ -37,3 +38,12 @@ def test_whatever_is_killed_all_is_right_in_the_end(build, authority, scenes, po
     with chance.choice(scenes)(build, authority) as scene:
         for some in points:
             ends_well(scene, chance.choice(some), chance.choice(["service", "worker", "both"]))
+
+
+# ---- points that failed once ----
+
+@thorough
+@with_postgresql
+def test_a_node_that_a_restart_left_stopped_is_started_again(build, authority):
+    with GaussCluster(build, authority) as scene:
+        ends_well(scene, {"plan": "restart", "says": "go", "text": "start node2"}, "worker")
