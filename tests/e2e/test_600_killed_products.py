@@ -47,3 +47,11 @@ def test_whatever_is_killed_all_is_right_in_the_end(build, authority, scenes, po
 def test_a_node_that_a_restart_left_stopped_is_started_again(build, authority):
     with GaussCluster(build, authority) as scene:
         ends_well(scene, {"plan": "restart", "says": "go", "text": "start node2"}, "worker")
+
+
+@thorough
+@with_postgresql
+def test_what_was_done_and_not_told_is_told(build, authority):
+    """What followed was done, certdrop died before it said so, and the receipt went on to say that it is being applied."""
+    with GaussLite(build, authority) as scene:
+        ends_well(scene, {"plan": "restart", "says": "end applied"}, "service")
