@@ -361,7 +361,8 @@ static bool may_follow(const struct leg *from, const char *next, struct error *e
 		return true;
 	if (r->step->server_name && strcasecmp(r->step->server_name, to.host) == 0)
 		return true;
-	return fail(error, ERROR_CONFIG, "%s redirects to %s, which is not one of the known hosts",
+	/* Who leads a cluster changes: another node may answer, and this one may lead again. */
+	return fail(error, ERROR_RETRY, "%s redirects to %s, which is not one of the known hosts",
 			from->host, to.host);
 }
 

@@ -55,3 +55,11 @@ def test_what_was_done_and_not_told_is_told(build, authority):
     """What followed was done, certdrop died before it said so, and the receipt went on to say that it is being applied."""
     with GaussLite(build, authority) as scene:
         ends_well(scene, {"plan": "restart", "says": "end applied"}, "service")
+
+
+@thorough
+def test_another_node_leads_when_the_first_comes_back(build, authority):
+    """Both are named in the configuration; the first redirects to the other by an address that is not."""
+    with ReplicaOf(build, authority) as scene:
+        ends_well(scene, {"plan": "put", "phase": "change", "says": "go"}, "node")
+        ends_well(scene, {"plan": "put", "phase": "change", "says": "go"}, "worker")

@@ -343,7 +343,7 @@ static void a_redirect_leads_only_to_known_hosts(void **state)
 					"status"),
 			"200");
 	assert_failed(ask(&b, arena_printf(arena, "\turl %s/away\n\thosts 192.0.2.1\n", site.url)),
-			"configuration", "redirects to 198.51.100.1");
+			"retry", "redirects to 198.51.100.1");
 	assert_failed(ask(&c, arena_printf(arena, "\turl %s/loop\n\tmethod PUT\n", site.url)),
 			"retry", "more than 3 redirects");
 	site_stop(&site);
