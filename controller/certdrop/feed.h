@@ -42,3 +42,7 @@ const char *feed_advice(const struct feed *feed);
 
 /* Appends a sentence for each guarantee that is off. */
 void feeds_degraded(const struct controller *controller, json_t *sentences);
+
+/* How watching goes: { "directories", "watches", "events", "overflows", "rescans", "reopened",
+ * "silent_changes" }, counted since the service was started or its configuration read. */
+json_t *feeds_watching(const struct controller *controller);

@@ -157,8 +157,8 @@ json_t *report_status(struct controller *controller, struct subject *const *subj
 				json_sprintf("the clock is not to be trusted: %s; nothing is judged by "
 					     "date until it is set",
 						clock_doubt(arena)));
-	return json_pack("{s:o, s:o, s:s}", "targets", targets, "degraded", degraded, "version",
-			CERTDROP_VERSION);
+	return json_pack("{s:o, s:o, s:o, s:s}", "targets", targets, "degraded", degraded,
+			"watching", feeds_watching(controller), "version", CERTDROP_VERSION);
 }
 
 bool report_all_in_service(struct subject *const *subjects, size_t count)

@@ -10,7 +10,7 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/subject.h"
 
-/* { "targets": [...], "degraded": [...], "version": "..." } of these subjects. */
+/* { "targets": [...], "degraded": [...], "watching": {...}, "version": "..." } of these subjects. */
 json_t *report_status(struct controller *controller, struct subject *const *subjects, size_t count);
 
 /* { "target", "state", "text", "steps", "reason" }: `plan` NULL: nothing would be done. */

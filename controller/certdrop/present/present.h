@@ -33,7 +33,10 @@
  *                        "served": [{"address", "fingerprint", "not_after"} or
  *                                   {"address", "error"}],
  *                        "warnings": [sentence], "updated": time}],
- *           "degraded": [sentence], "version"}
+ *           "degraded": [sentence],
+ *           "watching": {"directories", "watches", "events", "overflows", "rescans", "reopened",
+ *                        "silent_changes"}: numbers,
+ *           "version"}
  * plan     {"plans": [{"target", "state", "reason",
  *                      "text": the plan as it is, null when there is nothing to do,
  *                      "steps": [{"phase", "kind", "text", "disruption"}]}]}
