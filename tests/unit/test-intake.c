@@ -311,6 +311,33 @@ static void renamed_parent_is_found_by_a_rescan(void **state)
 	scan(fixture);
 	assert_true(holds(find(fixture, "web.pem"), "hello\n"));
 	assert_int_equal(intake_counters(fixture->intake).reopened, 1);
+	assert_null(inlet_degraded(deep));
+	intake_rescan(fixture->intake);
+	assert_non_null(strstr(inlet_degraded(deep), "renamed"));
+	assert_int_equal(intake_rescan_ms(fixture->intake), 2000);
+	assert_int_equal(intake_counters(fixture->intake).silent_changes, 1);
+
+	/* From then on, also when it is replaced with an event. */
+	run(fixture, "mv $T/up/mid/deep $T/deep && mkdir -m 0700 $T/up/mid/deep");
+	settle(fixture);
+	assert_non_null(strstr(inlet_degraded(deep), "polled"));
+}
+
+/* An event that says so comes after a scan has found out. */
+static void replaced_directory_is_no_silent_change(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (int i = 0; i < 5; i++) {
+		run(fixture, "rm -rf $T/old && mv $D $T/old && mkdir -m 0700 $D");
+		scan(fixture);
+		intake_rescan(fixture->intake);
+		settle(fixture);
+		intake_rescan(fixture->intake);
+		settle(fixture);
+	}
+	assert_null(inlet_degraded(fixture->inlet));
+	assert_int_equal(intake_counters(fixture->intake).silent_changes, 0);
 }
 
 static void mounted_over_is_followed(void **state)
@@ -324,6 +351,10 @@ static void mounted_over_is_followed(void **state)
 	assert_ptr_equal(intake_next_dirty(fixture->intake), fixture->inlet);
 	scan(fixture);
 	producer(state, "echo hello >$D/web.pem");
+	intake_rescan(fixture->intake);
+	assert_non_null(strstr(inlet_degraded(fixture->inlet), "mounted over"));
+	assert_int_equal(intake_rescan_ms(fixture->intake), 2000);
+	settle(fixture);
 	run(fixture, "umount -l $D");
 	intake_rescan(fixture->intake);
 	assert_ptr_equal(intake_next_dirty(fixture->intake), fixture->inlet);
@@ -387,6 +418,7 @@ int main(void)
 		claim(removed_directory_is_made_again),
 		claim(replaced_directory_is_followed),
 		claim(renamed_parent_is_found_by_a_rescan),
+		claim(replaced_directory_is_no_silent_change),
 		claim(mounted_over_is_followed),
 		claim(removed_inlet_is_not_told_any_more),
 		claim(two_inlets_share_a_directory),

@@ -181,6 +181,34 @@ static void after_an_overflow_everything_is_looked_at(void **state)
 	assert_true(holds(find(fixture, "web.pem"), "lost\n"));
 }
 
+/* It is missing because the queue was full, not because nobody sends it. */
+static void event_lost_in_an_overflow_is_no_silent_change(void **state)
+{
+	static const struct intake_calls deaf = { .inotify_add_watch = deaf_add_watch };
+	struct fixture *fixture = *state;
+	const struct intake_settings deaf_settings = { .calls = &deaf };
+	const long renames = queue_limit() + 100;
+	char name[2][200];
+
+	intake_free(fixture->intake);
+	fixture->intake = intake_new(&deaf_settings);
+	open_drop(fixture);
+	while (intake_rescan(fixture->intake), intake_next_dirty(fixture->intake))
+		scan(fixture);
+	run(fixture, "echo one >$D/web.pem && mkdir $T/noise && echo x >$T/noise/0");
+	rescan_finds(fixture, "one\n");
+	for (int i = 0; i < 2; i++)
+		(void)snprintf(name[i], sizeof(name[i]), "%s/noise/%d", fixture->base, i);
+	(void)snprintf(fixture->path, sizeof(fixture->path), "%s/noise", fixture->base);
+	assert_true(inotify_add_watch(intake_fd(fixture->intake), fixture->path, IN_MOVE) >= 0);
+	for (long i = 0; i < renames; i++)
+		assert_int_equal(rename(name[i % 2], name[(i + 1) % 2]), 0);
+	intake_rescan(fixture->intake);
+	assert_int_equal(intake_counters(fixture->intake).overflows, 1);
+	assert_int_equal(intake_counters(fixture->intake).silent_changes, 0);
+	assert_null(inlet_degraded(fixture->inlet));
+}
+
 enum { MANY = 3000 };
 
 static void one_of_many_is_found_by_its_event(void **state)
@@ -217,6 +245,7 @@ int main(void)
 		claim(directory_without_events_is_polled),
 		claim(late_event_is_no_silent_change),
 		claim(after_an_overflow_everything_is_looked_at),
+		claim(event_lost_in_an_overflow_is_no_silent_change),
 		claim(one_of_many_is_found_by_its_event),
 	};
 

@@ -75,7 +75,7 @@ static void inlet_close(struct inlet *inlet)
 	inlet->held = inlet->root = -1;
 	free(inlet->prefix);
 	inlet->prefix = NULL;
-	inlet->scanned = inlet->unreliable = inlet->suspect = inlet->remote = false;
+	inlet->scanned = inlet->remote = false;
 }
 
 struct inlet *inlet_new(struct intake *intake, const char *path, bool drop,
@@ -99,6 +99,7 @@ struct inlet *inlet_new(struct intake *intake, const char *path, bool drop,
 void inlet_free(struct inlet *inlet)
 {
 	inlet_close(inlet);
+	watches_leave(intake_watches(inlet->intake), &inlet->former);
 	policy_done(&inlet->policy);
 	free(inlet->path);
 	free(inlet->trouble);
@@ -194,18 +195,41 @@ void inlet_watch_targets(struct inlet *inlet, const char *const *paths, size_t c
 bool inlet_hear(struct inlet *inlet, uint32_t mask, const char *name, bool named)
 {
 	if (mask & (IN_IGNORED | IN_UNMOUNT | IN_MOVE_SELF | IN_DELETE_SELF)) {
+		inlet->suspect = UNHEARD_NOTHING;
 		inlet->rewalk = true;
 		return true;
 	}
 	/* A watch for one name also tells of the directory itself, which is no news. */
+	if (named && name[0] == '\0')
+		return false;
 	if (named) {
-		inlet->rewalk |= name[0] != '\0';
-		return name[0] != '\0';
+		inlet->suspect = UNHEARD_NOTHING;
+		inlet->rewalk = true;
+		return true;
 	}
-	inlet->suspect = false;
+	/* This may come from the new directory, of which nobody doubts. */
+	if (inlet->suspect == UNHEARD_CHANGE)
+		inlet->suspect = UNHEARD_NOTHING;
 	if (!inlet->drop && strcmp(name, "..data") == 0)
 		return true;
 	return name[0] == '\0' || !filename_ignored(name);
+}
+
+void inlet_suspect(struct inlet *inlet, enum unheard what)
+{
+	if (inlet->watched && !inlet->remote && !inlet->distrust)
+		inlet->suspect = what;
+}
+
+bool inlet_confirm(struct inlet *inlet)
+{
+	const bool confirmed = inlet->suspect != UNHEARD_NOTHING;
+
+	watches_leave(intake_watches(inlet->intake), &inlet->former);
+	if (confirmed)
+		inlet->distrust = inlet->suspect;
+	inlet->suspect = UNHEARD_NOTHING;
+	return confirmed;
 }
 
 /* Where other machines, the server's own programs or lower layers write, no event tells.
@@ -238,7 +262,7 @@ static bool tells_too_little(int directory)
 
 bool inlet_wants_polling(const struct inlet *inlet)
 {
-	return inlet->held < 0 || !inlet->watched || inlet->remote || inlet->unreliable ||
+	return inlet->held < 0 || !inlet->watched || inlet->remote || inlet->distrust ||
 			inlet->suspect;
 }
 
@@ -337,17 +361,28 @@ static bool still_there(const struct inlet *inlet)
 	struct stat now, held;
 	const int flags = inlet->drop ? AT_SYMLINK_NOFOLLOW : 0;
 
-	if (inlet->held < 0 || inlet->rewalk)
-		return false;
 	return fstatat(AT_FDCWD, inlet->path, &now, flags) == 0 && fstat(inlet->held, &held) == 0 &&
 			now.st_dev == held.st_dev && now.st_ino == held.st_ino;
 }
 
+static void keep_listening(struct inlet *inlet)
+{
+	watches_leave(intake_watches(inlet->intake), &inlet->former);
+	inlet->former = inlet->listeners;
+	inlet->listeners = NULL;
+}
+
 bool inlet_refresh(struct inlet *inlet, bool *opened, struct error *error)
 {
+	const bool told = inlet->held < 0 || inlet->rewalk;
+
 	*opened = false;
-	if (still_there(inlet))
+	if (!told && still_there(inlet))
 		return true;
+	if (!told) {
+		inlet_suspect(inlet, UNHEARD_MOVE);
+		keep_listening(inlet);
+	}
 	*opened = true;
 	if (inlet_open(inlet, error))
 		return true;

@@ -12,6 +12,13 @@
 #include "controller/certdrop/intake/look.h"
 #include "controller/certdrop/intake/watch.h"
 
+/* What happened without an event. */
+enum unheard {
+	UNHEARD_NOTHING,
+	UNHEARD_CHANGE, /* in the directory */
+	UNHEARD_MOVE, /* the path leads to another directory */
+};
+
 struct inlet {
 	struct intake *intake;
 	bool drop;
@@ -28,12 +35,14 @@ struct inlet {
 	char *prefix; /* of `held`, from `root`; "" */
 	struct listener *listeners; /* of the path and the directory */
 	struct listener *targets; /* of the directories that links lead into */
+	struct listener *former; /* of the path before it led elsewhere without a word: what is
+				  * still to be said about that is heard here, until the next rescan */
 
 	bool watched; /* all watches that we want are there */
 	bool remote; /* a file system that does not tell everything */
 	bool rewalk; /* a name on the path changed: it may lead over other links now */
-	bool suspect; /* a change came without an event, which may still be on its way */
-	bool unreliable; /* one did */
+	enum unheard suspect; /* no event told of it, which may still be on its way */
+	enum unheard distrust; /* none ever did: events are not relied on any more */
 
 	bool scanned; /* `seen` and `taken` are of a scan that succeeded */
 	bool unsettled; /* but it proves nothing: see struct look */
@@ -52,6 +61,13 @@ void inlet_free(struct inlet *inlet);
 /* Is it still what the path leads to? Opens and watches it anew when it is not. `opened`
  * tells that it did. False: it cannot be used now. */
 bool inlet_refresh(struct inlet *inlet, bool *opened, struct error *error) must_check;
+
+/* Something happened, and no event told so far. It may still be in the queue, so it has time
+ * until the next rescan, which comes soon. */
+void inlet_suspect(struct inlet *inlet, enum unheard what);
+
+/* It has had its time: what is still suspected is true. False: there was nothing. */
+bool inlet_confirm(struct inlet *inlet) must_check;
 
 /* What a crash left moved aside while it was being removed gets its name again. */
 void inlet_bring_back(const struct inlet *inlet);

@@ -203,16 +203,11 @@ void intake_drain(struct intake *intake)
 	if (watches_drain(&intake->watches, hear))
 		return;
 	intake->counters.overflows++;
-	for (size_t i = 0; i < intake->count; i++)
+	for (size_t i = 0; i < intake->count; i++) {
+		/* What was waited for may be among what is gone. */
+		intake->inlets[i]->suspect = UNHEARD_NOTHING;
 		make_dirty(intake->inlets[i]);
-}
-
-/* Names came or went, and no event told so far. It may still be in the queue, so it has
- * time until the next rescan, which comes soon. */
-static void suspect(struct inlet *inlet)
-{
-	if (inlet->watched && !inlet->remote && !inlet->unreliable)
-		inlet->suspect = true;
+	}
 }
 
 static void rescan_one(struct intake *intake, struct inlet *inlet)
@@ -221,11 +216,7 @@ static void rescan_one(struct intake *intake, struct inlet *inlet)
 	struct error error;
 	bool opened;
 
-	if (inlet->suspect) {
-		inlet->suspect = false;
-		inlet->unreliable = true;
-		intake->counters.silent_changes++;
-	}
+	intake->counters.silent_changes += inlet_confirm(inlet);
 	inlet_watch_again(inlet);
 	if (inlet->dirty)
 		return;
@@ -240,7 +231,7 @@ static void rescan_one(struct intake *intake, struct inlet *inlet)
 		return;
 	}
 	if (view.look.mark.names != inlet->seen.names)
-		suspect(inlet);
+		inlet_suspect(inlet, UNHEARD_CHANGE);
 	if (view.look.mark.all != inlet->seen.all)
 		make_dirty(inlet);
 }
@@ -297,8 +288,11 @@ const char *inlet_degraded(const struct inlet *inlet)
 {
 	if (inlet->trouble)
 		return inlet->trouble;
-	if (inlet->unreliable)
+	if (inlet->distrust == UNHEARD_CHANGE)
 		return "changes came without events: polled";
+	if (inlet->distrust == UNHEARD_MOVE)
+		return "it became another directory without an event (something above it was "
+		       "renamed, or something mounted over it): polled";
 	if (inlet->watch_trouble)
 		return inlet->watch_trouble;
 	if (inlet->remote)
