@@ -106,7 +106,7 @@ static bool add_pair(struct composer *composer, const struct pair *pair, enum pa
 	begin_part(composer, first);
 	add_pem(composer->parts, "CERTIFICATE", pair->leaf->der);
 	add_chain(composer, pair, client ? PART_CLIENT_CHAIN : PART_CHAIN);
-	return add_key(composer, pair, client ? PART_CLIENT_KEY : PART_KEY);
+	return !pair->key || add_key(composer, pair, client ? PART_CLIENT_KEY : PART_KEY);
 }
 
 static int by_fingerprint(const void *left, const void *right)
@@ -121,17 +121,26 @@ static int by_digest(const void *left, const void *right)
 			(*(struct crl *const *)right)->digest.hex);
 }
 
-static void add_authorities(struct composer *composer)
+/* In the order of their fingerprints. */
+static struct certificate **authorities(const struct composer *composer, size_t *count)
 {
 	const struct findings *drop = composer->candidate->drop;
 	struct certificate **chosen = arena_new_many(
 			composer->arena, struct certificate *, drop->certificate_count + 1);
-	size_t count = 0;
 
+	*count = 0;
 	for (size_t i = 0; i < drop->certificate_count; i++)
 		if (candidate_trusts(composer->candidate, drop->certificates[i]))
-			chosen[count++] = drop->certificates[i];
-	qsort(chosen, count, sizeof(struct certificate *), by_fingerprint);
+			chosen[(*count)++] = drop->certificates[i];
+	qsort(chosen, *count, sizeof(struct certificate *), by_fingerprint);
+	return chosen;
+}
+
+static void add_authorities(struct composer *composer)
+{
+	size_t count;
+	struct certificate **chosen = authorities(composer, &count);
+
 	if (count > 0)
 		begin_part(composer, PART_CA);
 	for (size_t i = 0; i < count; i++) {
@@ -162,6 +171,10 @@ static bool add_parts(struct composer *composer)
 {
 	const struct candidate *candidate = composer->candidate;
 
+	if (composer->how->bundle) {
+		add_authorities(composer);
+		return true;
+	}
 	if (!add_pair(composer, candidate->server, PART_LEAF))
 		return false;
 	if (candidate->client && !add_pair(composer, candidate->client, PART_CLIENT_LEAF))
@@ -185,6 +198,31 @@ static struct words chain_fingerprints(const struct composer *composer)
 		if (!is_left_out(composer, chain->links[i]))
 			words.items[words.count++] = chain->links[i]->fingerprint.hex;
 	return words;
+}
+
+/* All of them count: the first that ends, ends it. */
+static void state_bundle(const struct composer *composer, struct credential *facts)
+{
+	autodone(buffer) struct buffer all = { 0 };
+	struct traits traits;
+	struct error error;
+	size_t count;
+	struct certificate **chosen = authorities(composer, &count);
+
+	facts->chain.count = 0;
+	facts->chain.items = arena_new_many(composer->arena, const char *, count);
+	facts->names.count = facts->usages.count = 0;
+	for (size_t i = 0; i < count; i++) {
+		buffer_append(&all, (const char *)chosen[i]->der.start, chosen[i]->der.length);
+		facts->chain.items[facts->chain.count++] = chosen[i]->fingerprint.hex;
+		if (traits_read(composer->arena, chosen[i], &traits, &error) &&
+				traits.not_after < facts->not_after)
+			facts->not_after = traits.not_after;
+	}
+	facts->fingerprint = arena_copy(composer->arena, digest_of(all.bytes, all.length).hex);
+	if (count > 1)
+		facts->subject = arena_printf(
+				composer->arena, "%s and %zu more", facts->subject, count - 1);
 }
 
 static void state_facts(const struct composer *composer, struct credential *facts)
@@ -213,6 +251,8 @@ static void state_facts(const struct composer *composer, struct credential *fact
 		.lasts = lasting_rows(composer->arena, composer->candidate, composer->how),
 		.warnings = composer->how->warnings,
 	};
+	if (composer->how->bundle)
+		state_bundle(composer, facts);
 	if (composer->candidate->client)
 		facts->client_fingerprint = composer->candidate->client->leaf->fingerprint.hex;
 }

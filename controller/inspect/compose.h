@@ -7,6 +7,9 @@
  * Chains leave their root out unless `with_root`. Authorities (part ca) and revocation
  * lists stand in the order of their fingerprints, each once. EC keys carry their public
  * key, uncompressed.
+ *
+ * A bundle has the authorities of the drop and nothing else; the candidate's leaf is the one of
+ * them whose facts are told (model/credential.h).
  */
 
 #include "controller/base/secret.h"
@@ -15,6 +18,7 @@
 
 struct composition {
 	bool with_root, with_authorities, with_crls;
+	bool bundle; /* the authorities of the drop are all there is */
 	struct rows warnings;
 };
 

@@ -3,11 +3,12 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#include "controller/inspect/alone.h"
 #include "controller/inspect/compose.h"
-#include "controller/inspect/envelope.h"
 #include "controller/inspect/judge.h"
 #include "controller/inspect/law.h"
 #include "controller/inspect/lonely.h"
+#include "controller/inspect/origin.h"
 #include "controller/inspect/pair.h"
 #include "controller/inspect/request.h"
 
@@ -37,15 +38,6 @@ static struct arena *arena_of(struct inspection *inspection)
 	return inspection->request.findings.arena;
 }
 
-static unsigned long long files_with_keys(const struct findings *findings)
-{
-	unsigned long long files = 0;
-
-	for (size_t i = 0; i < findings->key_count; i++)
-		files |= findings->keys[i]->files;
-	return files;
-}
-
 /* Those with a key come first: that is the order in which they are taken away. */
 static void add_inputs(
 		struct inspection *inspection, struct record *record, unsigned long long files)
@@ -73,71 +65,6 @@ static void tell(struct inspection *inspection, struct records *records, const c
 }
 
 /* ---- credentials ---- */
-
-static unsigned long long files_of_pair(const struct pair *pair)
-{
-	unsigned long long files = pair->leaf->files | pair->key->files;
-
-	for (size_t i = 0; i < pair->chain.count; i++)
-		files |= pair->chain.links[i]->files;
-	return files;
-}
-
-/* Certificate, key, and what holds the key's passphrase. */
-static unsigned long long files_of_halves(const struct findings *drop, const struct pair *pair)
-{
-	const struct envelope *envelope = envelope_of(drop, pair->key->place);
-	const unsigned long long files = pair->leaf->files | pair->key->files;
-
-	return envelope ? files | envelope->files[0] | envelope->files[1] : files;
-}
-
-static unsigned long long files_at_heart(const struct candidate *candidate)
-{
-	const unsigned long long files = files_of_halves(candidate->drop, candidate->server);
-
-	return candidate->client ? files | files_of_halves(candidate->drop, candidate->client)
-				 : files;
-}
-
-/* The files with a key or a leaf that is not this candidate's. */
-static unsigned long long files_of_others(const struct candidate *candidate)
-{
-	const struct findings *drop = candidate->drop;
-	const struct pair *server = candidate->server, *client = candidate->client;
-	unsigned long long files = 0;
-
-	for (size_t i = 0; i < drop->key_count; i++)
-		if (drop->keys[i] != server->key && !(client && drop->keys[i] == client->key))
-			files |= drop->keys[i]->files;
-	for (size_t i = 0; i < drop->certificate_count; i++) {
-		const struct certificate *certificate = drop->certificates[i];
-
-		if (certificate == server->leaf || (client && certificate == client->leaf))
-			continue;
-		if (certificate->has_key || !certificate->authority)
-			files |= certificate->files;
-	}
-	return files;
-}
-
-/* What a credential was made of. A certificate of its chain may also lie in the file of another
- * credential: that file stays the other one's. */
-static unsigned long long files_of(
-		const struct candidate *candidate, const struct composition *composition)
-{
-	const struct findings *drop = candidate->drop;
-	unsigned long long files = files_of_pair(candidate->server);
-
-	if (candidate->client)
-		files |= files_of_pair(candidate->client);
-	for (size_t i = 0; composition->with_crls && i < drop->crl_count; i++)
-		files |= drop->crls[i]->files & candidate->within;
-	for (size_t i = 0; composition->with_authorities && i < drop->certificate_count; i++)
-		if (candidate_trusts(candidate, drop->certificates[i]))
-			files |= drop->certificates[i]->files & candidate->within;
-	return files_at_heart(candidate) | (files & ~files_of_others(candidate));
-}
 
 static bool hand_over(struct inspection *inspection, const struct secret *text, struct error *error)
 {
@@ -197,11 +124,12 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 	const struct records *rules = &inspection->request.records;
 	struct composition composition = {
 		.with_root = rules_want_root(rules),
-		.with_authorities = rules_want_part(rules, "ca"),
+		.with_authorities = rules_want_part(rules, "ca") || rules_want_bundle(rules),
 		.with_crls = rules_want_part(rules, "crl"),
+		.bundle = rules_want_bundle(rules),
 		.warnings = verdicts->warnings,
 	};
-	const unsigned long long files = files_of(candidate, &composition);
+	const unsigned long long files = files_of_candidate(candidate, &composition);
 	autodone(secret) struct secret text = { 0 };
 	struct credential facts;
 	struct record *record;
@@ -257,7 +185,7 @@ static bool judge_candidate(struct inspection *inspection, const struct candidat
 
 static bool lies_within(const struct pair *pair, unsigned long long files)
 {
-	return (pair->leaf->files & files) && (pair->key->files & files);
+	return (pair->leaf->files & files) && (!pair->key || (pair->key->files & files));
 }
 
 static const struct pair *best_client(const struct pairs *pairs, unsigned long long within)
@@ -302,6 +230,56 @@ static bool judge_pairs(struct inspection *inspection, struct error *error)
 			return false;
 	}
 	return true;
+}
+
+/* ---- without a key ---- */
+
+/* All of them are one credential, so one that is not good spoils it. */
+static bool judge_bundle(struct inspection *inspection, struct error *error)
+{
+	const struct pairs *pairs = &inspection->pairs;
+	struct verdicts verdicts = { 0 };
+	struct candidate candidate = {
+		.drop = &inspection->request.findings,
+		.within = ~0ULL,
+		.has_authorities = inspection->request.has_authorities,
+	};
+
+	for (size_t i = pairs->count; i-- > 0;) {
+		const struct pair *pair = &pairs->items[i];
+		enum judgement judgement = JUDGED_REFUSED;
+
+		candidate.server = pair;
+		if (pair->wrong)
+			verdicts.sentence = pair->wrong;
+		else
+			judgement = judge(arena_of(inspection), &inspection->request.records,
+					&candidate, &verdicts);
+		if (judgement == JUDGED_GOOD)
+			continue;
+		if (judgement == JUDGED_MISSING)
+			tell_missing(inspection, &candidate, verdicts.sentence);
+		else
+			tell(inspection, &inspection->refused, "refused", verdicts.sentence,
+					files_of_pair(pair));
+		return true;
+	}
+	return pairs->count == 0 || add_credential(inspection, &candidate, &verdicts, error);
+}
+
+static bool judge_alone(struct inspection *inspection, const struct pair_search *search,
+		const struct law *law, struct error *error)
+{
+	const bool bundle = rules_want_bundle(&inspection->request.records);
+	const struct objection *objection = alone_object(search->drop, law, bundle);
+
+	for (; objection; objection = objection->next)
+		tell(inspection, &inspection->refused, "refused", objection->sentence,
+				objection->files);
+	if (inspection->refused.count > 0)
+		return true;
+	pairs_find_alone(search, bundle, &inspection->pairs);
+	return bundle ? judge_bundle(inspection, error) : judge_pairs(inspection, error);
 }
 
 /* ---- the reply ---- */
@@ -356,7 +334,10 @@ static bool find_pairs(struct inspection *inspection, struct error *error)
 		.with_clients = rules_want_part(rules, "client-leaf") ||
 				rules_want_part(rules, "client-key"),
 	};
+	struct law law;
 
+	if (rules_want_no_key(rules, &law))
+		return judge_alone(inspection, &search, &law, error);
 	pairs_find(&search, &inspection->pairs);
 	if (!judge_pairs(inspection, error))
 		return false;

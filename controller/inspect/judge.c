@@ -311,6 +311,7 @@ static enum judgement judge_pair(
 	case RULE_CRL_ISSUED:
 	case RULE_PACKAGE:
 	case RULE_OWN:
+	case RULE_NO_KEY:
 		break;
 	}
 	return JUDGED_GOOD;

@@ -12,7 +12,7 @@
  * RULE_PARTS: a part with "?" behind it is taken when it is there and not waited for.
  * RULE_ANCHOR: the chain has to end at a root that is among the authorities of the drop, because
  * those are what the product is given to trust. RULE_CRL_ISSUED: likewise for who signed the
- * revocation lists. RULE_PACKAGE is not about candidates: package.h.
+ * revocation lists. RULE_PACKAGE is not about candidates: package.h; nor is RULE_NO_KEY: alone.h.
  *
  * RULE_CHAIN: "any" takes the chain as far as it was found; "complete" wants it up to a
  * certificate of the authorities file, or up to a root when no such file is given (a

@@ -60,6 +60,13 @@ static void add_chain(struct list *list, const struct pair *pair)
 		add_certificate(list, "authority's", pair->chain.links[i]);
 }
 
+static void add_authorities(struct list *list, const struct candidate *candidate)
+{
+	for (size_t i = 0; i < candidate->drop->certificate_count; i++)
+		if (candidate_trusts(candidate, candidate->drop->certificates[i]))
+			add_certificate(list, "authority's", candidate->drop->certificates[i]);
+}
+
 static void add_crls(struct list *list, const struct candidate *candidate)
 {
 	for (size_t i = 0; i < candidate->drop->crl_count; i++) {
@@ -84,7 +91,9 @@ struct rows lasting_rows(struct arena *arena, const struct candidate *candidate,
 
 	if (candidate->client)
 		add_certificate(&list, "client", candidate->client->leaf);
-	if (composition->with_authorities) {
+	if (composition->bundle)
+		add_authorities(&list, candidate);
+	else if (composition->with_authorities) {
 		add_chain(&list, candidate->server);
 		if (candidate->client)
 			add_chain(&list, candidate->client);

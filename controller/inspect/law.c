@@ -76,6 +76,21 @@ bool rules_want_part(const struct records *request, const char *part)
 	return false;
 }
 
+bool rules_want_no_key(const struct records *request, struct law *law)
+{
+	for (size_t i = 0; i < request->count; i++)
+		if (law_read(request->items[i], law) && law->kind == RULE_NO_KEY)
+			return true;
+	return false;
+}
+
+bool rules_want_bundle(const struct records *request)
+{
+	struct law law;
+
+	return rules_want_no_key(request, &law) && words_contain(law.words, "authorities");
+}
+
 bool rules_want_root(const struct records *request)
 {
 	struct law law;

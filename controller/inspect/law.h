@@ -27,5 +27,11 @@ bool rules_want_part(const struct records *request, const char *part);
 /* The words of the rule about packages, and whose it is; untouched when there is none. */
 void rules_package(const struct records *request, struct words *words, const char **says);
 
+/* The rule that certificates come without a key. False: there is none. */
+bool rules_want_no_key(const struct records *request, struct law *law);
+
+/* And that they are authorities, which belong together? */
+bool rules_want_bundle(const struct records *request);
+
 /* Does a rule of kind "chain" ask for the root? */
 bool rules_want_root(const struct records *request);

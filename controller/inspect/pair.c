@@ -37,13 +37,18 @@ static void prove(const struct pair_search *search, struct pair *pair)
 	struct arena *arena = search->drop->arena;
 	struct error error;
 
-	pair->arrived = pair->leaf->arrived > pair->key->arrived ? pair->leaf->arrived
-								 : pair->key->arrived;
-	if (!proof_of_possession(pair->key->pkey, certificate_public_key(pair->leaf)))
+	pair->arrived = pair->leaf->arrived;
+	if (pair->key && pair->key->arrived > pair->arrived)
+		pair->arrived = pair->key->arrived;
+	if (pair->key && !proof_of_possession(pair->key->pkey, certificate_public_key(pair->leaf)))
 		pair->wrong = arena_printf(arena,
 				"the private key in %s is damaged: a signature made with it does "
 				"not verify with the certificate of %s",
 				pair->key->place, pair->leaf->subject);
+	else if (!certificate_public_key(pair->leaf))
+		pair->wrong = arena_printf(arena,
+				"the key of the certificate of %s is of an unknown kind",
+				pair->leaf->subject);
 	else if (!traits_read(arena, pair->leaf, &pair->traits, &error))
 		pair->wrong = arena_copy(arena, error.text);
 	ERR_clear_error();
@@ -99,14 +104,46 @@ bool candidate_trusts(const struct candidate *candidate, const struct certificat
 			(certificate->files & candidate->within);
 }
 
+static void prove_and_sort(const struct pair_search *search, struct pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		prove(search, &pairs->items[i]);
+	if (pairs->count > 0)
+		qsort(pairs->items, pairs->count, sizeof(*pairs->items), better_first);
+}
+
 void pairs_find(const struct pair_search *search, struct pairs *pairs)
 {
 	pairs->count = 0;
 	for (size_t i = 0; i < search->drop->certificate_count; i++)
 		match(search, search->drop->certificates[i], pairs);
 	keep_leaves(pairs);
-	for (size_t i = 0; i < pairs->count; i++)
-		prove(search, &pairs->items[i]);
-	if (pairs->count > 0)
-		qsort(pairs->items, pairs->count, sizeof(*pairs->items), better_first);
+	prove_and_sort(search, pairs);
+}
+
+/* By the names, which is enough to tell what may be meant. */
+static bool issues_another(const struct findings *drop, const struct certificate *issuer)
+{
+	for (size_t i = 0; i < drop->certificate_count; i++) {
+		const struct certificate *other = drop->certificates[i];
+
+		if (!other->self_issued &&
+				X509_NAME_cmp(X509_get_issuer_name(other->x509),
+						X509_get_subject_name(issuer->x509)) == 0)
+			return true;
+	}
+	return false;
+}
+
+void pairs_find_alone(const struct pair_search *search, bool all, struct pairs *pairs)
+{
+	const struct findings *drop = search->drop;
+
+	pairs->count = 0;
+	for (size_t i = 0; i < drop->certificate_count && pairs->count < PAIRS_MAX; i++)
+		if (all || !drop->certificates[i]->authority ||
+				!issues_another(drop, drop->certificates[i]))
+			pairs->items[pairs->count++] =
+					(struct pair){ .leaf = drop->certificates[i] };
+	prove_and_sort(search, pairs);
 }

@@ -3,7 +3,8 @@
 /*
  * Pairs: a certificate and the private key that belongs to it, proven, with the chain
  * above. A candidate is what may become a credential: a pair, and for products that need
- * one a client pair, with the authorities and revocation lists of the drop.
+ * one a client pair, with the authorities and revocation lists of the drop. Where the rules say
+ * that there is no key (RULE_NO_KEY) a pair is a certificate alone, with the chain above.
  */
 
 #include "controller/inspect/chain.h"
@@ -14,7 +15,7 @@ enum { PAIRS_MAX = 64 };
 
 struct pair {
 	struct certificate *leaf;
-	struct key *key;
+	struct key *key; /* NULL: the rules want none */
 	struct chain chain;
 	struct traits traits;
 	bool is_client; /* only when the rules ask for a client pair */
@@ -49,3 +50,6 @@ struct pair_search {
  * certificates and keys that found each other, and those used in a chain. Authorities
  * count as leaves only where no other certificate has a key. */
 void pairs_find(const struct pair_search *search, struct pairs *pairs);
+
+/* The same of certificates alone; of all of them with `all`, else of those that are nobody's issuer. */
+void pairs_find_alone(const struct pair_search *search, bool all, struct pairs *pairs);

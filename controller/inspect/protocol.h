@@ -52,7 +52,7 @@
  * What is in an archive counts as being in the archive: its members are called
  * "archive.zip/server.crt" in sentences, and the archive is the input.
  *
- * Parts: leaf, chain and key always; ca (every authority of the drop without a key of its
+ * Parts: leaf, chain and key always, unless a rule of kind "no-key" asks for certificates alone; ca (every authority of the drop without a key of its
  * own), crl (every revocation list) and the client pair only if a rule of kind "parts" asks
  * for them, and then they are waited for. The client pair is the one that only clientAuth
  * allows, or, where certificates leave it open, the one in a file called client.

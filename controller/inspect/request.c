@@ -180,7 +180,8 @@ static bool read_records(struct request *request, const char *text, struct error
 	findings->key_alias = record_text(head, "key-alias");
 	findings->several_keys = rules_want_part(&request->records, "client-leaf") ||
 			rules_want_part(&request->records, "client-key");
-	findings->trust_stores = rules_want_part(&request->records, "ca");
+	findings->trust_stores = rules_want_part(&request->records, "ca") ||
+			rules_want_bundle(&request->records);
 	rules_package(&request->records, &findings->package, &findings->package_says);
 	return rules_check(&request->records, error);
 }

@@ -21,6 +21,13 @@
  * chains run from the leaf's issuer upwards: the same set always gives the same bytes.
  * The digest is the SHA-256 of everything from the first "certdrop part:" to the end.
  * CREDENTIAL_FILE_MAX bounds it.
+ *
+ * Some have no private key, because a product wants certificates alone (model/rule.h,
+ * RULE_NO_KEY): a certificate and its chain, or authorities that belong together (part ca and
+ * nothing else). The fingerprint of the latter is the SHA-256 of the DER of all of them, in
+ * the order of their own fingerprints, so that of one is its own; `chain` lists them; subject,
+ * issuer, serial, not_before and key are those of the one that was issued last, and not_after is
+ * the first end of all.
  */
 
 #include <stddef.h>
@@ -34,7 +41,7 @@ enum { CREDENTIAL_FILE_MAX = 1 << 20 };
 enum part {
 	PART_LEAF, /* the certificate, one block */
 	PART_CHAIN, /* its issuers, without the root unless the target's rules ask for it */
-	PART_KEY, /* its private key */
+	PART_KEY, /* its private key, unless there is none */
 	PART_CLIENT_LEAF, /* a second pair, for products whose clients or peers need one */
 	PART_CLIENT_CHAIN,
 	PART_CLIENT_KEY,

@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
 	[RULE_PACKAGE] = "package",
 	[RULE_USAGES_ADVISED] = "usages-advised",
 	[RULE_OWN] = "own",
+	[RULE_NO_KEY] = "no-key",
 };
 
 const char *rule_kind_name(enum rule_kind kind)

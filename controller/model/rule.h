@@ -36,6 +36,9 @@ enum rule_kind {
 	RULE_USAGES_ADVISED, /* words: as with RULE_USAGES; a warning, not a refusal */
 	RULE_OWN, /* no two targets with this rule have the same certificate, or the same key; it is not
 		   * for certdrop-inspect, which knows one target only */
+	RULE_NO_KEY, /* one word: certificates without a private key make a credential, and a key that is
+		      * dropped along is refused. "authorities": all of them, each an authority's, are
+		      * one (part "ca"); "certificate": one of them, and its chain, is */
 };
 
 struct rule {

@@ -54,6 +54,14 @@ static const char *chain(const char *words)
 	return "The chain may be incomplete.";
 }
 
+static const char *no_key(const char *words)
+{
+	if (strcmp(words, "authorities") == 0)
+		return "Authorities' certificates come alone, and belong together. A private key is "
+		       "refused.";
+	return "A certificate comes alone, or with its chain. A private key is refused.";
+}
+
 static const char *sentence(struct arena *arena, const struct rule *rule)
 {
 	const char *words = rule->words ? rule->words : "";
@@ -93,6 +101,8 @@ static const char *sentence(struct arena *arena, const struct rule *rule)
 		return "The chain ends at an authority that comes with it.";
 	case RULE_CRL_ISSUED:
 		return "A revocation list is signed by an authority that comes with it.";
+	case RULE_NO_KEY:
+		return no_key(words);
 	case RULE_PACKAGE:
 		return pieces(arena, "In an archive there has to be", words);
 	case RULE_OWN:
