@@ -25,3 +25,9 @@ int certificate_check_pin(X509_STORE_CTX *context, void *pin);
 
 /* The first PEM certificate in a text. False: there is none. */
 bool certificate_find(const char *text, size_t length, struct certificate *certificate);
+
+/* All of them, as one: the SHA-256 of their DER in the order of their own fingerprints, each once, so that
+ * one alone has its own (model/credential.h); and the first end. False: there is none, one
+ * cannot be read, or there are more than CERTIFICATES_MAX. */
+enum { CERTIFICATES_MAX = 512 };
+bool certificate_find_all(const char *text, size_t length, struct certificate *all);

@@ -7,7 +7,16 @@
 
 #include "controller/apply/certificate.h"
 
-enum pick_kind { PICK_TEXT, PICK_NUMBER, PICK_CERTIFICATE, PICK_ADDRESS, PICK_NAMES };
+enum pick_kind {
+	PICK_TEXT,
+	PICK_NUMBER,
+	PICK_CERTIFICATE,
+	PICK_ADDRESS,
+	PICK_NAMES,
+	PICK_CERTIFICATE_END,
+	PICK_CERTIFICATES,
+	PICK_CERTIFICATES_END,
+};
 
 struct picking {
 	struct arena *arena;
@@ -67,12 +76,15 @@ static const char *as_text(const struct picking *p, const json_t *value)
 
 static const char *as_certificate(const struct picking *p, const json_t *value)
 {
+	const bool all = p->kind == PICK_CERTIFICATES || p->kind == PICK_CERTIFICATES_END;
 	struct certificate certificate;
 
 	if (!json_is_string(value) ||
-			!certificate_find(json_string_value(value), json_string_length(value),
-					&certificate))
+			!(all ? certificate_find_all : certificate_find)(json_string_value(value),
+					json_string_length(value), &certificate))
 		return "";
+	if (p->kind == PICK_CERTIFICATE_END || p->kind == PICK_CERTIFICATES_END)
+		return arena_printf(p->arena, "%lld", certificate.not_after);
 	return arena_copy(p->arena, certificate.fingerprint.hex);
 }
 
@@ -109,6 +121,9 @@ static void add_value(struct picking *p, json_t *value)
 		add(p, as_number(p, value));
 		break;
 	case PICK_CERTIFICATE:
+	case PICK_CERTIFICATE_END:
+	case PICK_CERTIFICATES:
+	case PICK_CERTIFICATES_END:
 		add(p, as_certificate(p, value));
 		break;
 	case PICK_ADDRESS:
@@ -195,6 +210,9 @@ static bool read_kind(const char *name, enum pick_kind *kind)
 		[PICK_CERTIFICATE] = "certificate",
 		[PICK_ADDRESS] = "address",
 		[PICK_NAMES] = "names",
+		[PICK_CERTIFICATE_END] = "certificate-end",
+		[PICK_CERTIFICATES] = "certificates",
+		[PICK_CERTIFICATES_END] = "certificates-end",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

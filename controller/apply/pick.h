@@ -12,7 +12,9 @@
  *
  * Kinds: "text" (a string, or a number, true or false as written), "number" (a number, or
  * a string that is one), "certificate" (the fingerprint of the first PEM certificate in a
- * string), "address" (the "host:port" of a URI, without the password that may stand in
+ * string), "certificate-end" (when that ends, in seconds since 1970), "certificates" and
+ * "certificates-end" (the same of all PEM certificates in a string, together:
+ * certificate_find_all()), "address" (the "host:port" of a URI, without the password that may stand in
  * it), "names" (of an object's members, each a value).
  */
 

@@ -103,8 +103,10 @@ static enum judgement judge_digest(
 static enum judgement judge_digests(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
-	enum judgement judgement = judge_digest(court, law, pair->leaf);
+	enum judgement judgement = JUDGED_GOOD;
 
+	if (pair->key || !chain_self_signed(pair->leaf))
+		judgement = judge_digest(court, law, pair->leaf);
 	for (size_t i = 0; i < pair->chain.count && judgement == JUDGED_GOOD; i++)
 		if (!chain_self_signed(pair->chain.links[i]))
 			judgement = judge_digest(court, law, pair->chain.links[i]);

@@ -6,7 +6,7 @@
  *
  * A rule about certificates is applied to the leaf, and, but for usages and names, to the
  * client's leaf. RULE_SIGNATURES also covers the chain without its root, whose own
- * signature proves nothing. RULE_VALIDITY needs no clock here: a certificate that lasts
+ * signature proves nothing, nor does that of a self-signed certificate without a key. RULE_VALIDITY needs no clock here: a certificate that lasts
  * less than the days asked for, from its first day to its last, draws the warning.
  *
  * RULE_PARTS: a part with "?" behind it is taken when it is there and not waited for.

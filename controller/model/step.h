@@ -185,8 +185,8 @@ struct http_step {
 			     * polling they are waited for */
 	struct words hosts; /* hosts to which a redirect may lead with the credentials kept */
 	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an array), and
-			   * "text", "number" or "certificate" (its fingerprint): the answer's
-			   * fields */
+			   * "text", "number", "certificate" (its fingerprint) or another kind of
+			   * controller/apply/pick.h: the answer's fields */
 	struct words until; /* pick name and values: polls until the pick finds something, and all that
 			     * it finds is one of these, or the deadline comes */
 	struct words stop; /* pick name and values: one that is found ends it as a failure */

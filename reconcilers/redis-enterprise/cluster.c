@@ -91,7 +91,9 @@ static void find_leader(struct redis *r, const struct record *nodes, const struc
 
 static struct rows installed_pick(const struct redis *r)
 {
-	const char *const rows[][3] = { { "installed", r->slot->pointer, "certificate" } };
+	const char *const rows[][3] = {
+		{ "installed", r->slot->pointer, r->slot->bundle ? "certificates" : "certificate" },
+	};
 
 	return PICKS(r->arena, rows);
 }
@@ -183,12 +185,6 @@ void cluster_ask_served(struct redis *r)
 	}
 }
 
-static struct words wanted_prints(const struct redis *r)
-{
-	return r->slot->keyless ? r->wanted->chain
-				: words_of(r->arena, r->wanted->fingerprint, NULL);
-}
-
 static bool all_serve(const struct redis *r)
 {
 	const struct words addresses = addresses_of(r);
@@ -200,7 +196,7 @@ static bool all_serve(const struct redis *r)
 		if (served.count == 0 || record_text(told, "failed"))
 			return false;
 		for (size_t k = 0; k < served.count; k++)
-			if (!words_contain(wanted_prints(r), served.items[k].items[1]))
+			if (!equal(served.items[k].items[1], r->wanted->fingerprint))
 				return false;
 	}
 	return true;
@@ -209,7 +205,7 @@ static bool all_serve(const struct redis *r)
 /* What the cluster has and does not show everywhere is sent again, and never taken away. */
 bool cluster_has_it_installed(const struct redis *r)
 {
-	return r->installed && words_contain(wanted_prints(r), r->installed);
+	return equal(r->installed, r->wanted->fingerprint);
 }
 
 bool cluster_has_it(const struct redis *r)
@@ -325,17 +321,13 @@ void cluster_add_way_back_upload(struct redis *r)
 
 /* ---- before and after ---- */
 
-static void add_read_back(struct redis *r, enum phase phase, const char *text, struct words prints,
-		long deadline_ms)
+static void add_read_back(struct redis *r, enum phase phase, const char *text,
+		const char *fingerprint, long deadline_ms)
 {
 	struct http_step get = rest_request(r, r->settings, r->api, "GET", r->slot->path);
-	struct words until = { .items = arena_new_many(r->arena, const char *, prints.count + 1) };
 
-	until.items[until.count++] = "installed";
-	for (size_t i = 0; i < prints.count; i++)
-		until.items[until.count++] = prints.items[i];
 	get.pick = installed_pick(r);
-	get.until = until;
+	get.until = words_of(r->arena, "installed", fingerprint, NULL);
 	plan_http(r->plan, phase, text, &get)->deadline_ms = deadline_ms;
 }
 
@@ -343,7 +335,7 @@ void cluster_add_check(struct redis *r)
 {
 	if (r->installed && *r->installed)
 		add_read_back(r, PHASE_PREPARE, "see that nobody else has replaced it",
-				words_of(r->arena, r->installed, NULL), CHECK_MS);
+				r->installed, CHECK_MS);
 }
 
 /* New workers of the proxy could still show the certificate of before: fixed in 7.8.6-36. */
@@ -374,7 +366,7 @@ void cluster_add_proof(struct redis *r, enum phase phase)
 	const struct words addresses = addresses_of(r);
 
 	/* Internode certificates may silence the API for minutes (until 8.0.20-96). */
-	add_read_back(r, phase, "see that the cluster has it", wanted_prints(r),
+	add_read_back(r, phase, "see that the cluster has it", r->wanted->fingerprint,
 			(long)setting_number(r->settings,
 					r->slot->names[1] ? "upload-deadline" : "probe-deadline"));
 	for (size_t i = 0; i < addresses.count; i++)

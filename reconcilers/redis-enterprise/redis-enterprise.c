@@ -30,8 +30,9 @@ static const char *const updates[] = { "rest", "crdb-cli", "none", NULL };
 static const struct option options[] = {
 	{ "certificate", OPTION_CHOICE, .required = true, .choices = slot_names,
 			.help = "Which of the cluster's certificates it is. internode is that of the data "
-				"plane and of the control plane. mtls_trusted_ca takes the authorities "
-				"that are dropped with a certificate and its key." },
+				"plane and of the control plane. mtls_trusted_ca takes authorities, "
+				"all of them in one file because each drop replaces what was there; "
+				"sso_issuer takes one certificate. Both come without a private key." },
 	{ "method", OPTION_CHOICE, .fallback = "rest", .choices = methods,
 			.help = "rest: the REST API replaces the certificate. rladmin: that tool does, on a "
 				"node of the cluster, where certdrop runs then." },
@@ -91,6 +92,9 @@ static bool check_method(
 	if (equal(setting_text(settings, "method"), "rladmin") && !slot->rladmin)
 		return fail(error, ERROR_CONFIG, "rladmin cannot set %s; use method = \"rest\"",
 				slot->name);
+	if (slot->keyless && setting_words(settings, "probe").count > 0)
+		return fail(error, ERROR_CONFIG,
+				"%s is never shown in a handshake; leave out probe", slot->name);
 	if (equal(slot->name, "proxy") && setting_words(settings, "probe").count == 0)
 		return fail(error, ERROR_CONFIG,
 				"proxy needs `probe`: the databases' endpoints, host:port");

@@ -11,7 +11,17 @@
 /* "7.22.2-14": the numbers count from left to right, and a build that is not told is the first. */
 bool version_is_before(const char *version, const char *limit);
 
-/* ---- the certificates of a cluster (slots.c) ---- */
+/* ---- the certificates of a cluster (slots.c) ----
+ *
+ * Seen in three ways, where the product has them:
+ * - Installed is what GET tells at `path`: the first certificate there, or, of a bundle, all of them
+ *   together, whatever their order (model/credential.h).
+ * - Served is what handshakes show, with `port` at each node and with the addresses in `probe`. Of
+ *   ldap_client, sso_service and internode the cluster shows nothing to strangers, and of those without a
+ *   key nothing at all: these are in service as soon as they are installed.
+ * - Proven is a new one once it is installed and then served. Where nothing is served, it is what
+ *   the cluster tells after it has acknowledged the upload, on a connection that was let in: of
+ *   mtls_trusted_ca with a login by certificate that is a proof of its use, too. */
 
 struct slot {
 	const char *name; /* the value of the option `certificate` */
@@ -20,7 +30,8 @@ struct slot {
 	const char *port; /* where each node shows it; NULL: nowhere, or at the databases' endpoints */
 	const char *path, *pointer; /* where it is read from */
 	const char *content; /* what is sent */
-	bool keyless; /* authorities, without a key */
+	bool keyless; /* certificates without a key */
+	bool bundle; /* several, of which none is the first */
 	bool rladmin; /* rladmin can set it, too */
 	bool between_clusters; /* other clusters are told about it: proxy, syncer */
 };

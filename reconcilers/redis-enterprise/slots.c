@@ -12,7 +12,7 @@
 #include <string.h>
 
 const char *const slot_names[] = { "proxy", "syncer", "api", "cm", "metrics_exporter",
-	"ldap_client", "mtls_trusted_ca", "internode", "sso_service", NULL };
+	"ldap_client", "mtls_trusted_ca", "internode", "sso_service", "sso_issuer", NULL };
 
 /* GET /v1/cluster/certificates tells keys, too: only what is picked leaves the worker. */
 #define LIST "/v1/cluster/certificates"
@@ -32,12 +32,15 @@ static const struct slot slots[] = {
 	{ "ldap_client", { "ldap_client" }, .since = "7.4", .path = LIST,
 			.pointer = "/ldap_client_cert", .content = "fullchain" },
 	{ "mtls_trusted_ca", { "mtls_trusted_ca" }, .since = "7.8.4-18", .path = LIST,
-			.pointer = "/mtls_trusted_ca_cert", .content = "ca", .keyless = true },
+			.pointer = "/mtls_trusted_ca_cert", .content = "ca", .keyless = true,
+			.bundle = true },
 	{ "internode", { "data_internode_encryption", "ccs_internode_encryption" },
 			.since = "7.22.2", .path = LIST,
 			.pointer = "/ccs_internode_encryption_cert", .content = "fullchain" },
 	{ "sso_service", { "sso_service" }, .since = "8.0.6", .path = LIST,
 			.pointer = "/sso_service_cert", .content = "fullchain" },
+	{ "sso_issuer", { "sso_issuer" }, .since = "8.0.6", .path = LIST,
+			.pointer = "/sso_issuer_cert", .content = "leaf", .keyless = true },
 };
 
 const struct slot *slot_find(const char *name)
@@ -58,6 +61,10 @@ const struct rule slot_rules[] = {
 	{ RULE_PARTS, .words = "key", FOR(pairs), .says = "Redis Enterprise" },
 	{ RULE_PARTS, .words = "ca", FOR("mtls_trusted_ca"),
 			.says = "Redis Enterprise's mtls_trusted_ca" },
+	{ RULE_NO_KEY, .words = "authorities", FOR("mtls_trusted_ca"),
+			.says = "Redis Enterprise's mtls_trusted_ca" },
+	{ RULE_NO_KEY, .words = "certificate", FOR("sso_issuer"),
+			.says = "Redis Enterprise's sso_issuer" },
 	{ RULE_RSA_BITS, .min = 2048, .says = "Redis Enterprise" },
 	{ RULE_SIGNATURES, .words = "SHA1 MD5", .says = "Redis Enterprise" },
 	{ RULE_USAGES, .words = "serverAuth clientAuth",

@@ -103,6 +103,7 @@ static void values_are_picked_through_arrays(void **state)
 					"\tpick deep /map/*/q/* number\n"
 					"\tpick none /nothing/*/x text\n"
 					"\tpick leaf /pem certificate\n"
+					"\tpick end /pem certificate-end\n"
 					"\tpick host /uri address\n\tpick uri /uri text\n"
 					"\tpick names /map names\n",
 					site.url));
@@ -121,9 +122,55 @@ static void values_are_picked_through_arrays(void **state)
 	assert_string_equal(joined(record_words(seen, "deep")), "1,2,3");
 	assert_null(record_text(seen, "none"));
 	assert_string_equal(record_text(seen, "leaf"), pair.fingerprint.hex);
+	assert_true(strtoll(record_text(seen, "end"), NULL, 10) > 1700000000);
 	assert_string_equal(joined(record_words(seen, "names")), "p,r");
 	assert_string_equal(record_text(seen, "host"), "c1.example:12000");
 	assert_string_equal(record_text(seen, "uri"), "redis://**************@c1.example:12000/0");
+	site_done(&site);
+}
+
+static const char *escaped_pem(const char *first, const char *second)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	for (const char *p = arena_printf(arena, "%s%s", first, second); *p; p++)
+		buffer_printf(&text, *p == '\n' ? "\\n" : "%c", *p);
+	return arena_copy(arena, buffer_text(&text));
+}
+
+/* In whatever order, and however often: the same certificates are the same. */
+static void certificates_together_are_known_by_one_fingerprint(void **state)
+{
+	struct page pages[] = { { "GET /all", 200, NULL, NULL }, { 0 } };
+	struct site site = { .pages = pages };
+	autodone(conversation) struct conversation c;
+	const struct record *seen;
+
+	(void)state;
+	pages[0].body = arena_printf(arena,
+			"{\"one\": \"%s\", \"ab\": \"%s\", \"ba\": \"%s\", \"aa\": \"%s\", "
+			"\"bad\": \"%s-----BEGIN CERTIFICATE-----\"}",
+			escaped_pem(pair.certificate, ""),
+			escaped_pem(pair.certificate, other.certificate),
+			escaped_pem(other.certificate, pair.certificate),
+			escaped_pem(pair.certificate, pair.certificate),
+			escaped_pem(pair.certificate, ""));
+	site_start(&site);
+	seen = ask(&c,
+			arena_printf(arena,
+					"\turl %s/all\n"
+					"\tpick one /one certificates\n\tpick ab /ab certificates\n"
+					"\tpick ba /ba certificates\n\tpick aa /aa certificates\n"
+					"\tpick bad /bad certificates\n"
+					"\tpick end /ab certificates-end\n",
+					site.url));
+	site_stop(&site);
+	assert_string_equal(record_text(seen, "one"), pair.fingerprint.hex);
+	assert_string_equal(record_text(seen, "aa"), pair.fingerprint.hex);
+	assert_string_equal(record_text(seen, "ab"), record_text(seen, "ba"));
+	assert_string_not_equal(record_text(seen, "ab"), record_text(seen, "one"));
+	assert_string_equal(record_text(seen, "bad"), "");
+	assert_true(strtoll(record_text(seen, "end"), NULL, 10) > 1700000000);
 	site_done(&site);
 }
 
@@ -545,6 +592,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_picked_through_arrays),
+		cmocka_unit_test(certificates_together_are_known_by_one_fingerprint),
 		cmocka_unit_test(a_private_key_in_a_reply_stays_in_the_worker),
 		cmocka_unit_test(status_codes_decide_what_happens_next),
 		cmocka_unit_test(a_server_is_trusted_by_authority_or_by_fingerprint),
