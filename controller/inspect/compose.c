@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +201,31 @@ static struct words chain_fingerprints(const struct composer *composer)
 	return words;
 }
 
+static void add_unnamed(const struct composer *composer, const struct certificate *certificate,
+		struct rows *rows)
+{
+	const X509_NAME *name = X509_get_subject_name(certificate->x509);
+	const char **word = arena_new_of(composer->arena, const char *);
+
+	if (X509_NAME_get_index_by_NID(name, NID_commonName, -1) >= 0)
+		return;
+	*word = *certificate->subject ? certificate->subject : "nobody";
+	rows->items[rows->count++] = (struct words){ .items = word, .count = 1 };
+}
+
+static struct rows unnamed(const struct composer *composer)
+{
+	const struct pair *pair = composer->candidate->server;
+	struct rows rows = { .items = arena_new_many(
+					     composer->arena, struct words, CHAIN_MAX + 1) };
+
+	add_unnamed(composer, pair->leaf, &rows);
+	for (size_t i = 0; i < pair->chain.count; i++)
+		if (!is_left_out(composer, pair->chain.links[i]))
+			add_unnamed(composer, pair->chain.links[i], &rows);
+	return rows;
+}
+
 /* All of them count: the first that ends, ends it. */
 static void state_bundle(const struct composer *composer, struct credential *facts)
 {
@@ -248,6 +274,7 @@ static void state_facts(const struct composer *composer, struct credential *fact
 		.parts = words_copy(composer->arena, parts),
 		.chain = chain_fingerprints(composer),
 		.self_signed = chain_self_signed(pair->leaf),
+		.unnamed = unnamed(composer),
 		.lasts = lasting_rows(composer->arena, composer->candidate, composer->how),
 		.warnings = composer->how->warnings,
 	};

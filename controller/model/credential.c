@@ -55,6 +55,8 @@ struct record *credential_record(struct arena *arena, const struct credential *c
 	record_add(arena, record, "parts", c->parts);
 	record_add(arena, record, "chain", c->chain);
 	record_add_text(arena, record, "self-signed", c->self_signed ? "yes" : "no");
+	for (size_t i = 0; i < c->unnamed.count; i++)
+		record_add(arena, record, "unnamed", c->unnamed.items[i]);
 	if (c->client_fingerprint)
 		record_add_text(arena, record, "client-fingerprint", c->client_fingerprint);
 	for (size_t i = 0; i < c->lasts.count; i++)
@@ -83,6 +85,7 @@ bool credential_read(struct arena *arena, const struct record *record,
 		.parts = record_words(record, "parts"),
 		.chain = record_words(record, "chain"),
 		.self_signed = self_signed && strcmp(self_signed, "yes") == 0,
+		.unnamed = record_rows(arena, record, "unnamed"),
 		.client_fingerprint = record_text(record, "client-fingerprint"),
 		.lasts = record_rows(arena, record, "lasts"),
 		.warnings = record_rows(arena, record, "warning"),

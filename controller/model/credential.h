@@ -76,6 +76,8 @@ struct credential {
 	struct words parts; /* the names of the parts that it has */
 	struct words chain; /* fingerprints of the chain, nearest first */
 	bool self_signed;
+	struct rows unnamed; /* subjects of those in leaf and chain that have no common name (CN), one word
+			      * each: some products stumble over them */
 	const char *client_fingerprint; /* NULL without a client pair */
 	struct rows lasts; /* what else in it ends, with the client pair, the authorities and the
 			    * revocation lists that rules ask for: "the client certificate of CN=app",

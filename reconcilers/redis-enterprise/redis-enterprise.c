@@ -237,7 +237,12 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		add_second_step(&r);
 		return true;
 	}
-	if (!cluster_is_ready(&r) || !sources_are_ready(&r) || !crdbs_are_ready(&r))
+	if (!version_takes(&r) || !cluster_is_ready(&r) || !sources_are_ready(&r) ||
+			!crdbs_are_ready(&r))
+		return false;
+	if (rights_know(&r) == ASKED)
+		return true;
+	if (!rights_suffice(&r))
 		return false;
 	add_change(&r);
 	return true;

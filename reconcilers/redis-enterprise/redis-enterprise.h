@@ -56,6 +56,7 @@ struct redis {
 	struct words hosts; /* where requests may be led */
 	struct words versions; /* of the nodes */
 	const char *oldest; /* of these */
+	const struct record *users; /* who there are, or that we may not know it */
 	const struct record *state; /* of the cluster: blocked, upgrading, upgrade-mode */
 	const char *installed; /* fingerprint; NULL or "": nothing */
 
@@ -141,6 +142,9 @@ enum known cluster_know(struct redis *r);
  * ERROR_CONFIG: the cluster is too old for this certificate. */
 bool cluster_is_ready(const struct redis *r);
 
+/* ERROR_INPUT: the cluster's version refuses such a credential, though newer ones take it. */
+bool version_takes(const struct redis *r);
+
 bool cluster_has_it_installed(const struct redis *r);
 bool cluster_has_it(const struct redis *r); /* and every address shows it */
 
@@ -152,6 +156,16 @@ void cluster_add_way_back_proof(struct redis *r);
 
 /* What each address is asked. */
 void cluster_ask_served(struct redis *r);
+
+/* ---- the user's rights (rights.c) ---- */
+
+/* Whether the user may replace certificates is asked before anything is changed, and only then. The API has
+ * no "who am I": but all may see the users who may do this, and nobody else sees them but
+ * user managers. */
+enum known rights_know(struct redis *r);
+
+/* ERROR_CONFIG: the user's role lacks update_cluster. */
+bool rights_suffice(const struct redis *r);
 
 /* ---- Replica Of (replicas.c) ---- */
 

@@ -171,6 +171,27 @@ static void names_are_covered_as_tls_clients_see_it(void **state)
 			"for it");
 }
 
+/* No rule here: whether it matters depends on what the product's version is. */
+static void who_has_no_common_name_is_told(void **state)
+{
+	const struct recipe recipe = { .names = "DNS:web.example" };
+	autodone(asking) struct asking without = { 0 }, with = { 0 };
+	autodone(identity) struct identity nobody = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	identity_make(&nobody, &recipe);
+	drop_pair(&without, "pair.pem", &nobody);
+	ask(&without);
+	read_credential(&without, &credential, &parts);
+	assert_int_equal(credential.unnamed.count, 1);
+	drop_pair(&with, "pair.pem", &web);
+	ask(&with);
+	read_credential(&with, &credential, &parts);
+	assert_int_equal(credential.unnamed.count, 0);
+}
+
 static void a_short_life_is_a_warning(void **state)
 {
 	const struct recipe recipe = { .name = "a", .days = 30 };
@@ -516,6 +537,7 @@ int main(void)
 		cmocka_unit_test(keys_are_held_to_the_rules),
 		cmocka_unit_test(certificates_are_held_to_the_rules),
 		cmocka_unit_test(names_are_covered_as_tls_clients_see_it),
+		cmocka_unit_test(who_has_no_common_name_is_told),
 		cmocka_unit_test(a_short_life_is_a_warning),
 		cmocka_unit_test(a_usage_that_is_only_advised_is_a_warning),
 		cmocka_unit_test(chains_are_put_in_order_without_what_does_not_belong),
