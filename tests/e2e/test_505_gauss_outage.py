@@ -48,19 +48,23 @@ def test_what_gs_om_itself_refuses_is_over_when_it_ends(certdrop, watched, new, 
     assert [call for call in cluster.calls("gs_om")[1:] if "stop" in call or "start" in call] == []
 
 
-def test_a_new_passphrase_costs_no_more_than_by_hand(certdrop, watched, new, authority, capsys):
-    """Files and restart go together; by hand they are three commands, one after the other."""
+def test_a_new_passphrase_is_refused_from_the_files_to_the_restart_as_by_hand(certdrop, watched, new, authority, capsys):
+    """The refusal ends with the restart: so that follows the files at once, with nothing in between that the manual's
+    three commands do not have. The times are told; on a busy machine they tell no more than that they are alike."""
     cluster = watched(settings={"passphrase": "new", "restart": "together"})
     mine = replaced(certdrop, cluster, new)
     assert mine.refused and cluster.served() == [new.fingerprint]
+    done = [call[1] for call in cluster.calls("gs_om")[1:]]
+    assert done[done.index("cert"):done.index("start") + 1] == ["cert", "stop", "start"]
 
     other = CertificateSet(authority, "hand.example.com", b"Hand@12345")
     with connecting(cluster.nodes[0]) as hand:
         for command in (["-t", "cert", f"--cert-file={cluster.package(other.zip())}"], ["-t", "stop"], ["-t", "start"]):
             assert cluster.run("gs_om", *command).returncode == 0
         until(lambda: hand.seen[-1:] == [other.fingerprint], "the client sees nothing new")
-    tell(capsys, f"new passphrase: refused for {mine.seconds_refused:.2f} s, by hand {hand.seconds_refused:.2f} s")
-    assert mine.seconds_refused < 3 * hand.seconds_refused + 2
+    tell(capsys, f"new passphrase: refused for {mine.seconds_refused:.2f} s by certdrop, "
+                 f"for {hand.seconds_refused:.2f} s by the three commands of the manual")
+    assert mine.seconds_refused < 5 * hand.seconds_refused + 10
 
 
 def test_a_server_that_keeps_the_old_certificate_is_given_the_old_files_back(certdrop, watched, new, old):
