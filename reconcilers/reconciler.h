@@ -25,6 +25,10 @@
  *         plan->soak_ms = setting_number(target->settings, "soak");
  *         plan_command(plan, PHASE_CHANGE, "purge it", &purge);
  *
+ * Second tries: where there is a gentle way that may turn out not to be enough, and another that
+ * costs more (a restart), plan() takes the gentle one and names the other in plan->second_try. When
+ * the handshakes fail it is put back, and planned once more; answer(seen, "second-try") is there then.
+ *
  * What must not be done for now, though it is known what (a peer is offline that would be left
  * behind), is a plan with plan->held: it is shown, and waits until it is made without.
  *

@@ -93,7 +93,9 @@ void pass_put_back(struct pass *pass, const char *why)
 
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
-	if (is_to_blame(pass, result))
+	if (pass_has_second_try(pass, result))
+		pass_second_try(pass, result);
+	else if (is_to_blame(pass, result))
 		pass_put_back(pass, result->error.text);
 	else
 		not_applied(pass, &result->error);

@@ -2,8 +2,8 @@
 
 /*
  * What the files of a pass share: pass.c asks and plans, pass-apply.c carries out and deals with
- * what a crash left, pass-unfinished.c with second steps that could not be taken. Nobody else
- * includes this.
+ * what a crash left, pass-unfinished.c with second steps that could not be taken, pass-second.c with
+ * what may be tried in another way. Nobody else includes this.
  */
 
 #include "controller/certdrop/job.h"
@@ -23,6 +23,7 @@ struct pass {
 	const struct pass_entry *open; /* what a crash left, until it is dealt with */
 	bool stuck; /* it was not cut short: it could not be put back */
 	struct plan plan;
+	const char *first_try; /* how it went, when this is the second one; NULL */
 	const char *passed_over; /* what is wrong with the predecessor, which is not in the plan; NULL */
 	int64_t entry; /* of the plan that is carried out */
 	const char *why; /* it is, though no window is open; NULL */
@@ -80,3 +81,12 @@ void pass_unfinished(struct pass *pass, struct job_result *result);
 
 /* Goes on with it, as the journal's open pass has it. */
 void pass_take_up_again(struct pass *pass);
+
+/* ---- pass-second.c ---- */
+
+/* Tells the reconciler, by an answer "second-try", that this is one (model/plan.h). */
+void pass_recall_first_try(struct pass *pass);
+
+/* The plan was put back because it was not served, and there is another way. */
+bool pass_has_second_try(const struct pass *pass, const struct job_result *result);
+void pass_second_try(struct pass *pass, const struct job_result *result);

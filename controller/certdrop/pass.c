@@ -199,6 +199,13 @@ static void wake_at(struct subject *subject, long long seconds)
 	wake_in(subject, (uint64_t)(left_ms < 0 ? 0 : left_ms < check_ms ? left_ms : check_ms));
 }
 
+static const char *why_held(const struct pass *pass, const struct gate *gate)
+{
+	if (!pass->first_try)
+		return gate->reason;
+	return arena_printf(pass->arena, "%s: %s", pass->first_try, gate->reason);
+}
+
 /* What is in service stays so while something else of it has to wait. */
 static void wait_at_gate(struct pass *pass, const struct gate *gate)
 {
@@ -212,7 +219,7 @@ static void wait_at_gate(struct pass *pass, const struct gate *gate)
 	if (pending.text)
 		subject_tell_settled(subject, pending);
 	else
-		subject_tell_outcome(subject, STATE_HELD, gate->reason);
+		subject_tell_outcome(subject, STATE_HELD, why_held(pass, gate));
 	wake_at(subject, gate->at);
 	pass_end(pass);
 }
@@ -262,12 +269,15 @@ static bool make_plan(struct pass *pass, struct error *error)
 	plan->text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
 	plan->credential = arena_copy(pass->arena, subject->wanted);
 	plan->predecessor = predecessor_of(pass);
+	pass_recall_first_try(pass);
 	if (!subject->target->reconciler->plan(
 			    subject->target, &subject->facts, &pass->seen, plan, error) ||
 			!plan_check(plan, error))
 		return false;
 	if (plan->follow_up)
 		plan->text = plan->follow_up;
+	if (pass->first_try)
+		plan->second_try = NULL;
 	return true;
 }
 

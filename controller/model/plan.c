@@ -150,6 +150,8 @@ static void print_head(struct arena *arena, const struct plan *plan, struct buff
 		record_add_number(arena, head, "gap-budget", plan->gap_budget_ms);
 	if (plan->forward_only)
 		record_add_text(arena, head, "forward-only", "yes");
+	if (plan->second_try)
+		record_add_text(arena, head, "second-try", plan->second_try);
 	if (plan->held)
 		record_add_text(arena, head, "held", plan->held);
 	record_print(head, text);
@@ -165,7 +167,7 @@ void plan_print(const struct plan *plan, struct buffer *text)
 }
 
 static const char *const head_fields[] = { "credential", "predecessor", "follow-up", "soak",
-	"gap-budget", "forward-only", "held" };
+	"gap-budget", "forward-only", "second-try", "held" };
 static const char *const common_fields[] = { "name", "together", "disruption", "deadline" };
 
 static bool read_head(const struct record *record, struct plan *plan, struct error *error)
@@ -183,6 +185,7 @@ static bool read_head(const struct record *record, struct plan *plan, struct err
 	plan->soak_ms = record_number(record, "soak", 0);
 	plan->gap_budget_ms = record_number(record, "gap-budget", 0);
 	plan->forward_only = record_text(record, "forward-only") != NULL;
+	plan->second_try = record_text(record, "second-try");
 	plan->held = record_text(record, "held");
 	return true;
 }
@@ -259,6 +262,8 @@ static bool check_head(const struct plan *plan, struct error *error)
 		return fail(error, ERROR_INTERNAL, "a time below zero");
 	if (plan->soak_ms > 0 && !plan->follow_up)
 		return fail(error, ERROR_INTERNAL, "a soak, and nothing that is to follow it");
+	if (plan->follow_up && plan->second_try)
+		return fail(error, ERROR_INTERNAL, "a follow-up with a second try");
 	if (plan->follow_up && !*plan->follow_up)
 		return fail(error, ERROR_INTERNAL, "a follow-up that does not say what it is");
 	return true;

@@ -12,8 +12,8 @@
  *                 publish /etc/ssl/web
  *                 ...
  *
- * Its head may have more: `follow-up`, `soak`, `gap-budget`, `forward-only` and `held` tell the
- * members of those names below.
+ * Its head may have more: `follow-up`, `soak`, `gap-budget`, `forward-only`, `second-try` and
+ * `held` tell the members of those names below.
  *
  * A reconciler adds steps, which never fails; plan_check() tells whether what came out
  * can be carried out. Questions are a plan too, of PHASE_ASK steps only.
@@ -56,6 +56,11 @@ struct plan {
 	/* Peers have moved on, and trust only the new one: what cannot be finished is not put
 	 * back any more, it is tried until it is done. */
 	bool forward_only;
+
+	/* "with a restart of the server": when it was not served, and was put back, it is not parked
+	 * but planned once more, with an answer "second-try" among what is seen, by which the
+	 * reconciler goes that way. NULL: there is no other way; nor is there a third try. */
+	const char *second_try;
 
 	/* Why it must not begin for now ("ds3, a peer, is offline"), or NULL. Going back to the
 	 * predecessor does not wait for that. */
@@ -110,7 +115,7 @@ bool plan_read(struct arena *arena, const char *text, struct plan *plan,
 /* ERROR_INTERNAL: an unknown field, phases out of order, a question without a name, one that
  * would amend, a lease outside of prepare, a change step in a plan without a credential, more
  * than PLAN_STEPS_MAX steps, a soak of what is no follow-up, a negative time, a follow-up that
- * says nothing. */
+ * says nothing, or that would have a second try. */
 bool plan_check(const struct plan *plan, struct error *error) must_check;
 
 /* ---- answers ---- */

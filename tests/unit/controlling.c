@@ -66,9 +66,14 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	plan->gap_budget_ms = here.gap_budget_ms;
 	plan->forward_only = here.forward_only;
 	plan->held = here.held;
+	/* Named again, though there is no third one. */
+	plan->second_try = here.second_try;
 	if (here.prepares)
 		(void)plan_command(plan, PHASE_PREPARE, "see whether it can be done", &command);
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);
+	if (here.second_try && answer(seen, "second-try"))
+		plan_command(plan, PHASE_CHANGE, "restart it", &command)->disruption =
+				DISRUPTION_RESTART;
 	if (here.proves)
 		(void)plan_command(plan, PHASE_PROVE, "see it served", &command);
 	told = plan_command(plan, PHASE_FINISH, "tell the others", &command);

@@ -32,7 +32,7 @@ struct controlling {
 	struct subject *subject; /* of "web" */
 	const char *web, *mail; /* more settings of the two targets; NULL: none */
 	long long soak_ms, gap_budget_ms; /* of the plans */
-	const char *held; /* likewise */
+	const char *held, *second_try; /* likewise */
 	const char *refuses; /* the fingerprint of what plan() will not have; NULL: it has all */
 	bool forward_only;
 	bool asks_more; /* before it can plan */

@@ -49,6 +49,7 @@ static void the_text_is_the_plan(void **state)
 	assert_int_equal(plan.gap_budget_ms, 5000);
 	assert_true(plan.forward_only);
 	assert_string_equal(plan.held, "a peer is offline");
+	assert_null(plan.second_try);
 	plan_print(&plan, &printed);
 	assert_string_equal(buffer_text(&printed), whole_plan);
 }
@@ -100,6 +101,8 @@ static void wrong_plans_are_refused(void **state)
 		{ "plan a t\n\tsoak 5\n", "plan for a: a soak, and nothing that is to follow it" },
 		{ "plan a t\n\tfollow-up x\n\tsoak -5\n", "plan for a: a time below zero" },
 		{ "plan a t\n\tgap-budget -5\n", "plan for a: a time below zero" },
+		{ "plan a t\n\tfollow-up x\n\tsecond-try \"in another way\"\n",
+				"plan for a: a follow-up with a second try" },
 		{ "plan a t\n\tfollow-up \"\"\n",
 				"plan for a: a follow-up that does not say what it is" },
 	};
