@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,6 +128,19 @@ bool file_replace_briefly(int directory, const char *name, const void *bytes, si
 	};
 
 	return replace(directory, &r, error);
+}
+
+/* A read lease is refused while anybody has the file open for writing. It is given back at
+ * once; whoever opens the file in between waits so long. The kernel would tell us of that
+ * by a signal: SIGURG, which is ignored unless somebody asks for it. */
+bool file_has_writer(int fd)
+{
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }
 
 /* The directories that the first `length` bytes of the path name. */

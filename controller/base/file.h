@@ -31,6 +31,10 @@ bool file_replace(int directory, const char *name, const void *bytes, size_t len
 bool file_replace_briefly(int directory, const char *name, const void *bytes, size_t length,
 		mode_t mode, struct error *error) must_check;
 
+/* Has anybody the file behind `fd`, a descriptor for reading only, open for writing? false, too, where
+ * that cannot be told: it is another user's, or its file system knows no leases (fcntl(2)). */
+bool file_has_writer(int fd);
+
 /* Creates a directory and those above it that are missing, with `mode`; or only those above.
  * ERROR_CONFIG: one of them cannot be created. */
 bool directory_make(const char *path, mode_t mode, struct error *error) must_check;

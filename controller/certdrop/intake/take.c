@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "controller/base/file.h"
 #include "controller/base/message.h"
 #include "controller/base/owned.h"
 #include "controller/certdrop/intake/look.h"
@@ -208,19 +208,6 @@ static bool copy(int from, int to, size_t size, struct digest *digest)
 	return whole;
 }
 
-/* A read lease is refused while anybody has the file open for writing. It is given back at
- * once; whoever opens the file in between waits so long. The kernel would tell us of that
- * by a signal: SIGURG, which is ignored unless somebody asks for it. */
-static bool has_writer(int fd)
-{
-	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
-		return false;
-	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-		return errno == EAGAIN;
-	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
-	return false;
-}
-
 static bool snapshot(struct take *take, struct taken *taken, int fd, const struct identity *seen)
 {
 	autoclose int made = memfd_create("certdrop", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -239,7 +226,7 @@ static bool snapshot(struct take *take, struct taken *taken, int fd, const struc
 		return put_off(take, taken, "changed while it was read");
 	if (!memfd_seal(made, &error))
 		return put_off(take, taken, "cannot be copied now: %s", error.text);
-	taken->open_for_writing = has_writer(fd);
+	taken->open_for_writing = file_has_writer(fd);
 	taken->state = TAKEN_COPY;
 	taken->fd = hand_over_fd(&made);
 	take->left -= (size_t)seen->size;
