@@ -246,6 +246,31 @@ static void what_was_dropped_under_its_name_is_kept(void **state)
 	assert_int_equal(faccessat(directory, RECEIPT_NAME, F_OK, 0), -1);
 }
 
+static void what_a_power_cut_left_of_it_is_no_drop(void **state)
+{
+	const struct receipt receipt = sample();
+	int fd = openat(directory, RECEIPT_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	(void)state;
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_string_equal(moved_aside(), "");
+	write_receipt(&receipt);
+	assert_true(status_of(RECEIPT_NAME).st_size > 0);
+}
+
+static void what_is_just_being_dropped_under_its_name_is_kept(void **state)
+{
+	int fd = openat(directory, RECEIPT_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_string_equal(moved_aside(), "dropped-receipt.json");
+	assert_int_equal(write(fd, "precious", 8), 8);
+	(void)close(fd);
+	assert_int_equal(status_of("dropped-receipt.json").st_size, 8);
+}
+
 static void an_end_that_is_near_is_warned_of(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -309,6 +334,8 @@ int main(void)
 		with_directory(a_link_in_its_place_leads_nowhere),
 		with_directory(a_fifo_in_its_place_stops_nothing),
 		with_directory(what_was_dropped_under_its_name_is_kept),
+		with_directory(what_a_power_cut_left_of_it_is_no_drop),
+		with_directory(what_is_just_being_dropped_under_its_name_is_kept),
 		cmocka_unit_test(an_end_that_is_near_is_warned_of),
 		cmocka_unit_test(times_of_any_size_are_printed),
 		cmocka_unit_test(the_facts_of_a_credential_are_all_told),

@@ -144,6 +144,13 @@ static bool is_there(int directory, const char *name, const char *text)
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
 }
 
+/* A power cut may leave nothing but the name of a receipt whose disk was not waited for. There is
+ * nothing in it to lose, unless somebody is about to fill it. */
+static bool is_hollow(int fd, const struct stat *status)
+{
+	return status->st_size == 0 && status->st_uid == geteuid() && !file_has_writer(fd);
+}
+
 /* A file that is not even ours to read is nobody's receipt either. */
 static bool is_strange(int directory, const char *name)
 {
@@ -154,6 +161,8 @@ static bool is_strange(int directory, const char *name)
 	if (fd < 0)
 		return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
 				S_ISREG(status.st_mode);
+	if (is_hollow(fd, &status))
+		return false;
 	return read_old(fd, beginning, sizeof(beginning)) < sizeof(beginning) ||
 			memcmp(beginning, first_mark, sizeof(beginning)) != 0;
 }
