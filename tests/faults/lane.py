@@ -133,9 +133,13 @@ class Lane:
         pair = self.pairs[which]
         (self.here / "drop" / "web" / f"{which}.pem").write_bytes(pair.fullchain + pair.key)
 
-    def restore(self, back):
+    def rewind(self):
+        """The files of the snapshot again."""
         shutil.rmtree(self.here, ignore_errors=True)
         shutil.copytree(self.snapshot, self.here, symlinks=True)
+
+    def restore(self, back):
+        self.rewind()
         for left in self.top.glob("certdrop-*.*"):
             left.rmdir() if left.is_dir() else left.unlink()
         self.trace.unlink(missing_ok=True)
