@@ -127,6 +127,22 @@ static bool may_be_taken(struct take *take, struct taken *taken, const struct st
 	return true;
 }
 
+/* Is it about the machine at this moment, and not about the file? */
+static bool is_passing(int number)
+{
+	switch (number) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EINTR:
+	case EIO:
+	case ESTALE:
+	case ETIMEDOUT:
+		return true;
+	}
+	return false;
+}
+
 /* What open said, as the operator should read it. False: the file is gone. */
 static bool explain_open(struct take *take, struct taken *taken, int number)
 {
@@ -139,7 +155,7 @@ static bool explain_open(struct take *take, struct taken *taken, int number)
 	else if (number == EXDEV)
 		refuse(take, taken, "leads out of %s; set `%s` to a directory above both",
 				take->root_path, take->policy->root_setting);
-	else if (number == EMFILE || number == ENFILE || number == ENOMEM || number == EINTR)
+	else if (is_passing(number))
 		put_off(take, taken, "cannot be opened now: %s", strerror(number));
 	else
 		refuse(take, taken, "cannot be opened: %s", strerror(number));
