@@ -66,14 +66,17 @@ static void take_away(struct after_commit *waiting, bool committed)
 {
 	struct feed *feed = (struct feed *)((char *)waiting - offsetof(struct feed, commit));
 	struct error error;
+	const bool gone = committed &&
+			inlet_consume(feed->inlet, feed->consumed, feed->consumed_count, NULL,
+					&error);
+	/* What is forbidden does not come right by itself. */
+	const bool again = !committed || (!gone && error.kind == ERROR_RETRY);
 
-	if (committed &&
-			!inlet_consume(feed->inlet, feed->consumed, feed->consumed_count, NULL,
-					&error))
-		log_warning("drop %s: %s; it is tried again with the next file", feed->name,
-				error.text);
-	/* What was not written down must be inspected again. */
-	if (!committed) {
+	if (committed && !gone)
+		log_warning("drop %s: %s; it is tried again %s", feed->name, error.text,
+				again ? "in a few seconds" : "with the next file");
+	/* What was not written down, or is still there, must be inspected again. */
+	if (again) {
 		feed_forget(feed);
 		scan_in(feed, AGAIN_MS);
 	}

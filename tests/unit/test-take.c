@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -275,6 +277,31 @@ static void consumed_files_are_gone(void **state)
 	run(fixture, "test \"$(ls $D)\" = other");
 }
 
+static bool disk_is_broken;
+
+/* Instead of the library's. */
+int unlinkat(int directory, const char *name, int flags)
+{
+	if (!disk_is_broken)
+		return (int)syscall(SYS_unlinkat, directory, name, flags);
+	errno = EIO;
+	return -1;
+}
+
+static void what_cannot_be_consumed_keeps_its_name(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture, "echo key >$D/key");
+	scan(fixture);
+	disk_is_broken = true;
+	assert_false(inlet_consume(
+			fixture->inlet, &find(fixture, "key")->entry, 1, NULL, &fixture->error));
+	disk_is_broken = false;
+	assert_int_equal(fixture->error.kind, ERROR_RETRY);
+	run(fixture, "test \"$(ls -A $D)\" = key");
+}
+
 static void replaced_file_is_not_consumed(void **state)
 {
 	struct fixture *fixture = *state;
@@ -538,6 +565,7 @@ int main(void)
 		claim_both(swapped_file_gives_nothing_from_outside),
 		claim(copy_is_sealed),
 		claim(consumed_files_are_gone),
+		claim(what_cannot_be_consumed_keeps_its_name),
 		claim(replaced_file_is_not_consumed),
 		claim(rewritten_file_is_not_consumed),
 		claim(file_that_takes_the_name_at_that_very_moment_is_not_consumed),

@@ -30,6 +30,18 @@ static enum removal unlink_name(int directory, const char *name)
 	return REMOVED;
 }
 
+/* What cannot be unlinked gets its name back: it is not to lie there unseen. */
+static enum removal unlink_aside(int directory, const char *aside, const char *name)
+{
+	const enum removal removal = unlink_name(directory, aside);
+	const int why = errno;
+
+	if (removal == FAILED)
+		(void)renameat2(directory, aside, directory, name, RENAME_NOREPLACE);
+	errno = why;
+	return removal;
+}
+
 /* Between a look at a name and unlink(2) another file may be given that name, and would vanish
  * unseen. So the file is moved aside first, where nobody gives names, and looked at there. Where
  * that cannot be (a file system without RENAME_NOREPLACE, a name that gets too long) it is taken
@@ -43,7 +55,7 @@ static enum removal remove_by_way_of(int directory, const struct entry *entry, c
 	if (fstatat(directory, aside, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return FAILED;
 	if (is_same_file(&status, &entry->identity))
-		return unlink_name(directory, aside);
+		return unlink_aside(directory, aside, entry->name);
 	if (renameat2(directory, aside, directory, entry->name, RENAME_NOREPLACE) == 0)
 		return REPLACED;
 	/* A third file has the name by now: whoever put it there has replaced this one. */
@@ -63,6 +75,11 @@ static enum removal remove_entry(int directory, const struct entry *entry)
 		return REPLACED;
 	(void)snprintf(aside, sizeof(aside), "%s%s", aside_prefix, entry->name);
 	return remove_by_way_of(directory, entry, aside);
+}
+
+static bool is_forbidden(int number)
+{
+	return number == EACCES || number == EPERM || number == EROFS;
 }
 
 bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t count, size_t *stayed,
@@ -87,8 +104,9 @@ bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t coun
 	if (removed > 0 && fsync(inlet->held) < 0)
 		return fail(error, ERROR_RETRY, "%s: fsync: %s", inlet->path, strerror(errno));
 	if (failed > 0)
-		return fail(error, ERROR_RETRY, "%s: %zu of %zu files cannot be removed: %s",
-				inlet->path, failed, count, strerror(why));
+		return fail(error, is_forbidden(why) ? ERROR_CONFIG : ERROR_RETRY,
+				"%s: %zu of %zu files cannot be removed: %s", inlet->path, failed,
+				count, strerror(why));
 	if (stayed)
 		*stayed = replaced;
 	return true;

@@ -191,7 +191,7 @@ bool inlet_scan(struct inlet *inlet, struct harvest *harvest, struct error *erro
 
 /* Removes files that were taken, in this order, each only while the name still stands for
  * what was taken, and makes that durable. What was replaced since stays, even if that
- * happens at the same moment, and is counted in `stayed` (NULL is allowed). ERROR_CONFIG: a source. ERROR_RETRY: one could not be
- * removed; those after it are still tried. */
+ * happens at the same moment, and is counted in `stayed` (NULL is allowed). ERROR_RETRY: one could not
+ * be removed; those after it are still tried. ERROR_CONFIG: a source, or it is forbidden. */
 bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t count, size_t *stayed,
 		struct error *error) must_check;
