@@ -15,9 +15,15 @@
 #include "controller/base/file.h"
 #include "controller/base/secret.h"
 
+/* A file that is written, but maybe not yet on disk. */
+struct unflushed {
+	int fd;
+	struct digest name;
+};
+
 struct store {
 	int directory;
-	int *unflushed; /* files that are written, but maybe not yet on disk */
+	struct unflushed *unflushed;
 	size_t unflushed_count;
 };
 
@@ -44,7 +50,7 @@ struct store *store_open(const char *state_directory, struct error *error)
 static void forget_unflushed(struct store *store)
 {
 	for (size_t i = 0; i < store->unflushed_count; i++)
-		owned_close(&store->unflushed[i]);
+		owned_close(&store->unflushed[i].fd);
 	store->unflushed_count = 0;
 }
 
@@ -74,14 +80,16 @@ static bool write_copy(struct store *store, const char *name, const struct secre
 	return true;
 }
 
-static void remember_unflushed(struct store *store, int fd)
+static void remember_unflushed(struct store *store, int fd, const char *digest)
 {
-	const size_t size = (store->unflushed_count + 1) * sizeof(int);
-	int *unflushed = realloc(store->unflushed, size);
+	const size_t size = (store->unflushed_count + 1) * sizeof(struct unflushed);
+	struct unflushed *unflushed = realloc(store->unflushed, size);
 
 	assert(unflushed);
 	store->unflushed = unflushed;
-	unflushed[store->unflushed_count++] = fd;
+	unflushed += store->unflushed_count++;
+	unflushed->fd = fd;
+	(void)snprintf(unflushed->name.hex, sizeof(unflushed->name.hex), "%s", digest);
 }
 
 /* Is it there, and whole? A file that a power cut left short must be written again. */
@@ -112,7 +120,7 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 		(void)unlinkat(store->directory, beside, 0);
 		return fail_while(error, "store credential %.16s", digest);
 	}
-	remember_unflushed(store, copy);
+	remember_unflushed(store, copy, digest);
 	if (renameat(store->directory, beside, store->directory, digest) < 0) {
 		(void)fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
 				strerror(errno));
@@ -122,18 +130,27 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 	return true;
 }
 
+/* After a failed fsync the pages count as clean, and look whole for as long as they are in memory: the
+ * next fsync would lie. So they are written again, to a new file, when they are put again. */
+static void remove_unflushed(struct store *store)
+{
+	for (size_t i = 0; i < store->unflushed_count; i++)
+		store_remove(store, store->unflushed[i].name.hex);
+}
+
 bool store_flush(struct store *store, struct error *error)
 {
 	bool done = true;
 
 	if (store->unflushed_count == 0)
 		return true;
-	/* After a failed fsync the pages count as clean: the descriptor is not asked again. */
 	for (size_t i = 0; i < store->unflushed_count; i++)
-		if (fdatasync(store->unflushed[i]) < 0)
+		if (fdatasync(store->unflushed[i].fd) < 0)
 			done = fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
 	if (fsync(store->directory) < 0)
 		done = fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
+	if (!done)
+		remove_unflushed(store);
 	forget_unflushed(store);
 	return done;
 }

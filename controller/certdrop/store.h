@@ -26,6 +26,8 @@ void store_close(struct store *store);
 /* Copies the credential file behind `fd`. Nothing is written when it is there already.
  * ERROR_RETRY: the disk is full or broken; nothing is left behind. */
 bool store_put(struct store *store, int fd, const char *digest, struct error *error) must_check;
+
+/* ERROR_RETRY: the disk is full or broken; nothing of what was put since the last flush is there. */
 bool store_flush(struct store *store, struct error *error) must_check;
 
 /* A descriptor to read it from. ERROR_INPUT: it is not there (any more). */

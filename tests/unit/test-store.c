@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,16 @@
 #include "tests/unit/controlling.h"
 
 static struct store *store;
+static bool disk_is_broken;
+
+/* Instead of the library's. */
+int fdatasync(int fd)
+{
+	if (!disk_is_broken)
+		return fsync(fd);
+	errno = EIO;
+	return -1;
+}
 
 static int begin(void **state)
 {
@@ -208,6 +219,26 @@ static void a_full_disk_leaves_nothing_behind(void **state)
 	assert_true(is_whole(facts->digest));
 }
 
+/* What the disk refused looks whole for as long as it is in memory. */
+static void what_did_not_reach_the_disk_is_not_there(void **state)
+{
+	const struct credential *facts, *before = put("mail");
+	autoclose int fd = credential_file("web", &facts);
+	struct error error;
+
+	(void)state;
+	assert_true(store_put(store, fd, facts->digest, &error));
+	disk_is_broken = true;
+	assert_false(store_flush(store, &error));
+	disk_is_broken = false;
+	assert_int_equal(error.kind, ERROR_RETRY);
+	assert_false(is_whole(facts->digest));
+	assert_true(is_whole(before->digest));
+	assert_true(store_flush(store, &error));
+	(void)put("web");
+	assert_true(is_whole(facts->digest));
+}
+
 static void a_name_that_is_taken_leaves_nothing_behind(void **state)
 {
 	const struct credential *facts;
@@ -256,6 +287,7 @@ int main(void)
 		claim(the_list_has_digests_alone),
 		claim(what_is_removed_is_gone),
 		claim(a_full_disk_leaves_nothing_behind),
+		claim(what_did_not_reach_the_disk_is_not_there),
 		claim(a_name_that_is_taken_leaves_nothing_behind),
 		claim(arrival_is_when_the_file_was_written),
 		claim(a_store_that_cannot_be_made_is_told),
