@@ -194,6 +194,21 @@ static bool replace_damaged(struct arena *arena, const char *path, sqlite3 **dat
 	return open_database(path, database, &damaged, error);
 }
 
+/* SQLite tells a read that failed as damage, too: that has to be seen twice. */
+static bool open_or_replace(struct arena *arena, const char *path, sqlite3 **database,
+		struct buffer *notice, struct error *error)
+{
+	bool damaged;
+
+	for (int looks = 0; looks < 2; looks++) {
+		if (open_database(path, database, &damaged, error))
+			return true;
+		if (!damaged)
+			return false;
+	}
+	return replace_damaged(arena, path, database, notice, error);
+}
+
 struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error)
 {
@@ -201,12 +216,9 @@ struct journal *journal_open(
 	const char *path = arena_printf(arena, "%s/journal.db", state_directory);
 	sqlite3 *database = NULL;
 	struct journal *journal;
-	bool damaged;
 
-	if (!directory_make(state_directory, 0700, error))
-		return NULL;
-	if (!open_database(path, &database, &damaged, error) &&
-			(!damaged || !replace_damaged(arena, path, &database, notice, error)))
+	if (!directory_make(state_directory, 0700, error) ||
+			!open_or_replace(arena, path, &database, notice, error))
 		return NULL;
 	journal = calloc(1, sizeof(*journal));
 	assert(journal);

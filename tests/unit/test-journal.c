@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -8,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -553,6 +556,44 @@ static void a_database_with_a_damaged_page_is_moved_aside(void **state)
 	expect_a_new_one();
 }
 
+static int reads_until_failure;
+
+/* Instead of the library's, for SQLite. */
+ssize_t pread64(int fd, void *bytes, size_t length, off64_t offset)
+{
+	if (reads_until_failure > 0 && --reads_until_failure == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, bytes, length, offset);
+}
+
+static void a_read_that_failed_is_no_damage(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	journal_remember(journal, "web", &sample);
+	commit();
+	journal_close(journal);
+	/* Each read of an opening in turn, until there are no more. */
+	for (int at = 1; failed; at++) {
+		autodone(buffer) struct buffer notice = { 0 };
+		struct error error;
+
+		reads_until_failure = at;
+		journal = journal_open(directory, &notice, &error);
+		failed = reads_until_failure == 0;
+		reads_until_failure = 0;
+		assert_int_equal(notice.length, 0);
+		assert_int_equal(access(path_of("journal.db.damaged"), F_OK), -1);
+		journal_close(journal);
+	}
+	journal = NULL;
+	open_again();
+	assert_true(journal_target(journal, arena, "web", &(struct remembered){ 0 }));
+}
+
 static void a_second_damage_leaves_the_first_one_alone(void **state)
 {
 	struct stat first, later;
@@ -754,6 +795,7 @@ int main(void)
 		claim(the_latest_time_is_that_of_a_state_or_of_a_pass),
 		claim(what_is_no_database_is_moved_aside),
 		claim(a_database_with_a_damaged_page_is_moved_aside),
+		claim(a_read_that_failed_is_no_damage),
 		claim(a_second_damage_leaves_the_first_one_alone),
 		claim(who_only_reads_leaves_a_damaged_one_where_it_is),
 		claim(a_second_opener_is_refused),
