@@ -137,13 +137,19 @@ const char *subject_reason(const struct subject *subject)
 	return subject->applying ? subject->applying_why : told(subject)->reason;
 }
 
-static void remember(struct subject *subject)
+/* What could not be told is not remembered as told: it is told again after a restart. */
+static enum state remembered_state(const struct subject *subject)
+{
+	return subject->untold ? STATE_IDLE : subject->outcome.state;
+}
+
+void subject_remember(struct subject *subject)
 {
 	const struct remembered remembered = {
 		.wanted = subject->wanted ? subject->wanted : subject->lost,
 		.predecessor = subject->predecessor,
 		.put_back = subject->put_back,
-		.state = state_name(subject->outcome.state),
+		.state = state_name(remembered_state(subject)),
 		.reason = subject->outcome.reason,
 		.inputs = subject->inputs,
 		.since = subject->since,
@@ -213,7 +219,7 @@ static void tell_outcome(struct subject *subject, enum state state, const char *
 	subject->applying_why = NULL;
 	set_stories(subject, subject->intake, story, pending);
 	announce(subject, before);
-	remember(subject);
+	subject_remember(subject);
 }
 
 void subject_tell_outcome(struct subject *subject, enum state state, const char *reason)
@@ -233,7 +239,7 @@ void subject_tell_settled(struct subject *subject, struct pending pending)
 	/* It may be so though nothing was to be done for it. */
 	if (anew && subject->wanted) {
 		subject_in_service_anew(subject);
-		remember(subject);
+		subject_remember(subject);
 	}
 }
 
@@ -296,7 +302,7 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->by_order = false;
 	subject->accepted = false;
 	subject->lies_there = false;
-	remember(subject);
+	subject_remember(subject);
 }
 
 bool subject_was_in_service(const struct subject *subject, const char *digest)
@@ -345,7 +351,7 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 void subject_precede(struct subject *subject, const char *digest)
 {
 	subject->predecessor = arena_copy(subject->wanted_memory, digest);
-	remember(subject);
+	subject_remember(subject);
 }
 
 /* Before this one: the latest that was in service, is still there, and was not put back itself. */
@@ -415,7 +421,7 @@ void subject_want_former(struct subject *subject)
 		set_wanted(subject, former.wanted ? &facts : NULL, former.predecessor,
 				former.put_back, former.inputs, none);
 		subject->in_service_since = former.in_service_since;
-		remember(subject);
+		subject_remember(subject);
 	}
 	if (!subject->wanted)
 		subject_tell_outcome(subject, STATE_IDLE, NULL);
@@ -427,7 +433,7 @@ void subject_accepted(struct subject *subject, long long until_ns)
 	if (subject->accepted_ns == until_ns)
 		return;
 	subject->accepted_ns = until_ns;
-	remember(subject);
+	subject_remember(subject);
 }
 
 /* ---- seeing ---- */

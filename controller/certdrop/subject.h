@@ -91,6 +91,7 @@ struct subject {
 	struct arena *story_memory;
 	struct story intake, outcome;
 	struct pending pending;
+	bool untold; /* the receipt could not be written */
 	bool applying;
 	const char *applying_why; /* what is to be known of it besides; NULL: nothing */
 	long long since; /* when the state that is told began */
@@ -157,6 +158,9 @@ void subject_want_back(struct subject *subject, const char *put_back);
 /* What was wanted before this one came is wanted again, as if it had never come; where that is not
  * known (after a restart), the predecessor is. */
 void subject_want_former(struct subject *subject);
+
+/* The journal gets to know again what is true of it: the last commit may have failed. */
+void subject_remember(struct subject *subject);
 
 /* Is this credential whole in the store? false: whoever dropped it must do so again, as `error` says. */
 bool subject_has_whole(const struct subject *subject, const char *digest, struct arena *arena,

@@ -1,5 +1,6 @@
 #include "controller/certdrop/turn.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +8,11 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/journal.h"
 #include "controller/certdrop/store.h"
+#include "controller/certdrop/subject.h"
 
-/* How long what nobody waits for is kept back, to share the commit of what follows. */
-enum { GRACE_MS = 3 };
+/* How long what nobody waits for is kept back, to share the commit of what follows; how long until
+ * what could not be committed is tried again. */
+enum { GRACE_MS = 3, AGAIN_MS = 5000 };
 
 /* ---- waiting ---- */
 
@@ -49,6 +52,14 @@ static void set_degraded(struct controller *controller, const char *why)
 		log_info("the state can be written again");
 	free(controller->degraded);
 	controller->degraded = why ? strdup(why) : NULL;
+	assert(controller->degraded || !why);
+}
+
+/* With a commit that fails all of its writes are undone, and memory and journal part. */
+static void remember_all(struct controller *controller)
+{
+	for (size_t i = 0; i < controller->subject_count; i++)
+		subject_remember(controller->subjects[i]);
 }
 
 static bool commit(struct controller *controller)
@@ -99,12 +110,18 @@ static bool must_commit(const struct controller *controller)
 	return controller->waiting || journal_pressing(controller->journal);
 }
 
+static void on_commit(uv_timer_t *timer);
+
 static void end_turn(struct controller *controller)
 {
+	if (controller->degraded)
+		remember_all(controller);
 	/* Being told may write again (a receipt, the next pass). */
 	(void)uv_timer_stop(&controller->commit);
 	for (int i = 0; i < 8 && must_commit(controller); i++)
 		tell_waiting(controller, commit(controller));
+	if (controller->degraded && !controller->stopping)
+		(void)uv_timer_start(&controller->commit, on_commit, AGAIN_MS, 0);
 }
 
 static bool is_awaited(const struct controller *controller)
