@@ -196,6 +196,8 @@ void controller_rescan(struct controller *controller)
 {
 	for (size_t i = 0; i < controller->subject_count; i++)
 		telling_make_way(controller->subjects[i]);
+	for (size_t i = 0; i < controller->subject_count; i++)
+		telling_what_is_untold(controller->subjects[i]);
 	intake_rescan(controller->intake);
 	strays_look(controller);
 	follow_events(controller);

@@ -127,25 +127,44 @@ void telling_make_way(const struct subject *subject)
 		log_warning("target %s: receipt: %s", subject->target->name, error.text);
 }
 
-void telling_receipt(struct subject *subject)
+static bool write_receipt(struct subject *subject, struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
 	autoclose int own = -1;
 	struct receipt receipt;
-	struct error error;
 	const char *name;
 	int directory;
 
-	if (!subject->feed || subject->controller->mode == MODE_DRY)
-		return;
 	receipt = receipt_of(arena, subject);
 	directory = feed_directory(subject->feed);
 	if (directory < 0) {
-		own = state_receipts(arena, subject, &error);
+		own = state_receipts(arena, subject, error);
 		directory = own;
 	}
 	name = receipt_name(arena, subject);
-	if (directory < 0 || !make_way(subject, directory, name, &error) ||
-			!receipt_write(directory, name, &receipt, &error))
-		log_warning("target %s: receipt: %s", subject->target->name, error.text);
+	return directory >= 0 && make_way(subject, directory, name, error) &&
+			receipt_write(directory, name, &receipt, error);
+}
+
+void telling_receipt(struct subject *subject)
+{
+	const bool known = subject->untold;
+	struct error error;
+
+	if (!subject->feed || subject->controller->mode == MODE_DRY)
+		return;
+	subject->untold = !write_receipt(subject, &error);
+	if (subject->untold && !known)
+		log_warning("target %s: receipt: %s; it is written with the next look at the "
+			    "directory",
+				subject->target->name, error.text);
+}
+
+void telling_what_is_untold(struct subject *subject)
+{
+	if (!subject->untold)
+		return;
+	telling_receipt(subject);
+	if (!subject->untold)
+		subject_remember(subject);
 }

@@ -3,12 +3,15 @@
 /*
  * Telling whoever dropped a file what became of it: the receipt of a subject, in the directory
  * that feeds it, or for a source under STATE/receipts. A receipt that cannot be written is logged
- * once and is no reason to stop.
+ * once and is no reason to stop: it is written as soon as it can be.
  */
 
 #include "controller/certdrop/subject.h"
 
 void telling_receipt(struct subject *subject);
+
+/* The receipt that could not be written the last time; does nothing when it could. */
+void telling_what_is_untold(struct subject *subject);
 
 /* What was dropped under the name of the receipt is moved aside, and taken in: receipt.h. */
 void telling_make_way(const struct subject *subject);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -271,6 +272,25 @@ static void what_is_just_being_dropped_under_its_name_is_kept(void **state)
 	assert_int_equal(status_of("dropped-receipt.json").st_size, 8);
 }
 
+static void what_cannot_be_looked_at_keeps_its_name(void **state)
+{
+	const struct receipt receipt = sample();
+	struct rlimit before, none;
+	struct receipt_aside aside;
+	struct error error;
+
+	(void)state;
+	write_receipt(&receipt);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_false(receipt_make_way(directory, RECEIPT_NAME, &aside, &error));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(error.kind, ERROR_RETRY);
+	assert_string_equal(aside.name, "");
+	assert_true(S_ISREG(status_of(RECEIPT_NAME).st_mode));
+}
+
 static void an_end_that_is_near_is_warned_of(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -336,6 +356,7 @@ int main(void)
 		with_directory(what_was_dropped_under_its_name_is_kept),
 		with_directory(what_a_power_cut_left_of_it_is_no_drop),
 		with_directory(what_is_just_being_dropped_under_its_name_is_kept),
+		with_directory(what_cannot_be_looked_at_keeps_its_name),
 		cmocka_unit_test(an_end_that_is_near_is_warned_of),
 		cmocka_unit_test(times_of_any_size_are_printed),
 		cmocka_unit_test(the_facts_of_a_credential_are_all_told),

@@ -109,8 +109,8 @@ static int open_old(int directory, const char *name, struct stat *status)
 	return hand_over_fd(&fd);
 }
 
-/* At most `size` bytes from its beginning. */
-static size_t read_old(int fd, char *bytes, size_t size)
+/* At most `size` bytes from its beginning; -1: it cannot be read. */
+static ssize_t read_old(int fd, char *bytes, size_t size)
 {
 	size_t length = 0;
 
@@ -119,11 +119,13 @@ static size_t read_old(int fd, char *bytes, size_t size)
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
+		if (got < 0)
+			return -1;
+		if (got == 0)
 			break;
 		length += (size_t)got;
 	}
-	return length;
+	return (ssize_t)length;
 }
 
 /* Is the same receipt there, but for its time? The bytes are compared, so that no parser
@@ -140,7 +142,7 @@ static bool is_there(int directory, const char *name, const char *text)
 
 	assert(mark);
 	return fd >= 0 && (status.st_mode & 07777) == 0644 &&
-			read_old(fd, old, length + 1) == length &&
+			read_old(fd, old, length + 1) == (ssize_t)length &&
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
 }
 
@@ -151,27 +153,41 @@ static bool is_hollow(int fd, const struct stat *status)
 	return status->st_size == 0 && status->st_uid == geteuid() && !file_has_writer(fd);
 }
 
-/* A file that is not even ours to read is nobody's receipt either. */
-static bool is_strange(int directory, const char *name)
+/* A file that is not even ours to read is nobody's receipt either. false: it cannot be told for now. */
+static bool find_out(int directory, const char *name, bool *strange)
 {
 	char beginning[sizeof(first_mark) - 1];
 	struct stat status;
-	autoclose int fd = open_old(directory, name, &status);
+	autoclose int fd = -1;
+	ssize_t length;
 
+	*strange = false;
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	if (!S_ISREG(status.st_mode))
+		return true;
+	fd = open_old(directory, name, &status);
+	*strange = fd < 0 && errno == EACCES;
 	if (fd < 0)
-		return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-				S_ISREG(status.st_mode);
+		return *strange || errno == ENOENT;
 	if (is_hollow(fd, &status))
-		return false;
-	return read_old(fd, beginning, sizeof(beginning)) < sizeof(beginning) ||
+		return true;
+	length = read_old(fd, beginning, sizeof(beginning));
+	*strange = length < (ssize_t)sizeof(beginning) ||
 			memcmp(beginning, first_mark, sizeof(beginning)) != 0;
+	return length >= 0;
 }
 
 bool receipt_make_way(
 		int directory, const char *name, struct receipt_aside *aside, struct error *error)
 {
+	bool strange;
+
 	aside->name[0] = '\0';
-	if (!is_strange(directory, name))
+	if (!find_out(directory, name, &strange))
+		return fail(error, ERROR_RETRY, "%s cannot be looked at: %s", name,
+				strerror(errno));
+	if (!strange)
 		return true;
 	for (int i = 1; i <= ASIDE_MAX; i++) {
 		struct receipt_aside to = { .name = "dropped-receipt.json" };

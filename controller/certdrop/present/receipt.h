@@ -68,7 +68,7 @@ struct receipt_aside {
 /* A file named like the receipt that is none was dropped under a name that is not taken in, and may
  * be the only copy of a key: it gets another name, over no other file, under which it is taken in. An
  * empty one of our own that nobody is writing makes no way: a power cut leaves a receipt like that.
- * To be called before receipt_write(). ERROR_RETRY: it could not be moved aside. */
+ * To be called before receipt_write(). ERROR_RETRY: it could not be looked at, or not be moved aside. */
 bool receipt_make_way(int directory, const char *name, struct receipt_aside *aside,
 		struct error *error) must_check;
 
