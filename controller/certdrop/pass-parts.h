@@ -84,8 +84,9 @@ void pass_take_up_again(struct pass *pass);
 
 /* ---- pass-second.c ---- */
 
-/* Tells the reconciler, by an answer "second-try", that this is one (model/plan.h). */
-void pass_recall_first_try(struct pass *pass);
+/* Tells the reconciler, by an answer "second-try", that this is one (model/plan.h). false: it is none,
+ * or was told already. */
+bool pass_recall_first_try(struct pass *pass);
 
 /* The plan was put back because it was not served, and there is another way. */
 bool pass_has_second_try(const struct pass *pass, const struct job_result *result);

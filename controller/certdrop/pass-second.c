@@ -57,17 +57,18 @@ static bool read_first_try(struct pass *pass, struct latest *latest, struct plan
 	return failing.proof;
 }
 
-void pass_recall_first_try(struct pass *pass)
+bool pass_recall_first_try(struct pass *pass)
 {
 	struct latest latest = { .arena = pass->arena };
 	struct plan plan;
 
 	if (pass->first_try || !read_first_try(pass, &latest, &plan))
-		return;
+		return false;
 	pass->first_try = arena_printf(pass->arena, "it was put back (%s), and is tried again %s",
 			latest.entry->reason, plan.second_try);
 	records_append(pass->arena, &pass->seen.records,
 			record_new(pass->arena, "answer", "second-try", NULL));
+	return true;
 }
 
 bool pass_has_second_try(const struct pass *pass, const struct job_result *result)

@@ -260,7 +260,7 @@ static const char *predecessor_of(struct pass *pass)
 }
 
 /* Copies: another credential may come to be wanted while the plan is carried out. */
-static bool make_plan(struct pass *pass, struct error *error)
+static bool ask_for_plan(struct pass *pass, struct error *error)
 {
 	const struct subject *subject = pass->subject;
 	struct plan *plan = &pass->plan;
@@ -269,10 +269,19 @@ static bool make_plan(struct pass *pass, struct error *error)
 	plan->text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
 	plan->credential = arena_copy(pass->arena, subject->wanted);
 	plan->predecessor = predecessor_of(pass);
-	pass_recall_first_try(pass);
-	if (!subject->target->reconciler->plan(
-			    subject->target, &subject->facts, &pass->seen, plan, error) ||
-			!plan_check(plan, error))
+	return subject->target->reconciler->plan(
+			       subject->target, &subject->facts, &pass->seen, plan, error) &&
+			plan_check(plan, error);
+}
+
+/* Only where there are two ways it matters which one was gone already. */
+static bool make_plan(struct pass *pass, struct error *error)
+{
+	struct plan *plan = &pass->plan;
+
+	if (!ask_for_plan(pass, error))
+		return false;
+	if (plan->second_try && pass_recall_first_try(pass) && !ask_for_plan(pass, error))
 		return false;
 	if (plan->follow_up)
 		plan->text = plan->follow_up;
