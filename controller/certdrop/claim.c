@@ -1,13 +1,13 @@
 #include "controller/certdrop/claim.h"
 
-#include <string.h>
-
 #include "controller/certdrop/controller.h"
 #include "controller/model/rule.h"
 
-static bool same(const char *a, const char *b)
+static const char *what_both_have(const struct credential *one, const struct credential *other)
 {
-	return a && b && strcmp(a, b) == 0;
+	if (text_equal(one->fingerprint, other->fingerprint))
+		return "this certificate";
+	return text_equal(one->key_fingerprint, other->key_fingerprint) ? "its key" : NULL;
 }
 
 const char *claim_refuses(const struct subject *subject, const struct credential *credential,
@@ -18,17 +18,12 @@ const char *claim_refuses(const struct subject *subject, const struct credential
 
 	for (size_t i = 0; says && i < controller->subject_count; i++) {
 		const struct subject *other = controller->subjects[i];
-		const struct credential *theirs = &other->facts;
-		const bool all = same(theirs->fingerprint, credential->fingerprint);
+		const char *shared = what_both_have(&other->facts, credential);
 
-		if (other != subject && other->wanted &&
-				(all ||
-						same(theirs->key_fingerprint,
-								credential->key_fingerprint)) &&
+		if (other != subject && other->wanted && shared &&
 				rule_says(arena, other->target, RULE_OWN))
 			return arena_printf(arena, "target %s has %s already; %s allow no sharing",
-					other->target->name, all ? "this certificate" : "its key",
-					says);
+					other->target->name, shared, says);
 	}
 	return NULL;
 }
