@@ -632,7 +632,8 @@ struct words journal_served_before(struct journal *journal, struct arena *arena,
 
 static void prune_parked(struct journal *journal, const char *target, int keep)
 {
-	sqlite3_stmt *row = query(journal, "SELECT count(*) FROM parked WHERE target = ?", "t", target);
+	sqlite3_stmt *row =
+			query(journal, "SELECT count(*) FROM parked WHERE target = ?", "t", target);
 
 	if (one_number(row) <= keep)
 		return;

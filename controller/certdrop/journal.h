@@ -139,8 +139,8 @@ void journal_steps(struct journal *journal, int64_t pass, journal_step_fn *told,
 struct words journal_served_before(
 		struct journal *journal, struct arena *arena, const char *target);
 
-/* Forgets the passes of a target beyond the latest `keep`, and of what is parked for it all but the latest `keep`, too: a
- * pass parks no more than one. */
+/* Forgets the passes of a target beyond the latest `keep`, and what is parked for it beyond as
+ * many: a pass parks no more than one. */
 void journal_prune(struct journal *journal, const char *target, int keep);
 
 /* ---- the clock's floor ---- */
