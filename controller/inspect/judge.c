@@ -88,15 +88,18 @@ static enum judgement judge_digest(
 {
 	struct traits traits;
 	struct error error;
+	const char *refused;
 
 	if (!certificate_public_key(certificate) ||
-			!traits_read(court->arena, certificate, &traits, &error) ||
-			!contains_anycase(law->words, traits.digest))
+			!traits_read(court->arena, certificate, &traits, &error))
+		return JUDGED_GOOD;
+	refused = traits.pss && contains_anycase(law->words, "RSASSA-PSS") ? "RSASSA-PSS"
+									   : traits.digest;
+	if (!contains_anycase(law->words, refused))
 		return JUDGED_GOOD;
 	return say(court, JUDGED_REFUSED,
 			arena_printf(court->arena, "the certificate of %s is signed with %s; %s %s",
-					certificate->subject, traits.digest,
-					does(court, law, "refuse"),
+					certificate->subject, refused, does(court, law, "refuse"),
 					list(court->arena, law->words)));
 }
 

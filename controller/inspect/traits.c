@@ -172,6 +172,7 @@ bool traits_read(struct arena *arena, struct certificate *certificate, struct tr
 
 	read_key(arena, certificate_public_key(certificate), &found);
 	found.digest = signature_digest(x509);
+	found.pss = X509_get_signature_nid(x509) == NID_rsassaPss;
 	found.issuer = printable_name(arena, X509_get_issuer_name(x509));
 	found.serial = read_serial(arena, x509);
 	read_names(arena, x509, &found.names);

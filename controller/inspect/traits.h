@@ -14,6 +14,7 @@ struct traits {
 	const char *curve; /* "P-256"; NULL unless EC */
 	const char *key; /* "RSA 2048", "EC P-256", "Ed25519" */
 	const char *digest; /* in its signature: "SHA256"; "none" for the Edwards curves */
+	bool pss; /* its signature is by RSASSA-PSS, whatever kind of RSA key made it */
 	long version; /* 1 to 3 */
 	struct words names; /* "DNS:web.example", "IP:192.0.2.1" */
 	struct words usages; /* extended ones; empty: any */

@@ -19,7 +19,7 @@ enum rule_kind {
 	RULE_KEY_TYPES, /* words: "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS" that are allowed */
 	RULE_RSA_BITS, /* min to max bits of an RSA modulus */
 	RULE_EC_CURVES, /* words: "P-256", "P-384", ... that are allowed */
-	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5" */
+	RULE_SIGNATURES, /* words: digests that are refused in a signature: "SHA1", "MD5"; or "RSASSA-PSS" */
 	RULE_USAGES, /* words: extended key usages that the leaf must allow: "serverAuth" */
 	RULE_NAMES, /* words: names that the leaf must cover: "db1.example", "*.cluster.example" */
 	RULE_PARTS, /* words: parts that must be there: "key", "chain", "ca", "client-leaf"; "crl?":

@@ -135,6 +135,11 @@ static void certificates_are_held_to_the_rules(void **state)
 		{ { "a", .digest = "SHA1" }, "rule signatures P MD5 SHA1",
 				"the certificate of CN=a is signed with SHA1; P refuse MD5, SHA1" },
 		{ { "a" }, "rule signatures P MD5 SHA1", "" },
+		{ { "a", "RSA-PSS 2048" }, "rule signatures P SHA1 RSASSA-PSS",
+				"the certificate of CN=a is signed with RSASSA-PSS; P refuse SHA1, "
+				"RSASSA-PSS" },
+		{ { "a", "RSA-PSS 2048" }, "rule signatures P SHA1", "" },
+		{ { "a", "RSA 2048" }, "rule signatures P SHA1 RSASSA-PSS", "" },
 		{ { "a", .usages = "clientAuth" }, "rule usages P serverAuth",
 				"the certificate of CN=a may not be used for serverAuth; P ask for "
 				"serverAuth" },
