@@ -120,7 +120,7 @@ static const char *disruption_words(struct arena *arena, unsigned disruptions)
 {
 	const char *words = "";
 
-	for (enum disruption d = DISRUPTION_RELOAD; d <= DISRUPTION_REMOTE; d++)
+	for (enum disruption d = DISRUPTION_RELOAD; d <= DISRUPTION_PURGE; d++)
 		if (disruptions & 1U << d)
 			words = arena_printf(arena, "%s%s%s", words, *words ? " and " : "",
 					disruption_name(d));

@@ -79,8 +79,8 @@ static bool read_disruptions(struct words words, unsigned *disruptions, struct e
 
 		if (!disruption_read(words.items[i], &disruption) || disruption == DISRUPTION_NONE)
 			return fail(error, ERROR_CONFIG,
-					"\"for\" must be of \"reload\", \"restart\" and \"remote\", "
-					"not \"%s\"",
+					"\"for\" must be of \"reload\", \"restart\", \"remote\" and "
+					"\"purge\", not \"%s\"",
 					words.items[i]);
 		*disruptions = (i > 0 ? *disruptions : 0) | 1U << disruption;
 	}
@@ -135,6 +135,17 @@ bool window_read(struct arena *arena, const struct settings *group, struct windo
 	return true;
 }
 
+/* A purge touches others, too: it keeps to their windows, unless it has some of its own. */
+static void bind_purges(struct windows *windows)
+{
+	for (size_t i = 0; i < windows->count; i++)
+		if (windows->items[i].disruptions & 1U << DISRUPTION_PURGE)
+			return;
+	for (size_t i = 0; i < windows->count; i++)
+		if (windows->items[i].disruptions & 1U << DISRUPTION_REMOTE)
+			windows->items[i].disruptions |= 1U << DISRUPTION_PURGE;
+}
+
 struct windows windows_of(struct arena *arena, const struct target *target)
 {
 	struct windows windows = { .count = setting_count(target->settings, "windows") };
@@ -148,6 +159,7 @@ struct windows windows_of(struct arena *arena, const struct target *target)
 
 		assert(read);
 	}
+	bind_purges(&windows);
 	return windows;
 }
 

@@ -33,6 +33,7 @@ static const char *const disruption_names[] = {
 	[DISRUPTION_RELOAD] = "reload",
 	[DISRUPTION_RESTART] = "restart",
 	[DISRUPTION_REMOTE] = "remote",
+	[DISRUPTION_PURGE] = "purge",
 };
 
 const char *step_kind_name(enum step_kind kind)

@@ -43,7 +43,13 @@ enum phase {
 	PHASE_UNDO, /* only taken when what comes after it is put back, in reverse order */
 };
 
-enum disruption { DISRUPTION_NONE, DISRUPTION_RELOAD, DISRUPTION_RESTART, DISRUPTION_REMOTE };
+enum disruption {
+	DISRUPTION_NONE,
+	DISRUPTION_RELOAD,
+	DISRUPTION_RESTART,
+	DISRUPTION_REMOTE,
+	DISRUPTION_PURGE, /* takes away what others may still know the product by */
+};
 
 struct step {
 	enum phase phase;

@@ -21,8 +21,10 @@ static const struct option window_options[] = {
 				"machine's own." },
 	{ "for", OPTION_WORDS,
 			.help = "What is bound to it: \"reload\", \"restart\", \"remote\" (what "
-				"touches other sites). Without it, restart and remote: a reload "
-				"interrupts nobody." },
+				"touches other sites), \"purge\" (what takes away a retired "
+				"certificate). Without it, restart and remote: a reload interrupts "
+				"nobody. A purge keeps to the windows of remote, unless one is for "
+				"purge." },
 	{ NULL },
 };
 

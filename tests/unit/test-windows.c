@@ -18,6 +18,7 @@ enum {
 	RELOAD = 1 << DISRUPTION_RELOAD,
 	RESTART = 1 << DISRUPTION_RESTART,
 	REMOTE = 1 << DISRUPTION_REMOTE,
+	PURGE = 1 << DISRUPTION_PURGE,
 };
 
 static const char zurich[] = "Europe/Zurich";
@@ -183,6 +184,43 @@ static void a_window_binds_what_it_is_for(void **state)
 	assert_int_equal(windows_bind(&windows, RESTART), 0);
 }
 
+static void add_window(struct settings *settings, const char *what)
+{
+	const struct place place = { .file = "x.conf", .line = 1 };
+	const struct option *windows = option_find(target_options, "windows");
+	struct settings *group = settings_add_group(settings, windows, place);
+	struct error error;
+
+	assert_true(settings_set_text(
+			group, option_find(windows->members, "from"), place, "10:00", &error));
+	assert_true(settings_set_text(
+			group, option_find(windows->members, "to"), place, "12:00", &error));
+	if (what)
+		assert_true(settings_set_text(
+				group, option_find(windows->members, "for"), place, what, &error));
+}
+
+static void a_purge_keeps_to_the_windows_of_others_unless_it_has_its_own(void **state)
+{
+	const struct place place = { .file = "x.conf", .line = 1 };
+	autoarena struct arena *arena = arena_new();
+	struct settings *settings = settings_new(arena, target_options, place, "/");
+	const struct target target = { .name = "x", .settings = settings };
+	struct windows windows;
+
+	(void)state;
+	add_window(settings, NULL);
+	add_window(settings, "reload");
+	windows = windows_of(arena, &target);
+	assert_int_equal(windows.items[0].disruptions, RESTART | REMOTE | PURGE);
+	assert_int_equal(windows.items[1].disruptions, RELOAD);
+
+	add_window(settings, "purge");
+	windows = windows_of(arena, &target);
+	assert_int_equal(windows.items[0].disruptions, RESTART | REMOTE);
+	assert_int_equal(windows.items[2].disruptions, PURGE);
+}
+
 static void it_opens_and_closes_to_the_second(void **state)
 {
 	/* 21 November 2026 is a Saturday; Zurich is at UTC+1. */
@@ -340,6 +378,7 @@ int main(void)
 		cmocka_unit_test(clocks_that_are_put_back_show_an_hour_twice),
 		cmocka_unit_test(south_of_the_equator_and_by_half_hours),
 		cmocka_unit_test(a_window_binds_what_it_is_for),
+		cmocka_unit_test(a_purge_keeps_to_the_windows_of_others_unless_it_has_its_own),
 		cmocka_unit_test(it_opens_and_closes_to_the_second),
 		cmocka_unit_test(one_across_midnight_belongs_to_the_day_on_which_it_opens),
 		cmocka_unit_test(days_may_go_over_the_end_of_the_week),
