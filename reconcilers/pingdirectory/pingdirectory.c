@@ -28,6 +28,7 @@
 static const char *const routes[] = { "ldap", "tool", NULL };
 static const char *const forms[] = { "certificates", "key-store", NULL };
 static const char *const formats[] = { "jks", "pkcs12", NULL };
+static const char *const store_profiles[] = { "modern", "old-java", NULL };
 static const char *const offline_words[] = { "hold", "go-on", NULL };
 
 enum { FINGERPRINT_LENGTH = 64 };
@@ -89,6 +90,9 @@ static const struct option options[] = {
 				"server's own (--defaultTrust)." },
 	{ "store-format", OPTION_CHOICE, .fallback = "jks", .choices = formats,
 			.help = "The format of the key store." },
+	{ "store-profile", OPTION_CHOICE, .fallback = "modern", .choices = store_profiles,
+			.help = "How a pkcs12 is encrypted: old-java is for servers with a Java before "
+				"8u301 or 11.0.12, which cannot read the modern one." },
 	{ "store-password-file", OPTION_PATH,
 			.help = "The file whose only line is the password of the key store: any one of six "
 				"characters or more. The server and the tool are given the same." },
@@ -245,6 +249,10 @@ static bool check(const struct target *target, struct error *error)
 			!check_route(settings, error) ||
 			(listener && !check_listener(settings, error)))
 		return false;
+	if (!listener && setting_text(settings, "source"))
+		return fail(error, ERROR_CONFIG,
+				"an inter-server certificate is replaced only when one is dropped, so it "
+				"takes no source, where others may renew it");
 	if (listener && setting_text(settings, "ads-truststore"))
 		return fail(error, ERROR_CONFIG, "ads-truststore holds no listener certificate");
 	if (setting_words(settings, "probe").count == 0 &&
@@ -274,10 +282,21 @@ static void plan_replacement(struct ping *p)
 	use_prove(p, PHASE_PROVE);
 }
 
+/* "9f2c..., 1111...": as much of each as tells them apart. */
+static const char *retired_words(const struct ping *p)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < p->retired.count; i++)
+		list = arena_printf(p->arena, "%s%s%.16s", list, i > 0 ? ", " : "",
+				p->retired.items[i]);
+	return list;
+}
+
 static void plan_purge(struct ping *p)
 {
-	p->plan->follow_up = arena_printf(p->arena, "purge what is retired of %s",
-			setting_text(p->settings, "instance"));
+	p->plan->follow_up = arena_printf(p->arena, "purge what is retired of %s (sha256 %s)",
+			setting_text(p->settings, "instance"), retired_words(p));
 	p->plan->soak_ms = setting_number(p->settings, "soak");
 	route_purge(p);
 	registry_prove(p, true);

@@ -161,7 +161,7 @@ static void make_store(const struct ping *p)
 		.format = jks ? "jks" : "pkcs12",
 		.password_file = setting_text(settings, "store-password-file"),
 		.alias = setting_text(settings, "alias"),
-		.profile = jks ? NULL : "modern",
+		.profile = jks ? NULL : setting_text(settings, "store-profile"),
 		.key_password_file = jks ? setting_text(settings, "key-password-file") : NULL,
 	};
 
@@ -369,6 +369,6 @@ void route_purge(const struct ping *p)
 		step = run_tool(p, PHASE_CHANGE, text, p->slot->purge, NULL);
 	else
 		step = operate(p, PHASE_CHANGE, text, p->slot->purge_operation, &nothing);
-	step->disruption = DISRUPTION_REMOTE;
+	step->disruption = DISRUPTION_PURGE;
 	step->deadline_ms = (long)setting_number(p->settings, "replace-deadline");
 }

@@ -4,7 +4,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from certificates import pem_of
 from ping_target import (assert_everywhere, by_tool, drop, identities, needs_java, reason, shared,  # noqa: F401
-                         target, topology)
+                         target, thorough, topology)
 from pingdirectory import PASSWORD, PIN, READER, READER_PASSWORD, Identity, put
 from service import plain
 from waiting import until
@@ -166,6 +166,19 @@ def test_the_predecessor_comes_back_on_demand(certdrop, first, identities):
     certdrop.until_in_service("ds1", identities[1], seconds=40)
     until(lambda: certdrop.run("rollback", "ds1").returncode == 0, certdrop.log)
     assert first["ds1"].presented() == first["ds1"].in_store() == identities[0].fingerprint
+
+
+@thorough
+def test_the_predecessor_comes_back_by_the_tool(certdrop, shared):
+    one, other = (Identity(f"{each}.example.com") for each in ("one", "other"))
+    certdrop.configure([target(shared, "ds2", soak="1h", **by_tool(shared, "ds2"))])
+    certdrop.start()
+    for each in (one, other):
+        drop(certdrop, each, "ds2")
+        certdrop.until_in_service("ds2", each, seconds=60)
+    until(lambda: certdrop.run("rollback", "ds2").returncode == 0, certdrop.log)
+    assert shared["ds2"].presented() == shared["ds2"].in_store() == one.fingerprint
+    assert "replace-inter-server-certificate" in shared.calls()[-1]
 
 
 def test_killed_in_the_middle_it_ends_in_one_of_both(certdrop, first, identities):

@@ -86,6 +86,13 @@ def test_of_two_that_get_the_same_pair_at_once_one_is_refused(certdrop, shared):
     assert sum(line.get("operation") == "extended" for line in shared.records()[asked:]) == 1
 
 
+def test_what_others_renew_is_no_source_for_it(certdrop, shared, scratch):
+    (scratch / "tree").mkdir()
+    certdrop.configure([target(shared, "ds1", source=str(scratch / "tree"))])
+    done = certdrop.run("check")
+    assert done.returncode == 1 and "is replaced only when one is dropped" in done.stderr + done.stdout
+
+
 def test_a_listener_has_no_such_profile(certdrop, shared, authority, scratch):
     trusted = scratch / "trusted.pem"
     trusted.write_bytes(pem_of(authority.root))

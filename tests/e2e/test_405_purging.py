@@ -1,18 +1,32 @@
-"""The certificate monitor of a server: it holds back a purge, and proves nothing."""
-import os
+"""What holds back a purge: a window of its own, and the server's certificate monitor, which proves nothing."""
+import datetime
 
 import pytest
 
-from ping_target import assert_everywhere, drop, identities, needs_java, shared, target  # noqa: F401
+from ping_target import assert_everywhere, drop, identities, needs_java, shared, target, thorough  # noqa: F401
 from waiting import until
 
 pytestmark = needs_java
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="runs with THOROUGH=1 in the environment")
 
 
 def pending(certdrop, name="ds1"):
     (told,) = certdrop.json("status", name)["targets"]
     return told["state"], (told["pending"] or {}).get("reason") or ""
+
+
+def test_a_purge_waits_for_its_own_window(certdrop, shared, identities):
+    opens = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=3)
+    closed = {"from": opens.strftime("%H:%M"), "to": (opens + datetime.timedelta(hours=1)).strftime("%H:%M"),
+              "zone": "UTC", "for": "purge"}
+    at_all_times = {"from": "00:00", "to": "24:00"}
+    old = shared.registered("ds3")
+    certdrop.configure([target(shared, "ds3", soak="0s", windows=(at_all_times, closed))])
+    certdrop.start()
+    drop(certdrop, identities[3], "ds3")
+    certdrop.until_in_service("ds3", identities[3], seconds=40)
+    until(lambda: "window" in pending(certdrop, "ds3")[1], lambda: f"{pending(certdrop, 'ds3')}\n{certdrop.log()}")
+    certdrop.run("apply", "ds3")
+    assert_everywhere(shared, [*old, identities[3].fingerprint], "ds3")
 
 
 def test_while_the_monitor_tells_of_another_nothing_is_purged(certdrop, shared, identities):
