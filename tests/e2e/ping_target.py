@@ -4,6 +4,7 @@ import os
 import pytest
 
 from pingdirectory import ADMIN, KEYTOOL, Identity, PingDirectory
+from waiting import until
 
 needs_java = pytest.mark.skipif(not KEYTOOL, reason="Java's keytool is not installed")
 
@@ -36,7 +37,7 @@ def identities():
 
 def reached(topology, name):
     """Where a server is, and by which certificate it is known."""
-    return {"server": f"ldaps://127.0.0.1:{topology[name].ldaps}", "pin": topology[name].listener()}
+    return {"server": f"ldaps://127.0.0.1:{topology[name].ldaps}", "pin": until(topology[name].listener, name)}
 
 
 def target(topology, name="ds1", **more):

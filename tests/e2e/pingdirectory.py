@@ -80,8 +80,9 @@ class Instance(standin.Instance):
     process = None
 
     def presented(self):
-        """The fingerprint that the replication port shows to somebody without a certificate."""
-        return nginx.handshake(self.replication)
+        """The fingerprint that the replication port shows to somebody without a certificate. A server that is
+        busy may not answer the first time."""
+        return until(lambda: nginx.handshake(self.replication), lambda: f"{self.name} shows nothing: {self.log()}")
 
     def listener(self):
         """The fingerprint on the LDAPS port."""
