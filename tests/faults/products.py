@@ -108,14 +108,14 @@ def name_of(scene, point, victim):
 
 # ---- all of them ----
 
-def try_all(build, authority, scene, chosen):
+def try_all(build, authority, scene, chosen, seconds):
     """The results of (point, victim), in their order. After one that did not settle the stand-in is made anew."""
-    left, results = None, []
-    while left is None or left:
+    left, results, end = None, [], time.monotonic() + seconds
+    while left is None or left and time.monotonic() < end:
         with scene(build, authority) as running:
             if left is None:
                 left = chosen(points_of(running))
-            while left:
+            while left and time.monotonic() < end:
                 point, victim = left.pop(0)
                 try:
                     result = attempt(running, point, victim)
@@ -154,9 +154,8 @@ def matching(only):
 
 
 def sample(seed, count):
-    def chosen(points):
-        return random.Random(seed).sample(points, min(count, len(points))) if count else points
-    return chosen
+    """All of them if count is None; in an order of which any beginning is a fair choice."""
+    return lambda points: random.Random(seed).sample(points, min(count or len(points), len(points)))
 
 
 def main():
@@ -164,7 +163,8 @@ def main():
     parser.add_argument("--build", default="build-release", type=pathlib.Path)
     parser.add_argument("--scene", action="append", help="just this one (may be repeated)")
     parser.add_argument("--points", type=int, help="only so many of each scene, chosen by --seed")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop a scene after that time")
+    parser.add_argument("--seed", type=int, default=1, help="decides the choice, and the order")
     parser.add_argument("--only", help="SCENE:VICTIM:SAYS[:STEP[:undo]]")
     arguments = parser.parse_args()
     names = [arguments.only.split(":")[0]] if arguments.only else arguments.scene
@@ -173,7 +173,7 @@ def main():
     for scene in SCENES:
         if names and scene.__name__ not in names:
             continue
-        results = try_all(build, authority, scene, chosen)
+        results = try_all(build, authority, scene, chosen, arguments.seconds)
         rows += told_by(scene, results)
         everything += results
         print(*told_by(scene, results), sep="\n", flush=True)
