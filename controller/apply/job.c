@@ -157,6 +157,7 @@ static bool undo_later(struct job *job, const bool *begun)
 {
 	const enum ended ended = take_leases(job);
 
+	job->again = true;
 	if (ended == ENDED_ALONE)
 		return false;
 	return ended == ENDED_BADLY ? say_end(job, "stuck") : put_back(job, begun);
@@ -232,6 +233,7 @@ static bool apply(struct job *job, bool *begun, const bool *done)
 
 static bool finish(struct job *job, bool *begun, const bool *done, const struct record *work)
 {
+	job->again = true;
 	job->gap_ends = deadline_now() + record_number(work, "left", 0);
 	return apply(job, begun, done);
 }

@@ -26,6 +26,7 @@ struct job {
 	struct plan plan;
 	struct contents *contents;
 	struct web *web;
+	bool again; /* somebody may have taken its steps before, and was ended before it told */
 	long long gap_ends; /* deadline_now(); until then finish steps elsewhere are tried again */
 	struct leases *leases;
 	struct writes *writes;

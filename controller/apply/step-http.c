@@ -201,11 +201,12 @@ static bool is_done_already(struct http *h)
 	return h->step->done_url && http_send(&request, &got, &ignored) && got.status == 200;
 }
 
-static bool poll_until_done(struct http *h, struct error *error)
+/* `again`: this may not be the first time that it is sent. */
+static bool poll_until_done(struct http *h, bool again, struct error *error)
 {
 	const long poll_ms = h->step->poll_ms > 0 ? h->step->poll_ms : USUAL_POLL_MS;
 
-	for (bool again = false;; again = true) {
+	for (;; again = true) {
 		const enum progress progress =
 				again && is_done_already(h) ? PROGRESS_DONE : attempt(h, error);
 
@@ -235,5 +236,5 @@ bool http_take(struct job *job, struct arena *arena, const struct step *step, st
 
 	http_step_read(arena, step, &read);
 	return http_identify(&h.request, job->contents, error) && fill_body(&h, &body, error) &&
-			poll_until_done(&h, error);
+			poll_until_done(&h, job->again, error);
 }

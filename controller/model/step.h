@@ -198,7 +198,8 @@ struct http_step {
 	struct words stop; /* pick name and values: one that is found ends it as a failure */
 	long poll_ms; /* 0: 500 */
 	const char *done_url; /* what can be read there once the request has been carried out: asked
-			       * before it is sent again, for the reply may have been lost */
+			       * before it is sent again, for the reply may have been lost, and when
+			       * another worker may have sent it before */
 };
 
 /* A completed handshake with each address behind `address`. As a question: which

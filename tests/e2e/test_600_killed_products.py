@@ -63,3 +63,11 @@ def test_another_node_leads_when_the_first_comes_back(build, authority):
     with ReplicaOf(build, authority) as scene:
         ends_well(scene, {"plan": "put", "phase": "change", "says": "go"}, "node")
         ends_well(scene, {"plan": "put", "phase": "change", "says": "go"}, "worker")
+
+
+@thorough
+def test_an_update_that_was_under_way_is_not_made_twice(build, authority):
+    """It was begun, and who began it died before telling; it has not ended when it is taken up again."""
+    with ActiveActive(build, authority) as scene:
+        scene.site.set(task_ms=4000)
+        ends_well(scene, {"plan": "put", "says": "done", "text": "update carts everywhere"}, "worker")
