@@ -30,6 +30,7 @@ static const char *const editions[] = { "om", "lite", NULL };
 static const char *const passphrases[] = { "deployed", "new", NULL };
 static const char *const crls[] = { "keep", "replace", NULL };
 static const char *const restarts[] = { "later", "together", "never", NULL };
+static const char *const refusals[] = { "restart", "back", NULL };
 
 static const struct option options[] = {
 	{ "edition", OPTION_CHOICE, .fallback = "om", .choices = editions,
@@ -66,7 +67,15 @@ static const struct option options[] = {
 				"stays. replace: it goes." },
 	{ "restart", OPTION_CHOICE, .fallback = "later", .choices = restarts,
 			.help = "later: once the new certificate is served, and in a window where there "
-				"are any. together: with the files. never: somebody else's business." },
+				"are any. together: with the files. never: somebody else's business; it is "
+				"shown as pending. A restart by hand is known by the server on this "
+				"machine, and ends what is pending." },
+	{ "if-refused", OPTION_CHOICE, .fallback = "restart", .choices = refusals,
+			.help = "What follows when a server that answered before does not serve the new "
+				"certificate without a restart. restart: the old files are put back, and the "
+				"new ones installed together with a restart, in a window where there are any; "
+				"only if that fails, too, is it given up. back: the old files are put back. "
+				"It counts with restart = \"later\"; with \"never\" nothing is restarted." },
 	{ "probe", OPTION_WORDS, FORM_ADDRESS, .required = true,
 			.help = "The addresses, host:port, of all nodes: each has to complete a handshake "
 				"with the new certificate." },
@@ -151,6 +160,10 @@ static bool check(const struct target *target, struct error *error)
 		return fail(error, ERROR_CONFIG,
 				"passphrase \"new\" needs restart = \"together\": until the restart every "
 				"connection would be refused");
+	if (opengauss_restarts(target, "never") && setting_given(settings, "if-refused") &&
+			strcmp(setting_text(settings, "if-refused"), "restart") == 0)
+		return fail(error, ERROR_CONFIG,
+				"if-refused \"restart\" does not go with restart = \"never\"");
 	return true;
 }
 

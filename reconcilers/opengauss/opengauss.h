@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * openGauss, in four files: opengauss.c has what there is to set, what is accepted and what must be
- * known; plan.c what must be done; tool.c how its tools are run; restart.c how it is restarted.
+ * openGauss, in five files: opengauss.c has what there is to set, what is accepted and what must be
+ * known; plan.c what must be done; notes.c what is remembered; tool.c how its tools are run; restart.c
+ * how it is restarted.
  */
 
 #include "reconcilers/reconciler.h"
@@ -61,3 +62,27 @@ void opengauss_add_restart_back(const struct target *target, struct plan *plan);
 /* The way back of a restart by itself: what was stopped must not stay so. gs_om leaves alone what
  * runs. */
 void opengauss_add_start_back(const struct target *target, struct plan *plan);
+
+/* ---- notes.c ---- */
+
+/* The first value of a field of an answer. NULL: that is not so, or was not asked of this edition. */
+const char *opengauss_fact(const struct answers *seen, const char *name, const char *field);
+
+/* Of the restart that follows a replacement without one. Where the note says for how long the server
+ * had been running by then, one that was done by hand is known by the server on this node. */
+enum opengauss_pending { PENDING_NOTHING, PENDING_RESTART, PENDING_UNKNOWN };
+
+/* PENDING_UNKNOWN: opengauss_ask_running() tells. */
+enum opengauss_pending opengauss_pending(const struct target *target,
+		const struct credential *wanted, const struct answers *seen);
+void opengauss_ask_running(const struct target *target, struct plan *plan);
+
+void opengauss_note_restart(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan);
+void opengauss_note_pending(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan);
+void opengauss_note_baseline(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan);
+void opengauss_note_replacement(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan);
+void opengauss_prune_notes(const struct target *target, struct plan *plan);

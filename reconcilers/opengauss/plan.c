@@ -4,23 +4,22 @@
 
 #include <string.h>
 
-enum { SETS_KEPT = 1 };
+/* Besides what is in service and its predecessor. A package has private keys in it. */
+enum { SETS_KEPT = 1, PACKAGES_KEPT = 0 };
 
 static const char package_name[] = "db-cert-replacement.zip";
 
 /* ---- what is there ---- */
 
-/* NULL: that is not so, or was not asked of this edition. */
-static const char *fact(const struct answers *seen, const char *name, const char *field)
-{
-	const struct record *told = answer(seen, name);
-
-	return told ? record_text(told, field) : NULL;
-}
-
 static bool has_crl(const struct credential *wanted)
 {
 	return words_contain(wanted->parts, "crl");
+}
+
+/* Also where they are put in place without one at first, and that was not enough. */
+static bool restarts_together(const struct target *target, const struct answers *seen)
+{
+	return opengauss_restarts(target, "together") || answer(seen, "second-try");
 }
 
 /* Everything about the set but the credential: a change of it calls for a new one. */
@@ -63,15 +62,11 @@ static bool is_in_place(const struct target *target, const struct credential *wa
 {
 	const char *set = set_name(target, wanted);
 
-	return text_equal(fact(seen, set, "credential"), wanted->digest) &&
-			text_equal(fact(seen, set, "layout"), layout_of(seen->arena, target)) &&
-			!fact(seen, set, "differs") &&
-			text_equal(fact(seen, "deployed", "leaf"), wanted->fingerprint);
-}
-
-static bool is_restarted(const struct credential *wanted, const struct answers *seen)
-{
-	return text_equal(fact(seen, "restarted", "credential"), wanted->digest);
+	return text_equal(opengauss_fact(seen, set, "credential"), wanted->digest) &&
+			text_equal(opengauss_fact(seen, set, "layout"),
+					layout_of(seen->arena, target)) &&
+			!opengauss_fact(seen, set, "differs") &&
+			text_equal(opengauss_fact(seen, "deployed", "leaf"), wanted->fingerprint);
 }
 
 static bool check_answers(const struct answers *seen, struct error *error)
@@ -80,7 +75,7 @@ static bool check_answers(const struct answers *seen, struct error *error)
 		"restarted", "since" };
 
 	for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
-		const char *why = fact(seen, looks[i], "failed");
+		const char *why = opengauss_fact(seen, looks[i], "failed");
 
 		if (why)
 			return fail(error, ERROR_RETRY, "look at what is deployed: %s", why);
@@ -139,7 +134,7 @@ static void add_probes_back(const struct target *target, const struct answers *s
 static void add_way_back(const struct target *target, const struct answers *seen, struct plan *plan)
 {
 	add_probes_back(target, seen, "see the old certificate", plan);
-	if (opengauss_restarts(target, "together"))
+	if (restarts_together(target, seen))
 		opengauss_add_restart_back(target, plan);
 }
 
@@ -224,7 +219,7 @@ static void add_files(const struct target *target, const struct credential *want
 		.method = lite ? "fixed" : "link",
 		.generation = generation_name(plan->arena, wanted->digest, layout),
 		.layout = layout,
-		.replaces = fact(seen, set_name(target, wanted), "replaces"),
+		.replaces = opengauss_fact(seen, set_name(target, wanted), "replaces"),
 		.directory_mode = lite ? NULL : "0711",
 		.files = lite ? data_rows(plan->arena, target, wanted)
 			      : package_row(plan->arena, target),
@@ -239,81 +234,18 @@ static void add_files(const struct target *target, const struct credential *want
 	opengauss_add_replacement(target, plan);
 }
 
-static void add_pruning(const struct target *target, struct plan *plan)
+static void add_pruning(
+		const struct target *target, enum phase phase, const char *text, struct plan *plan)
 {
 	const bool lite = opengauss_is_lite(target);
 	const struct file_step prune = {
 		.publish = lite ? setting_text(target->settings, "data")
 				: opengauss_package_place(plan->arena, target),
 		.method = lite ? "fixed" : "link",
-		.keep = SETS_KEPT,
+		.keep = lite ? SETS_KEPT : PACKAGES_KEPT,
 	};
 
-	plan_file(plan, PHASE_FINISH, "remove sets that are no longer kept", &prune);
-}
-
-/* A file whose place, name and time tell something; its content does not matter. */
-static void add_note(const struct credential *wanted, enum phase phase, const char *text,
-		const struct file_step *about, struct plan *plan)
-{
-	struct rows rows = { .items = arena_new_many(plan->arena, struct words, 1) };
-	struct file_step note = *about;
-
-	add_row(plan->arena, &rows, "server.crt", "leaf", "-");
-	note.method = "link";
-	note.generation = generation_name(plan->arena, wanted->digest, note.layout);
-	note.directory_mode = "0700";
-	note.files = rows;
-	plan_file(plan, phase, text, &note);
-}
-
-/* So that it is not restarted again. */
-static void note_restart(const struct target *target, const struct credential *wanted,
-		const struct answers *seen, struct plan *plan)
-{
-	const struct file_step note = {
-		.publish = opengauss_note_place(plan->arena, target),
-		.layout = "restarted",
-		.replaces = fact(seen, "restarted", "replaces"),
-	};
-
-	add_note(wanted, PHASE_FINISH, "note that it was restarted", &note, plan);
-}
-
-static const char *since_layout(struct arena *arena, const char *leaf)
-{
-	return arena_printf(arena, "deployed %s", leaf ? leaf : "nothing");
-}
-
-/* What is deployed may have been changed by others; then that counts from now on. gs_om's backups
- * are compared with this note, because it makes none while a flag is left on some other node. */
-static void note_baseline(const struct target *target, const struct credential *wanted,
-		const struct answers *seen, struct plan *plan)
-{
-	const struct file_step note = {
-		.publish = opengauss_since_place(plan->arena, target),
-		.layout = since_layout(plan->arena, fact(seen, "deployed", "leaf")),
-		.replaces = fact(seen, "since", "replaces"),
-	};
-
-	if (!text_equal(fact(seen, "since", "layout"), note.layout))
-		add_note(wanted, PHASE_PREPARE, "note since when that is deployed", &note, plan);
-}
-
-static void note_replacement(const struct target *target, const struct credential *wanted,
-		const struct answers *seen, struct plan *plan)
-{
-	const char *before = since_layout(plan->arena, fact(seen, "deployed", "leaf"));
-	const bool noted = text_equal(fact(seen, "since", "layout"), before);
-	const struct file_step note = {
-		.publish = opengauss_since_place(plan->arena, target),
-		.layout = since_layout(plan->arena, wanted->fingerprint),
-		.replaces = noted ? fact(seen, "since", "replaces")
-				  : generation_name(plan->arena, wanted->digest, before),
-	};
-
-	if (!text_equal(before, note.layout))
-		add_note(wanted, PHASE_FINISH, "note since when the new ones are", &note, plan);
+	plan_file(plan, phase, text, &prune);
 }
 
 /* ---- all together ---- */
@@ -323,18 +255,13 @@ static void add_replacement(const struct target *target, const struct credential
 {
 	add_way_back(target, seen, plan);
 	opengauss_add_state(target, PHASE_PREPARE, false, plan);
-	if (!opengauss_is_lite(target))
-		note_baseline(target, wanted, seen, plan);
+	if (!opengauss_is_lite(target)) {
+		opengauss_note_baseline(target, wanted, seen, plan);
+		add_pruning(target, PHASE_PREPARE, "remove packages that were never installed",
+				plan);
+	}
 	add_package(target, plan);
 	add_files(target, wanted, seen, plan);
-}
-
-static void add_end(const struct target *target, const struct credential *wanted,
-		const struct answers *seen, struct plan *plan)
-{
-	if (!opengauss_is_lite(target))
-		note_replacement(target, wanted, seen, plan);
-	add_pruning(target, plan);
 }
 
 static void add_restart(const struct target *target, const struct credential *wanted,
@@ -342,7 +269,7 @@ static void add_restart(const struct target *target, const struct credential *wa
 {
 	opengauss_add_restart(target, seen, plan);
 	add_probes(target, wanted, plan);
-	note_restart(target, wanted, seen, plan);
+	opengauss_note_restart(target, wanted, seen, plan);
 }
 
 /* Whatever cuts it short: what was stopped is started again. */
@@ -359,8 +286,27 @@ static void add_follow_up(const struct target *target, const struct credential *
 {
 	plan->follow_up = "restart openGauss, whose nodes know each other by the old certificate "
 			  "until then";
+	if (opengauss_restarts(target, "never"))
+		plan->held = "restart is \"never\", so it is left to somebody else";
 	opengauss_add_state(target, PHASE_PREPARE, false, plan);
 	add_restart_alone(target, wanted, seen, plan);
+	opengauss_prune_notes(target, plan);
+}
+
+/* The files are in place, and served. */
+static void plan_rest(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	switch (opengauss_pending(target, wanted, seen)) {
+	case PENDING_NOTHING:
+		break;
+	case PENDING_UNKNOWN:
+		opengauss_ask_running(target, plan);
+		break;
+	case PENDING_RESTART:
+		add_follow_up(target, wanted, seen, plan);
+		break;
+	}
 }
 
 static bool needs_restart(const struct target *target, const struct credential *wanted,
@@ -369,7 +315,44 @@ static bool needs_restart(const struct target *target, const struct credential *
 	if (in_place)
 		return !opengauss_restarts(target, "never") &&
 				serves_another(target, wanted->fingerprint, seen);
-	return opengauss_restarts(target, "together");
+	return restarts_together(target, seen);
+}
+
+/* Who did not answer before may not answer afterwards for the same reason: no server is restarted for
+ * that. */
+static bool all_answer(const struct target *target, const struct answers *seen)
+{
+	const struct words addresses = setting_words(target->settings, "probe");
+
+	for (size_t i = 0; i < addresses.count; i++)
+		if (record_words(answer(seen, addresses.items[i]), "served").count == 0)
+			return false;
+	return true;
+}
+
+static void plan_change(const struct target *target, const struct credential *wanted,
+		const struct answers *seen, struct plan *plan)
+{
+	const bool restarts = needs_restart(target, wanted, seen, false);
+
+	if (!restarts && !answer(seen, "running")) {
+		opengauss_ask_running(target, plan);
+		return;
+	}
+	if (!restarts && opengauss_restarts(target, "later") && all_answer(target, seen) &&
+			text_equal(setting_text(target->settings, "if-refused"), "restart"))
+		plan->second_try = "with a restart of openGauss";
+	add_replacement(target, wanted, seen, plan);
+	if (restarts) {
+		add_restart(target, wanted, seen, plan);
+	} else {
+		add_probes(target, wanted, plan);
+		opengauss_note_pending(target, wanted, seen, plan);
+	}
+	if (!opengauss_is_lite(target))
+		opengauss_note_replacement(target, wanted, seen, plan);
+	opengauss_prune_notes(target, plan);
+	add_pruning(target, PHASE_FINISH, "remove sets that are no longer kept", plan);
 }
 
 bool opengauss_plan(const struct target *target, const struct credential *wanted,
@@ -380,18 +363,13 @@ bool opengauss_plan(const struct target *target, const struct credential *wanted
 
 	if (!check_answers(seen, error))
 		return false;
-	if (in_place && answers_all_serve(seen, addresses, wanted->fingerprint)) {
-		if (opengauss_restarts(target, "later") && !is_restarted(wanted, seen))
-			add_follow_up(target, wanted, seen, plan);
-		return true;
-	}
 	if (!in_place)
-		add_replacement(target, wanted, seen, plan);
-	if (needs_restart(target, wanted, seen, in_place))
-		(in_place ? add_restart_alone : add_restart)(target, wanted, seen, plan);
+		plan_change(target, wanted, seen, plan);
+	else if (answers_all_serve(seen, addresses, wanted->fingerprint))
+		plan_rest(target, wanted, seen, plan);
+	else if (needs_restart(target, wanted, seen, true))
+		add_restart_alone(target, wanted, seen, plan);
 	else
 		add_probes(target, wanted, plan);
-	if (!in_place)
-		add_end(target, wanted, seen, plan);
 	return true;
 }

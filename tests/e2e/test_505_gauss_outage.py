@@ -1,6 +1,4 @@
 """openGauss under a client that connects without a pause: what it notices of a replacement, and when it is restarted."""
-import datetime
-
 import pytest
 
 from gauss_target import (LITE, cert_calls, connecting, drop_package, new, old, until_served,  # noqa: F401
@@ -75,18 +73,6 @@ def test_a_server_that_keeps_the_old_certificate_is_given_the_old_files_back(cer
     assert "another certificate" in receipt["reason"] or "serves" in receipt["reason"], receipt["reason"]
     assert cluster.nodes[0].files()["server.crt"] == old.files["server.crt"]
     assert cluster.served() == [old.fingerprint] and "--rollback" in cert_calls(cluster)[-1]
-
-
-def test_the_restart_is_pending_until_its_window_opens(certdrop, watched, new):
-    """In service at once; the restart waits for a window that is shut."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    shut = {"from": (now + datetime.timedelta(hours=3)).strftime("%H:%M"),
-            "to": (now + datetime.timedelta(hours=4)).strftime("%H:%M"), "zone": "UTC"}
-    cluster = watched(settings={"restart": "later", "windows": [shut]}, nodes=3)
-    drop_package(certdrop, new)
-    until_served(certdrop, new)
-    until(lambda: "restart openGauss" in certdrop.run("explain", "gauss").stdout, "nothing is pending")
-    assert [call for call in cluster.calls("gs_om") if "stop" in call] == []
 
 
 def test_a_restart_takes_the_standbys_first(certdrop, watched, new):

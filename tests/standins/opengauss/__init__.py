@@ -43,6 +43,8 @@ the server's (github.com/opengauss-mirror/openGauss-server).
     passphrase kept from the first use on           SRV src/common/port/cipher.cpp, ReadKeyContentFromFile
     modes of key, certificate and CA                SRV be-secure.cpp: "group or world access"
     no TLS parameter changes without a restart      SRV src/common/backend/utils/misc/guc/guc_security.cpp
+    postmaster.pid: the third line is when the      SRV src/include/miscadmin.h, LOCK_FILE_LINE_START_TIME
+      server was started
     E instead of S while starting or too busy       SRV src/gausskernel/process/postmaster/postmaster.cpp,
                                                       ProcessStartupPacket
     a bad CRL is ignored, a revoked client is not   SRV be-secure.cpp, verify callback

@@ -58,6 +58,14 @@ class Server:
         self.tls = tls.Tls(node)
         self.database = None
         self.state = None
+        self.started = self.after_the_last_start()
+
+    def after_the_last_start(self):
+        """In seconds, as postmaster.pid has it; a test may start it twice in one, which nobody does by hand."""
+        last = self.node.directory / "started"
+        now = max(int(time.time()), int(last.read_text()) + 1 if last.exists() else 0)
+        last.write_text(str(now))
+        return now
 
     # ---- from start to end ----
 
@@ -67,7 +75,8 @@ class Server:
         with self.listen() as listener:
             threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
             self.database = database.start(self.node)
-            (self.node.data / "postmaster.pid").write_text(f"{os.getpid()}\n{self.node.data}\n")
+            (self.node.data / "postmaster.pid").write_text(
+                f"{os.getpid()}\n{self.node.data}\n{self.started}\n{self.node.port}\n")
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
                 signal.signal(number, self.stop)
             self.until_ready()
