@@ -115,9 +115,9 @@ static bool read_half(const char *directory, const char *name, unsigned char *ha
 
 	if (read_deployed(directory, name, &bytes, error) != PRESENT)
 		return false;
-	if (bytes.length != size)
-		return fail(error, ERROR_CONFIG, "%s/%s has %zu bytes instead of %zu", directory,
-				name, bytes.length, size);
+	if (!(size == GAUSS_RAND_SIZE ? gauss_rand_check : gauss_cipher_check)(
+			    bytes.bytes, bytes.length, error))
+		return fail(error, ERROR_CONFIG, "%s/%s %s", directory, name, error->text);
 	memcpy(half, bytes.bytes, size);
 	return true;
 }
@@ -285,6 +285,36 @@ static bool add_crl(const struct building *b, struct error *error)
 	return presence != UNREADABLE;
 }
 
+/* gs_om copies the server's files to the cluster manager, too. One that was built to read others could
+ * not use them once it is started anew. */
+static bool suits_manager(const struct building *b, struct error *error)
+{
+	autodone(secret) struct secret held = { 0 };
+	const char *directory;
+	char path[PATH_SIZE];
+	struct error ignored;
+
+	if (!b->make->carry)
+		return true;
+	(void)snprintf(path, sizeof(path), "%s/../cm", b->make->carry);
+	directory = path;
+	if (read_deployed(directory, "server.key.cipher", &held, &ignored) != PRESENT ||
+			held.length != GAUSS_MANAGER_CIPHER_SIZE)
+		return true;
+	return fail(error, ERROR_CONFIG,
+			"%s/server.key.cipher has %zu bytes: this cluster manager (CM) was built with "
+			"AES-256, and could not read what gs_om would put in its place; its files have "
+			"to be replaced by hand, with those of cm_ctl encrypt",
+			directory, held.length);
+}
+
+/* Where nothing is carried over there is no gs_om, which would want a client's pair. */
+static bool lacks_client(const struct building *b)
+{
+	return !b->make->carry && credential_part(b->parts, PART_CLIENT_KEY).length == 0 &&
+			credential_part(b->parts, PART_CLIENT_LEAF).length == 0;
+}
+
 static bool build(const struct building *b, struct error *error)
 {
 	const struct side server = { "server", PART_LEAF, PART_CHAIN, PART_KEY, b->make->deployed,
@@ -292,8 +322,9 @@ static bool build(const struct building *b, struct error *error)
 	const struct side client = { "client", PART_CLIENT_LEAF, PART_CLIENT_CHAIN, PART_CLIENT_KEY,
 		b->make->carry, .required = false };
 
-	return add_part(b, "cacert.pem", PART_CA, error) && add_side(b, &server, error) &&
-			add_side(b, &client, error) && add_crl(b, error) &&
+	return suits_manager(b, error) && add_part(b, "cacert.pem", PART_CA, error) &&
+			add_side(b, &server, error) &&
+			(lacks_client(b) || add_side(b, &client, error)) && add_crl(b, error) &&
 			(!b->make->carry || (carry_jdbc_key(b, error) && carry_settings(b, error)));
 }
 

@@ -9,6 +9,8 @@
  *         gauss_package_zip(&package, &bytes, error)
  *         gauss_package_done(&package)
  *
+ * The edition without gs_om (no `carry`) does without a client's pair.
+ *
  * Private keys are encrypted anew (PKCS#8, PBES2 with AES-256-CBC and PBKDF2-HMAC-SHA256, which
  * every OpenSSL since 1.0.1 reads) under a passphrase that openGauss can keep in its cipher and rand
  * files. As a rule that is the passphrase in service, decoded from the deployed files: the server

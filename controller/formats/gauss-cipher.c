@@ -49,11 +49,17 @@ static void put_checksum(unsigned char *bytes, size_t at)
 		bytes[at + i] = (unsigned char)(sum >> 8 * i);
 }
 
-static bool check(const unsigned char *bytes, size_t length, size_t size, const char *what,
-		struct error *error)
+static bool check(const unsigned char *bytes, size_t length, size_t size, size_t manager_size,
+		const char *what, struct error *error)
 {
 	uint32_t stored = 0;
 
+	if (length == manager_size)
+		return fail(error, ERROR_INPUT,
+				"has %zu bytes: it is one of a cluster manager (CM) built with "
+				"AES-256, which the database cannot read; make one of %zu bytes with "
+				"gs_guc encrypt",
+				length, size);
 	if (length != size)
 		return fail(error, ERROR_INPUT, "has %zu bytes; a %s file of openGauss has %zu",
 				length, what, size);
@@ -68,12 +74,12 @@ static bool check(const unsigned char *bytes, size_t length, size_t size, const 
 
 bool gauss_cipher_check(const void *bytes, size_t length, struct error *error)
 {
-	return check(bytes, length, GAUSS_CIPHER_SIZE, "cipher", error);
+	return check(bytes, length, GAUSS_CIPHER_SIZE, GAUSS_MANAGER_CIPHER_SIZE, "cipher", error);
 }
 
 bool gauss_rand_check(const void *bytes, size_t length, struct error *error)
 {
-	return check(bytes, length, GAUSS_RAND_SIZE, "rand", error);
+	return check(bytes, length, GAUSS_RAND_SIZE, GAUSS_MANAGER_RAND_SIZE, "rand", error);
 }
 
 /* ---- one block ---- */

@@ -21,6 +21,10 @@
  * PostgreSQL used before 9.5: the table of zlib's polynomial with the register shifted the other
  * way, so that it is not zlib's crc32.
  *
+ * The cluster manager (CM) reads the same files, unless it was built with ENABLE_LIBPQ=OFF: then its
+ * fields have 32 bytes, for AES-256 (CM, src/include/cm/cm_cipher.h). Such files are told apart by their
+ * sizes, and refused.
+ *
  * Who has both files has the passphrase: this is no protection, their mode is.
  *
  * Source: openGauss-server, src/include/cipher.h, src/common/port/cipher.cpp and
@@ -32,6 +36,8 @@
 enum {
 	GAUSS_CIPHER_SIZE = 56,
 	GAUSS_RAND_SIZE = 24,
+	GAUSS_MANAGER_CIPHER_SIZE = 104, /* of a CM built without libpq; not read, but known */
+	GAUSS_MANAGER_RAND_SIZE = 40,
 	GAUSS_CIPHER_ROUNDS = 10000, /* of the key derivation, for whoever has to pay for it */
 	GAUSS_PASSPHRASE_MIN = 8, /* bytes */
 	GAUSS_PASSPHRASE_MAX = 15,

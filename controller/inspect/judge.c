@@ -361,12 +361,19 @@ static enum judgement judge_part(const struct court *court, const char *part)
 		       : JUDGED_GOOD;
 }
 
+/* "client-key?" */
+static bool is_optional(const char *part)
+{
+	return *part && part[strlen(part) - 1] == '?';
+}
+
 static enum judgement judge_parts(const struct court *court, const struct law *law)
 {
 	enum judgement judgement = JUDGED_GOOD;
 
 	for (size_t i = 0; i < law->words.count && judgement == JUDGED_GOOD; i++)
-		judgement = judge_part(court, law->words.items[i]);
+		if (!is_optional(law->words.items[i]))
+			judgement = judge_part(court, law->words.items[i]);
 	return judgement;
 }
 

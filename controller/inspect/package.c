@@ -94,6 +94,12 @@ static enum verdict check_slot(const struct opened *package, const struct slot *
 {
 	const struct entry *entry = find_entry(package->directory, is_named, slot->name);
 
+	if (strcmp(slot->role, "never") == 0)
+		return !entry ? VERDICT_SOUND
+			      : conclude(package->findings, package->input, VERDICT_REFUSED,
+						"has %s, which %s cannot bring: what installs them passes "
+						"over it, so install it by hand, and leave it out here",
+						slot->name, package->findings->package_says);
 	if (!entry)
 		return slot->optional &&
 						!find_entry(package->directory, is_nearly_named,
@@ -234,7 +240,9 @@ static enum verdict check_leaf(const struct opened *package, const struct slot *
 	server = sighted(package, other.name, is_certificate);
 	if (server && server->certificate == leaf->certificate)
 		return conclude(package->findings, package->input, VERDICT_REFUSED,
-				"%s and %s hold the same certificate", other.name, slot->name);
+				"%s and %s hold the same certificate; clients need one of their "
+				"own",
+				other.name, slot->name);
 	return VERDICT_SOUND;
 }
 

@@ -3,6 +3,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
+#include <string.h>
 
 #include "controller/inspect/crypto.h"
 
@@ -72,8 +73,22 @@ static const char *check_rsa(const EVP_PKEY *key)
 	return wrong;
 }
 
+/* Its private key reads like any other on a curve; its certificates do not, so that without a word
+ * they would be waited for. */
+static bool is_sm2(const EVP_PKEY *key)
+{
+	char curve[32];
+
+	return EVP_PKEY_is_a(key, "SM2") ||
+			(EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 &&
+					strcmp(curve, "SM2") == 0);
+}
+
 const char *proof_of_consistency(EVP_PKEY *key)
 {
+	if (is_sm2(key))
+		return "it is SM2, of a national standard (GB/T 32918) that is not used here; have a "
+		       "pair with RSA or ECDSA issued";
 	if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
 		return check_rsa(key);
 	return NULL;

@@ -31,8 +31,8 @@ enum rule_kind {
 	RULE_ANCHOR, /* the chain ends at a root that is in the part "ca" */
 	RULE_CRL_ISSUED, /* whoever signed a revocation list is in the part "ca" */
 	RULE_PACKAGE, /* words: NAME:PART, what an archive has to hold under which name. PART is a part's
-		       * name, or "passphrase" (formats/gauss-cipher.h), or "any"; "?" behind it:
-		       * may be missing */
+		       * name, or "passphrase" (formats/gauss-cipher.h), or "any", or
+		       * "never": must not be there; "?" behind it: may be missing */
 	RULE_USAGES_ADVISED, /* words: as with RULE_USAGES; a warning, not a refusal */
 	RULE_OWN, /* no two targets with this rule have the same certificate, or the same key; it is not
 		   * for certdrop-inspect, which knows one target only */

@@ -94,8 +94,17 @@ static const struct option options[] = {
 
 static const char says[] = "openGauss packages";
 
+/* The second pair of a server built with national ciphers, of which gs_om does not know. */
+#define NATIONAL                                                                 \
+	"server_enc.crt:never server_enc.key:never server_enc.key.cipher:never " \
+	"server_enc.key.rand:never"
+
+/* gs_om wants the clients' pair in its package; where there is no gs_om nobody asks for one. */
 static const struct rule rules[] = {
-	{ RULE_PARTS, .words = "key client-leaf client-key ca crl?", .says = says },
+	{ RULE_PARTS, .words = "key client-leaf client-key ca crl?", .when_option = "edition",
+			.when = "om", .says = says },
+	{ RULE_PARTS, .words = "key client-leaf? client-key? ca crl?", .when_option = "edition",
+			.when = "lite", .says = says },
 	{ RULE_VERSION_3, .says = says },
 	{ RULE_KEY_TYPES, .words = "RSA EC", .says = says },
 	{ RULE_USAGES, .words = "serverAuth", .says = says },
@@ -106,8 +115,15 @@ static const struct rule rules[] = {
 				 "server.key.rand:passphrase client.crt:client-leaf "
 				 "client.key:client-key client.key.cipher:passphrase "
 				 "client.key.rand:passphrase cacert.pem:ca sslcrl-file.crl:crl? "
-				 "client.key.pk8:client-key? openssl.cnf:any?",
-			.says = says },
+				 "client.key.pk8:client-key? openssl.cnf:any? " NATIONAL,
+			.when_option = "edition", .when = "om", .says = says },
+	{ RULE_PACKAGE,
+			.words = "server.crt:leaf server.key:key server.key.cipher:passphrase? "
+				 "server.key.rand:passphrase? client.crt:client-leaf? "
+				 "client.key:client-key? client.key.cipher:passphrase? "
+				 "client.key.rand:passphrase? cacert.pem:ca sslcrl-file.crl:crl? "
+				 "client.key.pk8:client-key? openssl.cnf:any? " NATIONAL,
+			.when_option = "edition", .when = "lite", .says = says },
 	{ .says = NULL },
 };
 

@@ -82,15 +82,16 @@ void opengauss_add_replacement(const struct target *target, struct plan *plan)
 static struct words backups(struct arena *arena, const struct target *target)
 {
 	static const char name[] = "gsql_cert_backup.tar.gz";
-	static const char *const components[] = { "om", "cm" };
+	static const char *const components[] = { "om", "cm", "dss" };
+	const size_t count = sizeof(components) / sizeof(*components);
 	const char *home = setting_text(target->settings, "home");
-	const char **paths = arena_new_many(arena, const char *, 3);
+	const char **paths = arena_new_many(arena, const char *, count + 1);
 
 	paths[0] = arena_printf(arena, "%s/%s", setting_text(target->settings, "data"), name);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < count; i++)
 		paths[i + 1] = arena_printf(
 				arena, "%s/share/sslcert/%s?%s", home, components[i], name);
-	return (struct words){ .items = paths, .count = 3 };
+	return (struct words){ .items = paths, .count = count + 1 };
 }
 
 /* gs_om has the flag since a replacement failed, and makes no new backup until one succeeds. */

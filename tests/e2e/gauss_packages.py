@@ -4,6 +4,7 @@ pass; which, and how it ends otherwise, is said by OM script/impl/om/OmImpl.py, 
 SPOILED names the cases; spoiled(case, authority, good) gives the package, and what certdrop says of it."""
 import datetime
 import io
+import subprocess
 import zipfile
 
 from cryptography import x509
@@ -162,6 +163,34 @@ def damaged_cipher(authority, good):
     cipher = bytearray(good.files["server.key.cipher"])
     cipher[20] ^= 1
     return good.zip(**{"server.key.cipher": bytes(cipher)})
+
+
+@case("the files of a cluster manager that uses AES-256", "server.key.cipher",
+      "has 104 bytes: it is one of a cluster manager (CM) built with AES-256")
+def of_a_manager(authority, good):
+    """By the sizes of its struct: CM src/include/cm/cm_cipher.h."""
+    return good.zip(**{"server.key.cipher": b"\1" * 104, "server.key.rand": b"\1" * 40})
+
+
+# ---- national ciphers ----
+
+for extra in ("server_enc.crt", "server_enc.key", "server_enc.key.cipher", "server_enc.key.rand"):
+    case(f"with {extra}", extra, "cannot bring: what installs them passes over it")(
+        lambda authority, good, extra=extra: good.zip(**{extra: good.files[extra.replace("_enc", "")]}))
+
+
+@case("an SM2 key", "server.key", "it is SM2, of a national standard")
+def sm2(authority, good):
+    """Python's library cannot make one: it can be had of openssl, as can a certificate for it."""
+    key, certificate = sm2_pair()
+    return with_files(good, server_crt=certificate, server_key=key)
+
+
+def sm2_pair():
+    def openssl(*words, given=None):
+        return subprocess.run(["openssl", *words], input=given, capture_output=True, check=True).stdout
+    key = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2")
+    return key, openssl("req", "-x509", "-new", "-key", "/dev/stdin", "-subj", "/CN=sm2.example.com", given=key)
 
 
 # ---- certificates ----

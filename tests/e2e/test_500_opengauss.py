@@ -64,7 +64,7 @@ def test_what_gs_om_would_delete_stays(certdrop, watched, authority, new, old):
     assert node.files()["sslcrl-file.crl"] == listed
 
 
-def test_without_gs_om_the_files_are_put_in_place(certdrop, watched, new, old):
+def test_without_gs_om_the_files_are_put_in_place(certdrop, watched, authority, new, old):
     cluster = watched(settings=LITE)
     drop_package(certdrop, new)
     until_served(certdrop, new)
@@ -73,6 +73,12 @@ def test_without_gs_om_the_files_are_put_in_place(certdrop, watched, new, old):
     assert files["server.key.cipher"] == old.files["server.key.cipher"]
     assert serialization.load_pem_private_key(files["server.key"], old.passphrase)
     assert (cluster.nodes[0].data / "server.crt").stat().st_mode & 0o777 == 0o600
+
+    # Nobody asks for a pair of the clients there.
+    next_one = authority.issue("next.example.com")
+    certdrop.drop("gauss", {"a.pem": next_one.fullchain, "b.pem": next_one.key, "c.pem": new.files["cacert.pem"]})
+    certdrop.until_in_service("gauss", next_one, seconds=60)
+    assert cluster.served() == [next_one.fingerprint]
 
 
 def certificates_in(pem):

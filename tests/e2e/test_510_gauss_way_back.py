@@ -70,7 +70,7 @@ def test_a_backup_of_an_earlier_replacement_is_not_gone_back_to(certdrop, watche
     assert_one_set(cluster, new)
 
 
-def test_more_than_one_level_can_be_undone(certdrop, watched, authority, new, old):
+def test_more_than_one_level_can_be_undone(certdrop, scratch, watched, authority, new, old):
     """gs_om has one backup; certdrop has its own predecessors, and installs them like anything else."""
     cluster = watched(nodes=2)
     drop_package(certdrop, new)
@@ -82,6 +82,12 @@ def test_more_than_one_level_can_be_undone(certdrop, watched, authority, new, ol
     until(lambda: certdrop.run("rollback", "gauss", seconds=90).returncode == 0, certdrop.log, 60)
     assert_one_set(cluster, new)
     assert all("--rollback" not in call for call in cert_calls(cluster))
+    # Of notes and packages only those stay that count, and the predecessor's.
+    stores = list((scratch / "spool").glob(".*.certdrop"))
+    assert len(stores) == 3
+    for store in stores:
+        assert len(list(store.iterdir())) <= 3, list(store.iterdir())
+    assert len(list((scratch / "spool").glob(".gauss.certdrop/*/*.zip"))) <= 2
 
 
 # ---- kill -9 ----

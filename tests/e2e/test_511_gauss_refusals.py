@@ -37,8 +37,11 @@ class Site:
         beside.rename(self.place(name))
 
     def clear(self):
+        """The next one's receipt must not be taken for this one's."""
         for name in self.certdrop.dropped("gauss"):
             self.place(name).unlink()
+        until(lambda: self.certdrop.receipt("gauss")["state"] not in ("refused", "waiting"),
+              lambda: f"it is still told: {self.certdrop.receipt('gauss')}")
 
     def assert_untouched(self):
         """Nothing ran but questions, and nothing was changed."""

@@ -159,6 +159,7 @@ static void every_damaged_byte_is_noticed(void **state)
 
 static void a_file_of_another_size_is_none(void **state)
 {
+	static const unsigned char of_manager[GAUSS_MANAGER_CIPHER_SIZE];
 	const struct gauss_cipher files = files_of(&vectors[0]);
 	struct error error;
 
@@ -167,6 +168,10 @@ static void a_file_of_another_size_is_none(void **state)
 	assert_true(gauss_rand_check(files.rand, GAUSS_RAND_SIZE, &error));
 	assert_false(gauss_cipher_check(files.cipher, GAUSS_CIPHER_SIZE - 1, &error));
 	assert_string_equal(error.text, "has 55 bytes; a cipher file of openGauss has 56");
+	assert_false(gauss_cipher_check(of_manager, GAUSS_MANAGER_CIPHER_SIZE, &error));
+	assert_non_null(strstr(error.text, "has 104 bytes: it is one of a cluster manager (CM)"));
+	assert_false(gauss_rand_check(of_manager, GAUSS_MANAGER_RAND_SIZE, &error));
+	assert_non_null(strstr(error.text, "has 40 bytes: it is one of a cluster manager (CM)"));
 	assert_false(gauss_rand_check(files.rand, 0, &error));
 	assert_string_equal(error.text, "has 0 bytes; a rand file of openGauss has 24");
 }

@@ -300,7 +300,8 @@ static void a_passphrase_that_is_not_to_be_had_is_told(void **state)
 			"server.key does not open with the passphrase in its cipher and rand files; "
 			"passphrase = \"new\" does without it");
 	deploy("server.key.cipher", "short", 5);
-	expect_failure(&make, ERROR_CONFIG, "server.key.cipher has 5 bytes instead of 56");
+	expect_failure(&make, ERROR_CONFIG,
+			"server.key.cipher has 5 bytes; a cipher file of openGauss has 56");
 	assert_int_equal(unlinkat(fd, "server.key.rand", 0), 0);
 	deploy_side("server", "Server@123", "Server@123");
 	assert_int_equal(unlinkat(fd, "server.key.rand", 0), 0);
@@ -349,6 +350,56 @@ static void a_missing_part_is_the_inputs_fault(void **state)
 	parts = "certdrop part: leaf\nx\n";
 	expect_failure(&make, ERROR_INPUT, "cacert.pem: the credential has no ca");
 	parts = whole;
+}
+
+static void without_gs_om_it_does_without_a_clients_pair(void **state)
+{
+	const struct make_step lite = { .make = "package", .deployed = directory };
+	const struct make_step om = {
+		.make = "package", .deployed = directory, .carry = directory
+	};
+	autodone(gauss_package) struct gauss_package package = { 0 };
+	const char *whole = parts, *client_part = strstr(whole, "certdrop part: client-leaf");
+
+	(void)state;
+	assert_non_null(client_part);
+	parts = arena_printf(arena, "%.*s%s", (int)(client_part - whole), whole,
+			strstr(whole, "certdrop part: ca\n"));
+	build(&lite, &package);
+	assert_non_null(member(&package, "server.key.rand"));
+	assert_null(member(&package, "client.key.rand"));
+	expect_failure(&om, ERROR_INPUT, "the credential has no client-key");
+	parts = whole;
+}
+
+/* A directory beside the one that is carried over. */
+static void a_cluster_manager_that_reads_other_files_is_told(void **state)
+{
+	static const unsigned char held[GAUSS_MANAGER_CIPHER_SIZE];
+	const struct make_step make = { .make = "package",
+		.carry = arena_printf(arena, "%s/om", directory) };
+	autoclose int fd = open_directory();
+
+	(void)state;
+	assert_int_equal(mkdirat(fd, "cm", 0700), 0);
+	assert_int_equal(mkdirat(fd, "om", 0700), 0);
+	deploy("cm-file", held, sizeof(held));
+	assert_int_equal(renameat(fd, "cm-file", fd, "cm/server.key.cipher"), 0);
+	expect_failure(&make, ERROR_CONFIG,
+			"has 104 bytes: this cluster manager (CM) was built with AES-256");
+	assert_int_equal(unlinkat(fd, "cm/server.key.cipher", 0), 0);
+	assert_int_equal(unlinkat(fd, "cm", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(fd, "om", AT_REMOVEDIR), 0);
+}
+
+static void a_deployed_file_of_the_manager_is_told(void **state)
+{
+	static const unsigned char held[GAUSS_MANAGER_RAND_SIZE];
+	const struct make_step make = { .make = "package", .deployed = directory };
+
+	(void)state;
+	deploy("server.key.rand", held, sizeof(held));
+	expect_failure(&make, ERROR_CONFIG, "server.key.rand has 40 bytes: it is one of a cluster");
 }
 
 static void the_archive_holds_plain_private_files_at_the_top(void **state)
@@ -400,6 +451,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 				links_are_not_followed, deploy_both, clear_directory),
 		cmocka_unit_test(a_missing_part_is_the_inputs_fault),
+		cmocka_unit_test_setup_teardown(without_gs_om_it_does_without_a_clients_pair,
+				deploy_both, clear_directory),
+		cmocka_unit_test(a_cluster_manager_that_reads_other_files_is_told),
+		cmocka_unit_test_setup_teardown(a_deployed_file_of_the_manager_is_told, deploy_both,
+				clear_directory),
 		cmocka_unit_test_setup_teardown(the_archive_holds_plain_private_files_at_the_top,
 				deploy_both, clear_directory),
 	};

@@ -589,7 +589,8 @@ static void one_certificate_for_both_sides_is_refused(void **state)
 	package_make(&package);
 	add_certificate(package_replace(&package, CLIENT_CRT), &server);
 	add_key(package_replace(&package, CLIENT_KEY), &server, "Client@456");
-	expect(&package, "db.zip: server.crt and client.crt hold the same certificate");
+	expect(&package,
+			"db.zip: server.crt and client.crt hold the same certificate; clients need one of their own");
 }
 
 /* unzip keeps the mode, and gs_om then fails half way. */

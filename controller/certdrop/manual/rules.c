@@ -2,7 +2,19 @@
 
 #include "controller/certdrop/manual/settings.h"
 
-enum which { ALL, NEEDED, OPTIONAL };
+enum which { ALL, NEEDED, OPTIONAL, NEVER };
+
+/* `end` is behind the word. */
+static enum which kind_of(const char *word, const char *end)
+{
+	static const char never[] = ":never";
+	const size_t length = sizeof(never) - 1;
+
+	if (end[-1] == '?')
+		return OPTIONAL;
+	return (size_t)(end - word) > length && memcmp(end - length, never, length) == 0 ? NEVER
+											 : NEEDED;
+}
 
 /* "RSA, EC": words that are separated by blanks. A "?" behind a word says that what it names may be
  * missing, and what stands behind a ":" is of no interest here. */
@@ -16,7 +28,7 @@ static const char *list_some(
 		const size_t length = strcspn(word, " ?:");
 
 		words += strcspn(words, " ");
-		if (which != ALL && (which == OPTIONAL) != (words[-1] == '?'))
+		if (which != ALL && which != kind_of(word, words))
 			continue;
 		listed = arena_printf(arena, "%s%s%.*s", listed, *listed ? between : "",
 				(int)length, word);
@@ -33,9 +45,12 @@ static const char *list(struct arena *arena, const char *words, const char *betw
 static const char *pieces(struct arena *arena, const char *what, const char *words)
 {
 	const char *optional = list_some(arena, words, ", ", OPTIONAL);
+	const char *never = list_some(arena, words, ", ", NEVER);
 
-	return arena_printf(arena, "%s: %s.%s%s%s", what, list_some(arena, words, ", ", NEEDED),
-			*optional ? " There may be: " : "", optional, *optional ? "." : "");
+	return arena_printf(arena, "%s: %s.%s%s%s%s%s%s", what,
+			list_some(arena, words, ", ", NEEDED), *optional ? " There may be: " : "",
+			optional, *optional ? "." : "", *never ? " There must not be: " : "", never,
+			*never ? "." : "");
 }
 
 static const char *bits(struct arena *arena, const struct rule *rule)
