@@ -3,7 +3,9 @@ import datetime
 
 import pytest
 
-from gauss_target import cert_calls, drop_package, new, old, thorough, until_served, watched  # noqa: F401
+from gauss_target import (cert_calls, drop_package, new, old, target, thorough, until_served,  # noqa: F401
+                          watched)
+from opengauss import CertificateSet, OpenGauss
 from postgresql import PROGRAMS
 from waiting import until
 
@@ -98,3 +100,16 @@ def test_what_is_not_served_with_a_restart_either_is_given_up(certdrop, watched,
     assert "start the cluster" in receipt["reason"]
     until(lambda: cluster.served() == [old.fingerprint], certdrop.log)
     assert len(cert_calls(cluster)) == 4
+
+
+@thorough
+def test_an_expired_certificate_that_is_served_is_told(certdrop, scratch, authority):
+    """openGauss serves it without a word, and warns only before it ends."""
+    late = CertificateSet(authority, "late.example.com")
+    late.server = authority.issue("late.example.com", starts_in_days=-20, days=10)
+    late.files.update({"server.crt": late.server.fullchain, "server.key": late.server.key_encrypted(late.passphrase)})
+    cluster = OpenGauss(scratch, late).start()
+    certdrop.configure([target(cluster, scratch)])
+    certdrop.start()
+    until(lambda: "has ended" in certdrop.run("status", "gauss").stdout, lambda: certdrop.run("status", "gauss").stdout)
+    cluster.stop()
