@@ -5,8 +5,11 @@
 
 #include "controller/certdrop/present/date.h"
 
-/* 2026-11-01T00:00:00Z: this source did not exist before. */
-static long long earliest = 1793491200;
+/* 2026-11-01T00:00:00Z: this source did not exist before. A clock that gains a minute on the one of
+ * waits, or loses one, was set. */
+enum { RELEASE = 1793491200, JUMP_MS = 60000 };
+
+static long long earliest = RELEASE;
 static bool remembered; /* the floor is a time that certdrop kept */
 static enum clock_policy policy = CLOCK_FLOOR;
 
@@ -51,21 +54,38 @@ static bool is_synchronized(void)
 	return adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
+/* What certdrop kept may be from when the clock was ahead: the kernel, if it is synchronized, knows
+ * better. */
 bool clock_trusted(void)
 {
 	if (policy == CLOCK_TRUSTED)
 		return true;
-	return clock_now() >= earliest && (policy == CLOCK_FLOOR || is_synchronized());
+	if (policy == CLOCK_FLOOR && clock_now() >= earliest)
+		return true;
+	return clock_now() >= RELEASE && is_synchronized();
 }
 
 const char *clock_doubt(struct arena *arena)
 {
 	if (clock_trusted())
 		return NULL;
-	if (clock_now() >= earliest)
+	if (policy == CLOCK_SYNCHRONIZED && clock_now() >= RELEASE)
 		return "the kernel says that it is not synchronized";
 	return arena_printf(arena,
 			remembered ? "the journal knows of a change on %s"
 				   : "this release is from after %s",
 			date_print(earliest).text);
+}
+
+bool clock_was_set(void)
+{
+	static long long known;
+	static bool begun;
+	const long long ahead = clock_now_ms() - clock_monotonic_ms();
+	const bool set = begun && (ahead - known > JUMP_MS || known - ahead > JUMP_MS);
+
+	if (set || !begun)
+		known = ahead;
+	begun = true;
+	return set;
 }

@@ -3,7 +3,9 @@
 /*
  * What time it is, and whether to believe it. An edge node may wake up in 1970. The clock is
  * trusted when it is not below a floor: this release's date, and the latest time that certdrop has
- * itself seen and kept. An untrusted clock holds a decision; it never refuses, and never removes.
+ * itself seen and kept. That may have been a wrong one, so a clock of which the kernel says that it is
+ * synchronized (adjtimex(2)) has to be above the release's date only. An untrusted clock holds a
+ * decision; it never refuses, and never removes.
  */
 
 #include <stdbool.h>
@@ -14,7 +16,7 @@
 enum clock_policy {
 	CLOCK_TRUSTED, /* always */
 	CLOCK_FLOOR, /* when it is not before a time that must have passed already */
-	CLOCK_SYNCHRONIZED, /* when, besides, the kernel says that it is synchronized */
+	CLOCK_SYNCHRONIZED, /* when the kernel says that it is synchronized */
 };
 
 void clock_set_policy(enum clock_policy policy);
@@ -32,6 +34,9 @@ long long clock_monotonic_ms(void);
 void clock_raise_floor(long long seconds);
 
 bool clock_trusted(void);
+
+/* Was it set, by more than a minute, since the last call? Then what was decided by it may be wrong. */
+bool clock_was_set(void);
 
 /* Why it is not trusted: "the journal knows of a change on 2027-01-20T00:00:00Z"; NULL: it is. */
 const char *clock_doubt(struct arena *arena);

@@ -152,10 +152,22 @@ static void on_events(uv_poll_t *poll, int status, int events)
 	scan_dirty(controller);
 }
 
+/* What was refused or held by a clock that was wrong has not changed: it is looked into again all
+ * the same, and every target with it. */
+static void judge_anew(struct controller *controller)
+{
+	log_info("the clock was set: everything is judged anew");
+	for (size_t i = 0; i < controller->feed_count; i++)
+		feed_forget(controller->feeds[i]);
+	controller_due_all(controller, controller->subjects, controller->subject_count);
+}
+
 static void on_rescan(uv_timer_t *timer)
 {
 	struct controller *controller = timer->data;
 
+	if (clock_was_set())
+		judge_anew(controller);
 	controller_rescan(controller);
 	retention_prune_daily(controller);
 	(void)uv_timer_start(timer, on_rescan, (uint64_t)intake_rescan_ms(controller->intake), 0);
@@ -313,6 +325,7 @@ void controller_start(struct controller *controller)
 		return;
 	}
 
+	(void)clock_was_set();
 	/* Each target is looked at once: what a crash left comes first in its pass. */
 	controller_due_all(controller, controller->subjects, controller->subject_count);
 	(void)uv_timer_start(&controller->rescan, on_rescan,

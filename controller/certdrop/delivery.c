@@ -142,6 +142,9 @@ static uint64_t hold(struct subject *subject, const struct admission *a)
 	const long long left_ms = a->until > 0 ? (a->until - clock_now()) * 1000 : CLOCK_MS;
 
 	subject_tell_intake(subject, STATE_HELD, a->reason);
+	/* The clock may have been set since, and it be over. */
+	if (left_ms < 0)
+		return 1;
 	return (uint64_t)(left_ms < CLOCK_MS ? left_ms + 1 : CLOCK_MS);
 }
 

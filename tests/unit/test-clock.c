@@ -1,4 +1,10 @@
+#define _GNU_SOURCE
 #include "tests/unit/unit.h"
+
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "controller/certdrop/backoff.h"
 #include "controller/certdrop/clock.h"
@@ -38,6 +44,52 @@ static void the_clock_of_waits_goes_forward(void **state)
 	assert_true(clock_monotonic_ms() >= before);
 }
 
+/* The clocks, as far as these tests have set them. */
+static struct timex kernel = { .status = STA_UNSYNC };
+static long long set_ahead_s;
+
+int adjtimex(struct timex *state)
+{
+	*state = kernel;
+	return kernel.status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	const int result = (int)syscall(SYS_clock_gettime, clock, time);
+
+	if (clock == CLOCK_REALTIME)
+		time->tv_sec += set_ahead_s;
+	return result;
+}
+
+time_t time(time_t *seconds)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (seconds)
+		*seconds = now.tv_sec;
+	return now.tv_sec;
+}
+
+static void a_clock_that_was_set_is_told_once(void **state)
+{
+	static const long long jumps[] = { -1795244400, 2500000000, 4294967296, 3600, 0 };
+
+	(void)state;
+	(void)clock_was_set();
+	assert_false(clock_was_set());
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
+		set_ahead_s = jumps[i];
+		assert_true(clock_was_set());
+		assert_false(clock_was_set());
+	}
+	set_ahead_s = 50;
+	assert_false(clock_was_set());
+	set_ahead_s = 0;
+}
+
 /* The floor only rises, so this comes last. */
 static void a_clock_below_the_floor_is_not_trusted(void **state)
 {
@@ -56,8 +108,26 @@ static void a_clock_below_the_floor_is_not_trusted(void **state)
 
 	clock_set_policy(CLOCK_SYNCHRONIZED);
 	assert_false(clock_trusted());
+	assert_string_equal(clock_doubt(arena), "the kernel says that it is not synchronized");
 	clock_set_policy(CLOCK_TRUSTED);
 	assert_true(clock_trusted());
+}
+
+/* It was wrong by decades when something was last written down, and is right again. */
+static void a_synchronized_clock_is_believed_before_the_journal(void **state)
+{
+	(void)state;
+	kernel.status = 0;
+	clock_set_policy(CLOCK_FLOOR);
+	assert_true(clock_trusted());
+	clock_set_policy(CLOCK_SYNCHRONIZED);
+	assert_true(clock_trusted());
+	set_ahead_s = -1795244400;
+	assert_false(clock_trusted());
+	clock_set_policy(CLOCK_FLOOR);
+	assert_false(clock_trusted());
+	set_ahead_s = 0;
+	kernel.status = STA_UNSYNC;
 }
 
 /* ---- backing off ---- */
@@ -118,7 +188,9 @@ int main(void)
 		cmocka_unit_test(the_cap_holds),
 		cmocka_unit_test(chance_spreads_the_waits_evenly),
 		cmocka_unit_test(waits_of_months_are_spread_too),
+		cmocka_unit_test(a_clock_that_was_set_is_told_once),
 		cmocka_unit_test(a_clock_below_the_floor_is_not_trusted),
+		cmocka_unit_test(a_synchronized_clock_is_believed_before_the_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,8 +42,9 @@ const struct option config_options[] = {
 	{ "clock", OPTION_CHOICE, .choices = clocks, .fallback = "floor",
 			.help = "When the clock is good enough to judge dates: \"trusted\" (always), "
 				"\"floor\" (when it is not before a time that must have passed "
-				"already) or \"synchronized\" (when, besides, the kernel says that "
-				"it is synchronized). If it is not, targets are held." },
+				"already, or the kernel says that it is synchronized) or "
+				"\"synchronized\" (only when the kernel says so). If it is not, "
+				"targets are held." },
 	{ "drop-owners", OPTION_WORDS,
 			.help = "Names or numbers of the users whose files are taken from the drop, "
 				"besides root and the user that certdrop runs as. \"*\" stands for "
