@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controller/apply/certificate.h"
 #include "controller/apply/deadline.h"
+#include "controller/apply/trust.h"
 
 enum { REDIRECTS_MAX = 3 };
 
@@ -16,6 +16,7 @@ struct leg {
 	const char *url, *scheme, *host, *port;
 	CURL *curl;
 	struct curl_slist *headers, *connect_to;
+	struct trust trust;
 	struct secret reply;
 	const char *header;
 	bool sent, too_large;
@@ -112,10 +113,10 @@ static bool is_protected(const struct leg *leg, struct error *error)
 
 /* ---- what is trusted ---- */
 
-static CURLcode set_pin(CURL *curl, void *context, void *pin)
+static CURLcode set_check(CURL *curl, void *context, void *trust)
 {
 	(void)curl;
-	SSL_CTX_set_cert_verify_callback(context, certificate_check_pin, pin);
+	SSL_CTX_set_cert_verify_callback(context, trust_check, trust);
 	return CURLE_OK;
 }
 
@@ -127,11 +128,14 @@ static void set_trust(struct leg *leg)
 
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, step->pin ? 0L : 2L);
-	if (step->pin) {
-		(void)curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_pin);
-		(void)curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, step->pin);
-	} else if (step->ca_file) {
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, step->pin || step->also ? 0L : 2L);
+	if (step->pin || step->also) {
+		leg->trust = (struct trust){ step->pin, step->also,
+			step->server_name ? step->server_name : leg->host };
+		(void)curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, set_check);
+		(void)curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, &leg->trust);
+	}
+	if (!step->pin && step->ca_file) {
 		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, step->ca_file);
 		(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	}
@@ -288,9 +292,10 @@ static const char *connection_key(const struct leg *leg)
 	const struct http_step *s = leg->request->step;
 #define OR_NONE(text) ((text) ? (text) : "-")
 
-	return arena_printf(leg->request->arena, "%s %s:%s name=%s pin=%s ca=%s client=%s key=%s",
-			leg->scheme, leg->host, leg->port, OR_NONE(s->server_name), OR_NONE(s->pin),
-			OR_NONE(s->ca_file), OR_NONE(s->client_certificate),
+	return arena_printf(leg->request->arena,
+			"%s %s:%s name=%s pin=%s also=%s ca=%s client=%s key=%s", leg->scheme,
+			leg->host, leg->port, OR_NONE(s->server_name), OR_NONE(s->pin),
+			OR_NONE(s->also), OR_NONE(s->ca_file), OR_NONE(s->client_certificate),
 			OR_NONE(s->client_key));
 #undef OR_NONE
 }

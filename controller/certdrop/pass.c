@@ -10,6 +10,7 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/gate.h"
 #include "controller/certdrop/journal.h"
+#include "controller/certdrop/lookup.h"
 #include "controller/certdrop/store.h"
 #include "controller/certdrop/verdict.h"
 #include "reconcilers/reconciler.h"
@@ -266,6 +267,7 @@ static bool ask_for_plan(struct pass *pass, struct error *error)
 	struct plan *plan = &pass->plan;
 
 	plan_init(plan, pass->arena, subject->target->name);
+	lookup_offer(plan, subject->controller);
 	plan->text = arena_printf(pass->arena, "put %s into service", subject->facts.subject);
 	plan->credential = arena_copy(pass->arena, subject->wanted);
 	plan->predecessor = predecessor_of(pass);
@@ -379,6 +381,7 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 	pass->open = journal_open_pass(
 			subject->controller->journal, pass->arena, subject->target->name);
 	plan_init(&questions, pass->arena, subject->target->name);
+	lookup_offer(&questions, subject->controller);
 	subject->target->reconciler->ask(subject->target, &questions);
 	if (purpose == PASS_AHEAD && !asks_lightly(&questions))
 		pass_end(pass);

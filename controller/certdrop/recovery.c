@@ -2,6 +2,7 @@
 
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/gap.h"
+#include "controller/certdrop/lookup.h"
 #include "controller/certdrop/store.h"
 #include "reconcilers/reconciler.h"
 
@@ -16,6 +17,7 @@ static enum presence presence_of(const struct subject *subject, const char *dige
 	struct error ignored;
 
 	plan_init(plan, seen->arena, subject->target->name);
+	lookup_offer(plan, subject->controller);
 	if (!digest ||
 			!store_facts(subject->controller->store, digest, seen->arena, &facts,
 					&ignored))

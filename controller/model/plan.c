@@ -10,6 +10,12 @@ void plan_init(struct plan *plan, struct arena *arena, const char *target)
 	*plan = (struct plan){ .arena = arena, .target = arena_copy(arena, target) };
 }
 
+struct words plan_in_service(const struct plan *plan, const char *target)
+{
+	return plan->in_service ? plan->in_service(plan->context, plan->arena, target)
+				: (struct words){ 0 };
+}
+
 /* ---- building ---- */
 
 static struct step *add(struct plan *plan, enum phase phase, enum step_kind kind, const char *text,

@@ -33,6 +33,9 @@
 
 enum { PLAN_STEPS_MAX = 1000 };
 
+typedef struct words plan_in_service_fn(
+		const void *context, struct arena *arena, const char *target);
+
 struct plan {
 	struct arena *arena;
 	const char *target;
@@ -66,11 +69,19 @@ struct plan {
 	 * predecessor does not wait for that. */
 	const char *held;
 
+	/* What the controller knows of targets; NULL: nothing. See plan_in_service(). */
+	plan_in_service_fn *in_service;
+	const void *context;
+
 	struct step *steps;
 	size_t count, size;
 };
 
 void plan_init(struct plan *plan, struct arena *arena, const char *target);
+
+/* For a reconciler, when what one target replaces is what another one has to trust: the fingerprints of
+ * what is wanted for the target of that name, and of what was in service there before. */
+struct words plan_in_service(const struct plan *plan, const char *target);
 
 /* ---- building; everything is copied into the plan's arena ---- */
 

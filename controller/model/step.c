@@ -163,6 +163,7 @@ static const struct member http_members[] = {
 	TEXT(http_step, body, "body"),
 	TEXT(http_step, ca_file, "ca-file"),
 	TEXT(http_step, pin, "pin"),
+	TEXT(http_step, also, "also"),
 	TEXT(http_step, server_name, "server-name"),
 	TEXT(http_step, user, "user"),
 	TEXT(http_step, password_file, "password-file"),

@@ -181,7 +181,10 @@ struct http_step {
 	struct rows headers; /* name, value */
 	const char *body; /* a JSON text in which a string "{content:NAME}" stands for that content */
 	const char *ca_file; /* trusts these authorities; NULL: the system's */
-	const char *pin; /* trusts just the server whose certificate has this fingerprint */
+	const char *pin; /* trusts just the servers whose certificate has this fingerprint, or one of
+			  * these, separated by blanks */
+	const char *also; /* without `pin`: trusts those with one of these fingerprints, too, whoever
+			   * they are by */
 	const char *server_name; /* the name to verify and to ask for instead of the URL's */
 	const char *user, *password_file; /* Basic */
 	const char *bearer_file;

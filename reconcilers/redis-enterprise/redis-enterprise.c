@@ -98,9 +98,6 @@ static bool check_method(
 	if (equal(slot->name, "proxy") && setting_words(settings, "probe").count == 0)
 		return fail(error, ERROR_CONFIG,
 				"proxy needs `probe`: the databases' endpoints, host:port");
-	if (equal(slot->name, "api") && setting_given(settings, "pin"))
-		return fail(error, ERROR_CONFIG,
-				"pin names the certificate that is to be replaced; use ca-file");
 	return true;
 }
 

@@ -91,7 +91,12 @@ bool is_one_of(const char *word, const char *const *words);
 					"the system's." },                                                            \
 			{ "pin", OPTION_TEXT,                                                                         \
 				.help = "The SHA-256 fingerprint of the API's certificate, where nobody vouches for " \
-					"it. It has to be changed here whenever that certificate is." },              \
+					"it, or several. After a change of that certificate it has to be "            \
+					"changed here, unless `replaced-by` tells." },                                \
+			{ "replaced-by", OPTION_WORDS,                                                                \
+				.help = "The targets of certdrop that replace the API's certificate (api, and cm "    \
+					"where the API is reached through its port): what they have put into "        \
+					"service is trusted, too. A target knows that of its own." },                 \
 			{ "user", OPTION_TEXT,                                                                        \
 				.help = "The user's e-mail address; certificates need the role Admin." },             \
 			{ "password-file", OPTION_PATH,                                                               \

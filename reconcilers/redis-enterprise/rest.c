@@ -80,16 +80,45 @@ static struct words hosts_of(const struct redis *r, const struct settings *acces
 	return hosts;
 }
 
+/* What shows the certificate that was replaced may show the one of before for a while, or again. */
+static const char *add_prints(const struct redis *r, const char *prints, const char *target)
+{
+	const struct words known = plan_in_service(r->plan, target);
+
+	for (size_t i = 0; i < known.count; i++)
+		if (!prints || !strstr(prints, known.items[i]))
+			prints = prints ? arena_printf(r->arena, "%s %s", prints, known.items[i])
+					: known.items[i];
+	return prints;
+}
+
+/* `prints`: what was written down; NULL: nothing. */
+static const char *prints_of(
+		const struct redis *r, const struct settings *access, const char *prints)
+{
+	static const char *const shown_by_api[] = { "api", "cm", NULL };
+	const struct words targets = setting_words(access, "replaced-by");
+
+	if (access == r->settings && is_one_of(r->slot->name, shown_by_api))
+		prints = add_prints(r, prints, r->target->name);
+	for (size_t i = 0; i < targets.count; i++)
+		prints = add_prints(r, prints, targets.items[i]);
+	return prints;
+}
+
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,
 		const char *method, const char *path)
 {
+	const char *pin = setting_text(access, "pin");
+
 	return (struct http_step){
 		.method = method,
 		.url = arena_printf(r->arena, "%s%s", api, path),
 		.headers = one_row(
 				r->arena, words_of(r->arena, "Accept", "application/json", NULL)),
 		.ca_file = setting_text(access, "ca-file"),
-		.pin = setting_text(access, "pin"),
+		.pin = pin ? prints_of(r, access, pin) : NULL,
+		.also = pin ? NULL : prints_of(r, access, NULL),
 		.server_name = setting_text(access, "fqdn"),
 		.user = setting_text(access, "user"),
 		.password_file = setting_text(access, "password-file"),

@@ -6,6 +6,8 @@
  *         predecessor   its digest (only where the file is there)
  *         answers       what the questions brought back
  *         plan          the plan's text; or "error: ..." ; empty: nothing to do
+ *         in-service    a record for each target that others are told about: its name, and fingerprints
+ *                       (only where the file is there)
  *         questions     what ask() asks (only where the file is there)
  *
  * With UPDATE_PLANS set in the environment, what comes out is written instead of compared.
@@ -63,6 +65,24 @@ static void compare(const struct plan_case *c, const char *name, const char *tex
 	assert_string_equal(text, expected);
 }
 
+/* What the controller would look up. */
+static struct words in_service(const void *context, struct arena *arena, const char *target)
+{
+	const struct plan_case *c = context;
+	const char *text = read_text(c, "in-service");
+	struct records records;
+	struct error error;
+
+	if (!text)
+		return (struct words){ 0 };
+	assert_true(records_read(arena, text, &records, &error));
+	for (size_t i = 0; i < records.count; i++)
+		if (strcmp(record_word(records.items[i], 0), target) == 0)
+			return (struct words){ records.items[i]->words.items + 1,
+				records.items[i]->words.count - 1 };
+	return (struct words){ 0 };
+}
+
 static void check_questions(const struct plan_case *c)
 {
 	autodone(buffer) struct buffer text = { 0 };
@@ -72,6 +92,8 @@ static void check_questions(const struct plan_case *c)
 	if (!read_text(c, "questions"))
 		return;
 	plan_init(&questions, c->arena, c->target->name);
+	questions.in_service = in_service;
+	questions.context = c;
 	c->target->reconciler->ask(c->target, &questions);
 	assert_true(plan_check(&questions, &error));
 	plan_print(&questions, &text);
@@ -91,6 +113,8 @@ static void check_plan(const struct plan_case *c)
 	assert_true(records_read(c->arena, read_text(c, "answers"), &seen.records, &error));
 	assert_true(credential_read(c->arena, facts.items[0], &wanted, &error));
 	plan_init(&plan, c->arena, c->target->name);
+	plan.in_service = in_service;
+	plan.context = c;
 	plan.text = "put it into service";
 	plan.credential = wanted.digest;
 	plan.predecessor = read_text(c, "predecessor");

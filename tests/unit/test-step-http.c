@@ -274,6 +274,47 @@ static void a_server_is_trusted_by_authority_or_by_fingerprint(void **state)
 	site_done(&site);
 }
 
+/* Both ways at once: who is known by fingerprint needs no authority and no name, anybody else needs
+ * both. */
+static void a_server_may_be_trusted_either_way(void **state)
+{
+	static const struct page pages[] = { { "GET /x", 200, NULL, "{}" }, { 0 } };
+	struct site site = { .pages = pages, .pair = &pair };
+	const struct {
+		const char *more, *status, *why;
+	} cases[] = {
+		{ arena_printf(arena, "\tpin \"%s %s\"\n", other.fingerprint.hex,
+				  pair.fingerprint.hex),
+				"200", NULL },
+		{ arena_printf(arena, "\talso %s\n\tserver-name wrong.example\n",
+				  pair.fingerprint.hex),
+				"200", NULL },
+		{ arena_printf(arena, "\talso %s\n\tca-file %s/ca.pem\n\tserver-name web.example\n",
+				  other.fingerprint.hex, directory),
+				"200", NULL },
+		{ arena_printf(arena,
+				  "\talso %s\n\tca-file %s/ca.pem\n\tserver-name wrong.example\n",
+				  other.fingerprint.hex, directory),
+				NULL, "certificate" },
+		{ arena_printf(arena, "\talso %s\n", other.fingerprint.hex), NULL, "certificate" },
+	};
+
+	(void)state;
+	site_start(&site);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		autodone(conversation) struct conversation c;
+		const struct record *seen = ask(
+				&c, arena_printf(arena, "\turl %s/x\n%s", site.url, cases[i].more));
+
+		if (cases[i].status)
+			assert_string_equal(record_text(seen, "status"), cases[i].status);
+		else
+			assert_failed(seen, "retry", cases[i].why);
+	}
+	site_stop(&site);
+	site_done(&site);
+}
+
 static void identity_comes_from_files(void **state)
 {
 	static const struct page pages[] = { { "GET /x", 200, NULL, "{}" }, { 0 } };
@@ -596,6 +637,7 @@ int main(void)
 		cmocka_unit_test(a_private_key_in_a_reply_stays_in_the_worker),
 		cmocka_unit_test(status_codes_decide_what_happens_next),
 		cmocka_unit_test(a_server_is_trusted_by_authority_or_by_fingerprint),
+		cmocka_unit_test(a_server_may_be_trusted_either_way),
 		cmocka_unit_test(identity_comes_from_files),
 		cmocka_unit_test(a_password_that_is_echoed_is_hidden),
 		cmocka_unit_test(a_body_carries_contents_escaped),
