@@ -69,6 +69,11 @@ struct reconciler {
 	/* What `certdrop generate` can make for it; ends with an entry without a name. May be
 	 * NULL. */
 	const struct profile *profiles;
+
+	/* Does this target wait while something is being done for `other`, of the same product? Not for
+	 * what has failed or is held, and not where the operator's `after` says the opposite. May be
+	 * NULL. */
+	bool (*comes_after)(const struct target *target, const struct target *other);
 };
 
 /* All of them, sorted by product, NULL at the end. */

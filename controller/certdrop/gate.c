@@ -9,6 +9,7 @@
 #include "controller/certdrop/present/date.h"
 #include "controller/certdrop/views.h"
 #include "controller/certdrop/windows.h"
+#include "reconcilers/reconciler.h"
 
 /* So much of a window is needed at least, and so long is a drop that is being looked into waited for. */
 enum { EXPECTED_MS = 60000, DROP_S = 1 };
@@ -53,27 +54,72 @@ bool gate_is_busy(const struct subject *subject)
 	return false;
 }
 
-bool gate_comes_after(const struct subject *subject, const struct subject *other)
+static bool is_under_way(const struct subject *subject)
 {
-	return words_contain(
-			setting_words(subject->target->settings, "after"), other->target->name);
+	return subject->pass || subject->due || subject->applying;
 }
 
-static struct gate after_others(struct arena *arena, const struct subject *subject)
+/* By the settings, directly or by way of others; they do not go round in circles. */
+static bool waits_for(const struct subject *subject, const struct subject *other)
 {
 	const struct words after = setting_words(subject->target->settings, "after");
 
 	for (size_t i = 0; i < after.count; i++) {
-		const struct subject *other = controller_find(subject->controller, after.items[i]);
-		struct gate gate = { .another_first = true };
+		const struct subject *next = controller_find(subject->controller, after.items[i]);
 
-		if (!other || (!gate_is_busy(other) && !feed_busy(other->feed)))
-			continue;
-		gate.reason = arena_printf(arena,
-				"%s comes first, for which there is something to do",
-				other->target->name);
-		gate.at = gate_is_busy(other) ? 0 : clock_now() + DROP_S;
-		return gate;
+		if (next && (next == other || waits_for(next, other)))
+			return true;
+	}
+	return false;
+}
+
+/* So the product says, and the operator not the opposite. */
+static bool is_last(const struct subject *subject, const struct subject *other)
+{
+	const struct reconciler *reconciler = subject->target->reconciler;
+
+	return reconciler->comes_after && other != subject &&
+			other->target->reconciler == reconciler &&
+			reconciler->comes_after(subject->target, other->target) &&
+			!waits_for(other, subject);
+}
+
+bool gate_is_left_by(const struct subject *subject, const struct subject *other)
+{
+	const struct words after = setting_words(subject->target->settings, "after");
+
+	return (words_contain(after, other->target->name) && !gate_is_busy(other)) ||
+			(!is_under_way(other) && is_last(subject, other));
+}
+
+static struct gate after_other(struct arena *arena, const struct subject *other, bool busy)
+{
+	const char *reason = arena_printf(arena,
+			"%s comes first, for which there is something to do", other->target->name);
+
+	return (struct gate){
+		.another_first = true, .reason = reason, .at = busy ? 0 : clock_now() + DROP_S
+	};
+}
+
+static struct gate after_others(struct arena *arena, const struct subject *subject)
+{
+	const struct controller *controller = subject->controller;
+	const struct words after = setting_words(subject->target->settings, "after");
+
+	for (size_t i = 0; i < after.count; i++) {
+		const struct subject *other = controller_find(controller, after.items[i]);
+
+		if (other && (gate_is_busy(other) || feed_busy(other->feed)))
+			return after_other(arena, other, gate_is_busy(other));
+	}
+	for (size_t i = 0;
+			subject->target->reconciler->comes_after && i < controller->subject_count;
+			i++) {
+		const struct subject *other = controller->subjects[i];
+
+		if ((is_under_way(other) || feed_busy(other->feed)) && is_last(subject, other))
+			return after_other(arena, other, is_under_way(other));
 	}
 	return opened();
 }

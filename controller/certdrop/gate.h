@@ -5,7 +5,8 @@
  *
  *         hold      the target's setting: nothing is changed at all
  *         held      the plan itself says why it must wait
- *         after     other targets come first
+ *         after     other targets come first: those in the setting, and those of which the
+ *                   product says so, as long as something is being done for these
  *         soak      a follow-up may only begin so long after the credential went into service
  *         windows   when the target may be disturbed, unless the certificate that is served ends
  *                   so soon that it has to be replaced now (windows.h)
@@ -30,5 +31,5 @@ struct gate gate_decide(
 /* Is there something to do for it, or being done? Others may come after it. */
 bool gate_is_busy(const struct subject *subject);
 
-/* Does this target come after that one? */
-bool gate_comes_after(const struct subject *subject, const struct subject *other);
+/* Does this target come after that one, for which there is nothing to do any more? */
+bool gate_is_left_by(const struct subject *subject, const struct subject *other);

@@ -34,11 +34,11 @@ static void set_blocked(struct subject *subject, bool blocked)
 static void wake_followers(const struct subject *subject)
 {
 	struct controller *controller = subject->controller;
-	const bool wanted = controller->blocked > 0 && !gate_is_busy(subject);
+	const bool wanted = controller->blocked > 0;
 
 	for (size_t i = 0; wanted && i < controller->subject_count; i++) {
 		if (controller->subjects[i]->blocked &&
-				gate_comes_after(controller->subjects[i], subject)) {
+				gate_is_left_by(controller->subjects[i], subject)) {
 			set_blocked(controller->subjects[i], false);
 			controller_due(controller, controller->subjects[i]);
 		}

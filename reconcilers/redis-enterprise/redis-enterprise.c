@@ -126,6 +126,28 @@ static bool check(const struct target *target, struct error *error)
 			check_lease(setting_group(settings, "lease"), error);
 }
 
+/* Do they talk to the same cluster? */
+static bool shares_cluster(const struct settings *a, const struct settings *b)
+{
+	const struct words ours = setting_words(a, "api"), theirs = setting_words(b, "api");
+
+	if (equal(setting_text(a, "fqdn"), setting_text(b, "fqdn")))
+		return true;
+	for (size_t i = 0; i < ours.count; i++)
+		if (words_contain(theirs, ours.items[i]))
+			return true;
+	return false;
+}
+
+/* The others are replaced through the API: its own certificate is the last when several are wanted
+ * together, because what it shows then may have to be trusted first. */
+static bool comes_after(const struct target *target, const struct target *other)
+{
+	return equal(setting_text(target->settings, "certificate"), "api") &&
+			!equal(setting_text(other->settings, "certificate"), "api") &&
+			shares_cluster(target->settings, other->settings);
+}
+
 /* ---- asking ---- */
 
 static struct redis redis_of(const struct target *target, const struct answers *seen,
@@ -254,4 +276,5 @@ const struct reconciler redis_enterprise_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_redis,
+	.comes_after = comes_after,
 };

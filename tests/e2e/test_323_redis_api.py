@@ -3,7 +3,7 @@ import pytest
 
 from certificates import Authority, pem_of
 from redis_enterprise import RedisEnterprise
-from redis_targets import Targets, cluster_of
+from redis_targets import Targets, cluster_of, drop
 
 QUICK = {"retry-first": "100ms", "retry-cap": "1s"}
 
@@ -41,3 +41,18 @@ def test_what_it_shows_is_trusted_by_those_who_know(certdrop, east, scratch):
     again = targets.pair("east")
     certdrop.drop("east-cm", {"chain.pem": again.fullchain, "key.pem": again.key})
     certdrop.until_in_service("east-cm", again, seconds=60)
+
+
+def test_it_is_the_last_of_several(certdrop, east):
+    """It was dropped first, and nobody has written down an order."""
+    site, targets = east
+    names = ["api", "cm", "metrics_exporter", "syncer"]
+    pairs = {name: targets.pair("east") for name in names}
+    certdrop.configure([targets.target("east", name) for name in names], **QUICK)
+    for name in names:
+        drop(certdrop, f"east-{name}", pairs[name])
+    certdrop.start()
+    for name in names:
+        certdrop.until_in_service(f"east-{name}", pairs[name], seconds=60)
+    puts = [facts["body"]["certificates"][0]["name"] for facts in site.requests(method="PUT", status=200)]
+    assert sorted(puts) == sorted(names) and puts[-1] == "api", puts
