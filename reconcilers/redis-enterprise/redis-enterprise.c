@@ -62,8 +62,10 @@ static const struct option options[] = {
 	{ "sources", OPTION_GROUPS, .members = source_options,
 			.help = "The databases of other clusters that this one replicates from (Replica Of), "
 				"with certificate = \"syncer\", where they ask for a client certificate: each of "
-				"them gets to know the new one before it is used, and forgets the old one "
-				"afterwards." },
+				"them gets to know the new one before it is used, and forgets the old one, "
+				"if certdrop has put that there, after `soak`." },
+	{ "soak", OPTION_DURATION, .fallback = "7d", .max = 1000LL * 24 * 3600 * 1000,
+			.help = "How long the sources know the old certificate beside the new one." },
 	{ "sync-deadline", OPTION_DURATION, .fallback = "5m", .min = 1000, .max = 86400000,
 			.help = "How long they may take to be in sync again." },
 	{ "active-active", OPTION_CHOICE, .fallback = "rest", .choices = updates,
@@ -207,7 +209,6 @@ static void add_replacement(struct redis *r)
 	cluster_add_proof(r, proof);
 	replicas_add_proof(r, proof);
 	crdbs_add_proof(r, proof);
-	sources_add_tidying(r);
 }
 
 static void add_change(struct redis *r)
@@ -236,6 +237,18 @@ static void add_second_step(struct redis *r)
 	crdbs_add_proof(r, PHASE_PROVE);
 }
 
+/* Everybody has it, and some still know the one of before. */
+static void add_tidying(struct redis *r)
+{
+	if (!sources_know_old_one(r))
+		return;
+	r->plan->follow_up = "make the sources forget the old certificate";
+	r->plan->soak_ms = setting_number(r->settings, "soak");
+	if (!sources_are_ready(r))
+		r->plan->held = arena_copy(r->arena, r->error->text);
+	sources_add_tidying(r);
+}
+
 static bool plan_redis(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan, struct error *error)
 {
@@ -248,8 +261,10 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		known = crdbs_know(&r);
 	if (known != KNOWN)
 		return known == ASKED;
-	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r))
+	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r)) {
+		add_tidying(&r);
 		return true;
+	}
 	if (!replicas_are_sound(&r))
 		return false;
 	if (cluster_has_it(&r)) {

@@ -195,10 +195,11 @@ extern const struct option source_options[];
 
 enum known sources_know(struct redis *r);
 bool sources_are_ready(const struct redis *r); /* ERROR_RETRY: one is busy */
+bool sources_know_old_one(const struct redis *r);
 
 void sources_add_reading(struct redis *r); /* in prepare */
 void sources_add_new_one(struct redis *r); /* before it is used */
-void sources_add_tidying(struct redis *r); /* the old one, when it is not used any more */
+void sources_add_tidying(struct redis *r); /* the old one, after a soak */
 void sources_add_way_back(struct redis *r);
 
 /* ---- Active-Active (crdbs.c) ---- */

@@ -3,7 +3,8 @@
  * its syncer certificate, because they ask their clients for one.
  *
  * Their list takes several: so the new certificate is added before the cluster uses it, and the
- * old one is removed once it is not used any more. Nothing has to break in between.
+ * old one is removed long after it was used last (`soak`): connections that are open, and the way
+ * back, still need it. Nothing has to break in between.
  *
  * https://redis.io/docs/latest/operate/rs/security/encryption/tls/enable-tls/ and
  * https://redis.io/docs/latest/operate/rs/references/rest-api/objects/bdb/
@@ -100,10 +101,29 @@ static bool knows_it(const struct redis *r, const struct source *source)
 	return false;
 }
 
-static bool knows_old_one(const struct redis *r, const struct source *source)
+/* What certdrop has put there before, and the source still knows; NULL: nothing. Where the old one was
+ * not put there by certdrop nobody can say what it is by now, and it stays. */
+static const char *old_one(const struct redis *r, const struct source *source)
 {
-	return r->installed && *r->installed && !equal(r->installed, r->wanted->fingerprint) &&
-			words_contain(record_words(source->told, "known"), r->installed);
+	const struct words ours = plan_in_service(r->plan, r->target->name);
+	const struct words known = record_words(source->told, "known");
+
+	for (size_t i = 0; i < ours.count; i++)
+		if (!equal(ours.items[i], r->wanted->fingerprint) &&
+				words_contain(known, ours.items[i]))
+			return ours.items[i];
+	return NULL;
+}
+
+bool sources_know_old_one(const struct redis *r)
+{
+	for (size_t i = 0; i < count(r); i++) {
+		const struct source source = known_source(r, i);
+
+		if (old_one(r, &source))
+			return true;
+	}
+	return false;
 }
 
 /* ---- the steps ---- */
@@ -198,15 +218,16 @@ void sources_add_way_back(struct redis *r)
 	}
 }
 
+/* Read and written at once: nobody waits for it. */
 void sources_add_tidying(struct redis *r)
 {
 	for (size_t i = 0; i < count(r); i++) {
 		const struct source source = known_source(r, i);
-		const struct amend_step amend =
-				amend_of(r, &source, "remove", r->installed ? r->installed : "");
+		const char *old = old_one(r, &source);
+		const struct amend_step amend = amend_of(r, &source, "remove", old ? old : "");
 
-		if (knows_old_one(r, &source))
-			add_amend(r, PHASE_FINISH, "take the old certificate from", &source,
+		if (old)
+			add_amend(r, PHASE_CHANGE, "take the old certificate from", &source,
 					&amend);
 	}
 }

@@ -165,18 +165,32 @@ def test_a_source_knows_the_new_syncer_before_it_is_used(certdrop, copies):
                                                     for name in COPIES]}
     assert site.rest("east", "PUT", "/v1/bdbs/1", enforced)[0] == 200
     until(lambda: site.events(event="bdb-changed", cluster="east"), "the source is not changed")
-    certdrop.configure([targets.target("west", "syncer", sources=[{**targets.access("east"), "database": 1}])], **QUICK)
+    certdrop.configure([targets.target("west", "syncer", soak="1s", check="1s",
+                                       sources=[{**targets.access("east"), "database": 1}])], **QUICK)
     certdrop.start()
     pair = targets.pair("west")
     drop(certdrop, "west-syncer", pair)
     certdrop.until_in_service("west-syncer", pair, seconds=40)
     assert site.comes_in_sync("west", 1)
     written = [r["path"] for r in site.requests(method="PUT") if "dry_run" not in r["query"]]
-    assert written[1:] == ["/v1/bdbs/1", "/v1/cluster/certificates", "/v1/bdbs/1"]
-    known = [one["client_cert"] for one in site.rest("east", "GET", "/v1/bdbs/1")[1]["authentication_ssl_client_certs"]]
-    assert len(known) == len(COPIES) and old[0] not in known and pair.leaf.decode() in known
+    assert written[1:] == ["/v1/bdbs/1", "/v1/cluster/certificates"]
+    assert {old[0], pair.leaf.decode()} < set(known_to(site))
+
+    # The next one stands beside it for a while, and then in its place; what was there before is not ours.
+    following = targets.pair("west")
+    drop(certdrop, "west-syncer", following)
+    until(lambda: following.leaf.decode() in known_to(site), certdrop.log)
+    assert pair.leaf.decode() in known_to(site)
+    until(lambda: pair.leaf.decode() not in known_to(site), certdrop.log, seconds=40)
+    assert site.certificate("west", "syncer")[1] == following.fingerprint
+    assert {old[0], following.leaf.decode()} < set(known_to(site))
     site.do("cut", cluster="west")
     assert site.comes_in_sync("west", 1)
+
+
+def known_to(site):
+    """The clients' certificates that the source lets in."""
+    return [one["client_cert"] for one in site.rest("east", "GET", "/v1/bdbs/1")[1]["authentication_ssl_client_certs"]]
 
 
 def by_hand(site, scratch, targets):

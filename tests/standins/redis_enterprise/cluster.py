@@ -116,6 +116,8 @@ class Cluster:
         for database in self.databases.values():
             await database.server.install(proxy=None if database.own else pairs.get("proxy"),
                                           syncer=self._syncer_for(database, pairs))
+        if "syncer" in pairs:
+            await self._be_believed()
         if "proxy" in pairs and self.version.old_worker_ms:
             self.keep_old_workers(old["proxy"], self.version.old_worker_ms / 1000)
         if "proxy" in pairs or "syncer" in pairs:
@@ -130,6 +132,12 @@ class Cluster:
         """A source with a client certificate of its own does not use the cluster's."""
         link = next((link for link in database.sources if link.server is database.server), None)
         return None if link and link.source.pair else pairs.get("syncer")
+
+    async def _be_believed(self):
+        """Databases whose list has the leaf already: Database.trusted() can look up its chain from now on."""
+        for database in [database for cluster in self.site.clusters for database in cluster.databases.values()]:
+            if database.client_certs:
+                await database.believe()
 
     def keep_old_workers(self, pair, seconds):
         for node in self.nodes:
