@@ -41,6 +41,6 @@ def test_it_is_found_before_the_change(certdrop, east, scratch):
     member = targets.pair("east")
     certdrop.drop("east-cm", {"fullchain.pem": member.fullchain, "key.pem": member.key})
     assert "member@example.test lacks update_cluster" in certdrop.until_state("east-cm", "failed")["reason"]
-    reason = certdrop.until_state("east-metrics_exporter", "failed")["reason"]
+    reason = certdrop.until_state("east-metrics_exporter", "refused")["reason"]
     assert "O=Old Authority has no common name" in reason
     assert not site.requests(method="PUT")
