@@ -13,8 +13,9 @@
 void view_done(struct view *view)
 {
 	owned_close(&view->generation);
+	owned_close(&view->anew);
 	free(view->generation_name);
-	*view = (struct view){ .generation = -1 };
+	*view = (struct view){ .generation = -1, .anew = -1 };
 }
 
 /* False: there is none. A drop has no generations. */
@@ -50,12 +51,22 @@ static bool open_generation(struct inlet *inlet, struct view *view, struct error
 	return true;
 }
 
+/* An overlay shows whoever keeps a directory open, and everybody beside him, what was in it when
+ * it was first read: what is written to a lower layer would never be seen. */
+static int directory_to_read(const struct inlet *inlet, struct view *view)
+{
+	if (!inlet->remote)
+		return inlet->held;
+	view->anew = openat(inlet->held, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return view->anew;
+}
+
 bool inlet_view(struct inlet *inlet, struct view *view, struct error *error)
 {
 	char generation[PATH_MAX];
 
 	view->generation = -1;
-	view->look.directory = inlet->held;
+	view->look.directory = directory_to_read(inlet, view);
 	view->look.links = !inlet->drop;
 	view->look.limit = inlet->policy.entries;
 	if (read_data_link(inlet, generation)) {

@@ -39,7 +39,7 @@ struct inlet {
 				  * still to be said about that is heard here, until the next rescan */
 
 	bool watched; /* all watches that we want are there */
-	bool remote; /* a file system that does not tell everything */
+	bool remote; /* a file system that does not tell everything: `held` is never read */
 	bool rewalk; /* a name on the path changed: it may lead over other links now */
 	enum unheard suspect; /* no event told of it, which may still be on its way */
 	enum unheard distrust; /* none ever did: events are not relied on any more */
@@ -90,6 +90,7 @@ void inlet_set_trouble(struct inlet *inlet, const char *text); /* NULL: none */
 struct view {
 	struct look look;
 	int generation; /* -1: none */
+	int anew; /* the directory, opened just for this; -1: it was not */
 	char *generation_name;
 };
 /* What links must stay beneath: the root, or the directory itself. */

@@ -212,7 +212,7 @@ void intake_drain(struct intake *intake)
 
 static void rescan_one(struct intake *intake, struct inlet *inlet)
 {
-	autodone(view) struct view view = { .generation = -1 };
+	autodone(view) struct view view = { .generation = -1, .anew = -1 };
 	struct error error;
 	bool opened;
 

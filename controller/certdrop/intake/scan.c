@@ -261,7 +261,7 @@ static enum attempt attempt(struct inlet *inlet, const struct stat *status, stru
 		struct error *error)
 {
 	struct selection selection = { .size = inlet->policy.files };
-	autodone(view) struct view view = { .generation = -1 };
+	autodone(view) struct view view = { .generation = -1, .anew = -1 };
 
 	harvest->arena = selection.arena = arena_new();
 	selection.items = arena_new_many(
