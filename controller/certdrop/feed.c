@@ -456,10 +456,10 @@ json_t *feeds_watching(const struct controller *controller)
 {
 	const struct intake_counters counters = intake_counters(controller->intake);
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "directories",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "directories",
 			(json_int_t)counters.inlets, "watches", (json_int_t)counters.watches,
 			"events", (json_int_t)counters.events, "overflows",
 			(json_int_t)counters.overflows, "rescans", (json_int_t)counters.rescans,
 			"reopened", (json_int_t)counters.reopened, "silent_changes",
-			(json_int_t)counters.silent_changes);
+			(json_int_t)counters.silent_changes, "files", (json_int_t)counters.files);
 }

@@ -44,5 +44,5 @@ const char *feed_advice(const struct feed *feed);
 void feeds_degraded(const struct controller *controller, json_t *sentences);
 
 /* How watching goes: { "directories", "watches", "events", "overflows", "rescans", "reopened",
- * "silent_changes" }, counted since the service was started or its configuration read. */
+ * "silent_changes", "files" }, counted since the service was started or its configuration read. */
 json_t *feeds_watching(const struct controller *controller);

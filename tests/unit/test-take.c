@@ -330,6 +330,56 @@ static void rewritten_file_is_not_consumed(void **state)
 	run(fixture, "test \"$(cat $D/web.pem)\" = newer");
 }
 
+static void file_whose_times_and_mode_were_set_last_is_consumed(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t stayed = 9;
+
+	run(fixture, "echo crt >$D/web.pem");
+	scan(fixture);
+	run(fixture, "chmod 0640 $D/web.pem && touch -d 2020-01-01 $D/web.pem");
+	assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, &stayed,
+			&fixture->error));
+	assert_int_equal(stayed, 0);
+	run(fixture, "test ! -e $D/web.pem");
+}
+
+/* It may belong to another certificate now, which waits for it. */
+static void same_key_written_again_is_not_consumed(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t stayed = 0;
+
+	run(fixture, "echo key >$D/tls.key && touch -d 2020-01-01 $D/tls.key");
+	scan(fixture);
+	run(fixture, "echo key >$D/tls.key");
+	assert_true(inlet_consume(fixture->inlet, &find(fixture, "tls.key")->entry, 1, &stayed,
+			&fixture->error));
+	assert_int_equal(stayed, 1);
+	run(fixture, "test -e $D/tls.key");
+}
+
+/* As within one tick of a clock that counts in seconds. */
+static void other_content_of_the_same_size_and_time_is_not_consumed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct entry entry;
+	struct stat status;
+	size_t stayed = 0;
+	char path[200];
+
+	run(fixture, "echo old >$D/web.pem && touch -d 2020-01-01 $D/web.pem");
+	scan(fixture);
+	entry = find(fixture, "web.pem")->entry;
+	run(fixture, "echo new >$D/web.pem && touch -d 2020-01-01 $D/web.pem");
+	(void)snprintf(path, sizeof(path), "%s/web.pem", fixture->path);
+	assert_int_equal(stat(path, &status), 0);
+	entry.identity.changed_ns = status.st_ctim.tv_sec * 1000000000LL + status.st_ctim.tv_nsec;
+	assert_true(inlet_consume(fixture->inlet, &entry, 1, &stayed, &fixture->error));
+	assert_int_equal(stayed, 1);
+	run(fixture, "test \"$(cat $D/web.pem)\" = new");
+}
+
 struct swap {
 	char from[160], to[160];
 	pthread_barrier_t start;
@@ -568,6 +618,9 @@ int main(void)
 		claim(what_cannot_be_consumed_keeps_its_name),
 		claim(replaced_file_is_not_consumed),
 		claim(rewritten_file_is_not_consumed),
+		claim(same_key_written_again_is_not_consumed),
+		claim(file_whose_times_and_mode_were_set_last_is_consumed),
+		claim(other_content_of_the_same_size_and_time_is_not_consumed),
 		claim(file_that_takes_the_name_at_that_very_moment_is_not_consumed),
 		claim(what_a_crash_left_aside_comes_back),
 		claim(consuming_follows_no_link),

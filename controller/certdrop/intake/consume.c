@@ -9,18 +9,47 @@
 #include <unistd.h>
 
 #include "controller/certdrop/intake/inlet.h"
+#include "controller/certdrop/intake/take.h"
 
-enum removal { REMOVED, REPLACED, GONE, FAILED };
+/* TAKEN: it is still what was taken. */
+enum removal { TAKEN, REMOVED, REPLACED, GONE, FAILED };
 
 /* Names with a leading dot are left alone by scans. */
 static const char aside_prefix[] = ".certdrop-aside.";
 
 static bool is_same_file(const struct stat *status, const struct identity *wanted)
 {
-	struct identity now = identity_of(status);
+	return S_ISREG(status->st_mode) && status->st_dev == wanted->device &&
+			status->st_ino == wanted->inode && status->st_size == wanted->size;
+}
 
-	now.changed_ns = wanted->changed_ns; /* to be renamed is a change, too */
-	return identity_equal(&now, wanted);
+static long long modified_ns(const struct stat *status)
+{
+	return status->st_mtim.tv_sec * 1000000000LL + status->st_mtim.tv_nsec;
+}
+
+/* A later time is another writer's, who may have written the same: a key, say, to go with another
+ * certificate. An earlier one is no news: tar and install set it last. And where a file system
+ * counts in seconds, another content may bear the same time. */
+static enum removal what_it_is(int directory, const char *name, const struct entry *entry)
+{
+	autoclose int fd = openat(
+			directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	struct digest now;
+
+	if (fd < 0 && errno == ELOOP)
+		return REPLACED;
+	if (fd < 0)
+		return errno == ENOENT ? GONE : FAILED;
+	if (fstat(fd, &status) < 0)
+		return FAILED;
+	if (!is_same_file(&status, &entry->identity) ||
+			modified_ns(&status) > entry->identity.modified_ns)
+		return REPLACED;
+	if (!take_digest(fd, (size_t)status.st_size, &now))
+		return FAILED;
+	return strcmp(now.hex, entry->digest.hex) == 0 ? TAKEN : REPLACED;
 }
 
 static enum removal unlink_name(int directory, const char *name)
@@ -54,7 +83,7 @@ static enum removal remove_by_way_of(int directory, const struct entry *entry, c
 		return errno == ENOENT ? GONE : unlink_name(directory, entry->name);
 	if (fstatat(directory, aside, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return FAILED;
-	if (is_same_file(&status, &entry->identity))
+	if (is_same_file(&status, &entry->identity) && what_it_is(directory, aside, entry) == TAKEN)
 		return unlink_aside(directory, aside, entry->name);
 	if (renameat2(directory, aside, directory, entry->name, RENAME_NOREPLACE) == 0)
 		return REPLACED;
@@ -66,13 +95,15 @@ static enum removal remove_entry(int directory, const struct entry *entry)
 {
 	char aside[NAME_MAX + sizeof(aside_prefix)];
 	struct stat status;
-	struct identity now;
+	enum removal now;
 
 	if (fstatat(directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? GONE : FAILED;
-	now = identity_of(&status);
-	if (!identity_equal(&now, &entry->identity))
+	if (!is_same_file(&status, &entry->identity))
 		return REPLACED;
+	now = what_it_is(directory, entry->name, entry);
+	if (now != TAKEN)
+		return now;
 	(void)snprintf(aside, sizeof(aside), "%s%s", aside_prefix, entry->name);
 	return remove_by_way_of(directory, entry, aside);
 }

@@ -107,3 +107,4 @@ bool view_is_current(const struct inlet *inlet, const struct view *view);
 struct watches *intake_watches(struct intake *intake);
 const struct intake_calls *intake_get_calls(const struct intake *intake);
 long intake_poll_ms(const struct intake *intake);
+void intake_count_files(struct intake *intake, size_t count);

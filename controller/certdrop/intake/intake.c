@@ -36,6 +36,11 @@ long intake_poll_ms(const struct intake *intake)
 	return intake->poll_ms;
 }
 
+void intake_count_files(struct intake *intake, size_t count)
+{
+	intake->counters.files += count;
+}
+
 /* ---- life ---- */
 
 static void allow_many_files(void)

@@ -113,6 +113,7 @@ const char *intake_degraded(const struct intake *intake);
 
 struct intake_counters {
 	unsigned long long events, overflows, rescans, reopened, silent_changes;
+	unsigned long long files; /* so often one was looked into */
 	size_t inlets, watches;
 };
 struct intake_counters intake_counters(const struct intake *intake);
@@ -147,6 +148,7 @@ struct identity {
 struct entry {
 	const char *name; /* any bytes but '/' and NUL: to be shown only as `shown` */
 	struct identity identity;
+	struct digest digest; /* of what was copied; empty without a copy */
 };
 
 enum taken_state {
@@ -190,8 +192,10 @@ void harvest_done(struct harvest *harvest);
 bool inlet_scan(struct inlet *inlet, struct harvest *harvest, struct error *error) must_check;
 
 /* Removes files that were taken, in this order, each only while the name still stands for
- * what was taken, and makes that durable. What was replaced since stays, even if that
- * happens at the same moment, and is counted in `stayed` (NULL is allowed). ERROR_RETRY: one could not
- * be removed; those after it are still tried. ERROR_CONFIG: a source, or it is forbidden. */
+ * what was taken, and makes that durable. Its mode may have changed since, and its times
+ * may have been set back (tar and install do that last), but not a byte of it. What was
+ * replaced since stays, even if that happens at the same moment, and is counted in `stayed`
+ * (NULL is allowed). ERROR_RETRY: one could not be removed; those after it are still tried.
+ * ERROR_CONFIG: a source, or it is forbidden. */
 bool inlet_consume(struct inlet *inlet, const struct entry *entries, size_t count, size_t *stayed,
 		struct error *error) must_check;

@@ -194,6 +194,7 @@ static void take_selected(struct inlet *inlet, const struct stat *status, const 
 	harvest->items = arena_new_many(harvest->arena, struct taken, selection->count + 1);
 	for (size_t i = 0; i < selection->count; i++)
 		take_one(&take, selection->items[i], harvest);
+	intake_count_files(inlet->intake, selection->count);
 }
 
 static void note_left_out(struct inlet *inlet, const struct view *view,

@@ -224,6 +224,13 @@ static bool copy(int from, int to, size_t size, struct digest *digest)
 	return whole;
 }
 
+bool take_digest(int fd, size_t size, struct digest *digest)
+{
+	autoclose int made = memfd_create("certdrop", MFD_CLOEXEC);
+
+	return made >= 0 && copy(fd, made, size, digest);
+}
+
 static bool snapshot(struct take *take, struct taken *taken, int fd, const struct identity *seen)
 {
 	autoclose int made = memfd_create("certdrop", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -243,6 +250,7 @@ static bool snapshot(struct take *take, struct taken *taken, int fd, const struc
 	if (!memfd_seal(made, &error))
 		return put_off(take, taken, "cannot be copied now: %s", error.text);
 	taken->open_for_writing = file_has_writer(fd);
+	taken->entry.digest = taken->digest;
 	taken->state = TAKEN_COPY;
 	taken->fd = hand_over_fd(&made);
 	take->left -= (size_t)seen->size;

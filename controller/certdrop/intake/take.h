@@ -22,6 +22,9 @@ struct take {
 	struct arena *arena;
 };
 
+/* Of a file with so many bytes; nothing of it stays in our memory. */
+bool take_digest(int fd, size_t size, struct digest *digest) must_check;
+
 /* Fills in all of `taken` but the name, `shown` and `arrived_ns`, which are there. False:
  * it is gone. */
 bool take_file(struct take *take, struct taken *taken) must_check;

@@ -35,7 +35,7 @@
  *                        "warnings": [sentence], "updated": time}],
  *           "degraded": [sentence],
  *           "watching": {"directories", "watches", "events", "overflows", "rescans", "reopened",
- *                        "silent_changes"}: numbers,
+ *                        "silent_changes", "files"}: numbers,
  *           "version"}
  * plan     {"plans": [{"target", "state", "reason",
  *                      "text": the plan as it is, null when there is nothing to do,
