@@ -16,7 +16,7 @@
 #include "controller/apply/deadline.h"
 #include "controller/base/owned.h"
 
-enum { GRACE_MS = 1000, SPACE = 2 * OUTPUT_MAX };
+enum { GRACE_MS = 1000, SPACE = 2 * OUTPUT_MAX, TRIES = 50, PAUSE_MS = 20 };
 
 /* What the child could not do, told through a pipe that a successful exec closes. */
 struct start_failure {
@@ -203,6 +203,20 @@ static void finish(struct running *running, long long deadline)
 	end->output[end->length] = '\0';
 }
 
+/* That there is no process or pipe to be had passes, and says nothing about what is to be installed. */
+static bool start_in_the_end(const struct process *process, long long deadline,
+		struct running *running, struct error *error)
+{
+	for (int tries = 1; !start(process, running, error); tries++) {
+		if (error->kind != ERROR_RETRY || tries == TRIES || deadline_left(deadline) == 0)
+			return false;
+		owned_close(&running->output);
+		running->output = -1;
+		(void)poll(NULL, 0, PAUSE_MS);
+	}
+	return true;
+}
+
 bool process_run(const struct process *process, long long deadline, struct process_end *end,
 		struct error *error)
 {
@@ -211,7 +225,7 @@ bool process_run(const struct process *process, long long deadline, struct proce
 
 	*end = (struct process_end){ .output = calloc(1, SPACE + 1) };
 	assert(end->output);
-	started = start(process, &running, error);
+	started = start_in_the_end(process, deadline, &running, error);
 	if (started)
 		finish(&running, deadline);
 	else if (running.pid > 0)

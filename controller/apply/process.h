@@ -43,6 +43,6 @@ struct process_end {
 void process_end_done(struct process_end *end);
 
 /* ERROR_CONFIG: it cannot be started (not found, not allowed to). ERROR_RETRY: no process
- * or pipe to be had. */
+ * or pipe to be had, not even after a moment. */
 bool process_run(const struct process *process, long long deadline, struct process_end *end,
 		struct error *error) must_check;

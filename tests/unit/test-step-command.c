@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "controller/apply/deadline.h"
@@ -32,6 +33,18 @@ static int tear_down(void **state)
 	pair_done(&pair);
 	directory_gone(directory);
 	return 0;
+}
+
+static int pipes_refused;
+
+/* Instead of the library's. */
+int pipe2(int fds[2], int flags)
+{
+	if (pipes_refused == 0)
+		return (int)syscall(SYS_pipe2, fds, flags);
+	pipes_refused--;
+	errno = EMFILE;
+	return -1;
 }
 
 /* Runs a shell script (the shell is the tool here) as a step of prepare. */
@@ -329,9 +342,18 @@ static void two_of_a_lock_never_run_at_a_time(void **state)
 	arena_free(arena);
 }
 
+static void a_shortage_of_descriptors_is_waited_for(void **state)
+{
+	(void)state;
+	pipes_refused = 3;
+	expect("exit 0", "", "applied", "");
+	assert_int_equal(pipes_refused, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_shortage_of_descriptors_is_waited_for),
 		cmocka_unit_test(exit_codes_and_output_are_judged),
 		cmocka_unit_test(the_environment_is_clean),
 		cmocka_unit_test(a_content_comes_by_a_descriptor),
