@@ -19,6 +19,7 @@
 struct unflushed {
 	int fd;
 	struct digest name;
+	bool refused; /* by the disk: it has to be written again */
 };
 
 struct store {
@@ -88,7 +89,7 @@ static void remember_unflushed(struct store *store, int fd, const char *digest)
 	assert(unflushed);
 	store->unflushed = unflushed;
 	unflushed += store->unflushed_count++;
-	unflushed->fd = fd;
+	*unflushed = (struct unflushed){ .fd = fd };
 	(void)snprintf(unflushed->name.hex, sizeof(unflushed->name.hex), "%s", digest);
 }
 
@@ -102,10 +103,32 @@ static bool is_there(const struct store *store, const char *digest)
 	return store_facts(store, digest, arena, &facts, &ignored);
 }
 
+/* Under another name first, so that a crash leaves none that is cut short. */
+static bool write_whole(struct store *store, const struct secret *text, const char *digest, int *fd,
+		struct error *error)
+{
+	autoclose int copy = -1;
+	char beside[80];
+
+	(void)snprintf(beside, sizeof(beside), ".%s", digest);
+	(void)unlinkat(store->directory, beside, 0);
+	if (!write_copy(store, beside, text, &copy, error)) {
+		(void)unlinkat(store->directory, beside, 0);
+		return fail_while(error, "store credential %.16s", digest);
+	}
+	if (renameat(store->directory, beside, store->directory, digest) < 0) {
+		(void)fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
+				strerror(errno));
+		(void)unlinkat(store->directory, beside, 0);
+		return false;
+	}
+	*fd = hand_over_fd(&copy);
+	return true;
+}
+
 bool store_put(struct store *store, int fd, const char *digest, struct error *error)
 {
 	autodone(secret) struct secret text = { 0 };
-	char beside[80];
 	int copy = -1;
 
 	assert(digest_is_valid(digest));
@@ -113,29 +136,34 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 		return true;
 	if (!secret_read(&text, fd, CREDENTIAL_FILE_MAX, error))
 		return fail_while(error, "store");
-
-	(void)snprintf(beside, sizeof(beside), ".%s", digest);
-	(void)unlinkat(store->directory, beside, 0);
-	if (!write_copy(store, beside, &text, &copy, error)) {
-		(void)unlinkat(store->directory, beside, 0);
-		return fail_while(error, "store credential %.16s", digest);
-	}
-	remember_unflushed(store, copy, digest);
-	if (renameat(store->directory, beside, store->directory, digest) < 0) {
-		(void)fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
-				strerror(errno));
-		(void)unlinkat(store->directory, beside, 0);
+	if (!write_whole(store, &text, digest, &copy, error))
 		return false;
-	}
+	remember_unflushed(store, copy, digest);
 	return true;
 }
 
 /* After a failed fsync the pages count as clean, and look whole for as long as they are in memory: the
- * next fsync would lie. So they are written again, to a new file, when they are put again. */
-static void remove_unflushed(struct store *store)
+ * next fsync would lie. So a new file is written from them. */
+static bool write_again(struct store *store, struct unflushed *unflushed, struct error *error)
 {
-	for (size_t i = 0; i < store->unflushed_count; i++)
-		store_remove(store, store->unflushed[i].name.hex);
+	autodone(secret) struct secret text = { 0 };
+	int copy = -1;
+
+	if (!secret_read(&text, unflushed->fd, CREDENTIAL_FILE_MAX, error) ||
+			!write_whole(store, &text, unflushed->name.hex, &copy, error))
+		return false;
+	owned_close(&unflushed->fd);
+	unflushed->fd = copy;
+	unflushed->refused = false;
+	return true;
+}
+
+static bool flush_one(struct store *store, struct unflushed *unflushed, struct error *error)
+{
+	if (unflushed->refused && !write_again(store, unflushed, error))
+		return false;
+	unflushed->refused = fdatasync(unflushed->fd) < 0;
+	return !unflushed->refused || fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
 }
 
 bool store_flush(struct store *store, struct error *error)
@@ -145,13 +173,14 @@ bool store_flush(struct store *store, struct error *error)
 	if (store->unflushed_count == 0)
 		return true;
 	for (size_t i = 0; i < store->unflushed_count; i++)
-		if (fdatasync(store->unflushed[i].fd) < 0)
-			done = fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
-	if (fsync(store->directory) < 0)
+		done = flush_one(store, &store->unflushed[i], error) && done;
+	if (done && fsync(store->directory) < 0) {
+		for (size_t i = 0; i < store->unflushed_count; i++)
+			store->unflushed[i].refused = true;
 		done = fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
-	if (!done)
-		remove_unflushed(store);
-	forget_unflushed(store);
+	}
+	if (done)
+		forget_unflushed(store);
 	return done;
 }
 

@@ -27,7 +27,7 @@ void store_close(struct store *store);
  * ERROR_RETRY: the disk is full or broken; nothing is left behind. */
 bool store_put(struct store *store, int fd, const char *digest, struct error *error) must_check;
 
-/* ERROR_RETRY: the disk is full or broken; nothing of what was put since the last flush is there. */
+/* ERROR_RETRY: the disk is full or broken; the next flush writes again what it refused. */
 bool store_flush(struct store *store, struct error *error) must_check;
 
 /* A descriptor to read it from. ERROR_INPUT: it is not there (any more). */
