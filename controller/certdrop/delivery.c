@@ -35,6 +35,15 @@ static long long newest_ns(const struct harvest *harvest)
 	return newest;
 }
 
+/* What could not even be looked at may be anything. */
+static bool has_unknown(const struct harvest *harvest)
+{
+	for (size_t i = 0; i < harvest->count; i++)
+		if (harvest->items[i].entry.identity.changed_ns == 0)
+			return true;
+	return false;
+}
+
 /* ---- taking ---- */
 
 /* The one that was decided on, at its place among the credentials of the reply. */
@@ -131,7 +140,7 @@ static void complain(struct delivery *delivery, const struct harvest *harvest, e
 {
 	struct subject *subject = delivery->subject;
 
-	if (newest_ns(harvest) <= subject->accepted_ns)
+	if (newest_ns(harvest) <= subject->accepted_ns && !has_unknown(harvest))
 		subject_tell_intake(subject, STATE_IDLE, NULL);
 	else if (state != STATE_WAITING || !is_being_written(harvest))
 		subject_tell_intake(subject, state, reason);
