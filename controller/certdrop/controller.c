@@ -199,7 +199,12 @@ static void follow_events(struct controller *controller)
 		return;
 	controller->events = calloc(1, sizeof(*controller->events));
 	assert(controller->events);
-	(void)uv_poll_init(controller->loop, controller->events, fd);
+	/* The next look tries again; until then there are looks alone. */
+	if (uv_poll_init(controller->loop, controller->events, fd) != 0) {
+		free(controller->events);
+		controller->events = NULL;
+		return;
+	}
 	controller->events->data = controller;
 	(void)uv_poll_start(controller->events, UV_READABLE, on_events);
 }
@@ -355,6 +360,7 @@ void controller_stop(struct controller *controller)
 
 		if (subject->pass)
 			pass_abandon(subject->pass);
+		telling_what_is_untold(subject);
 		close_handle((uv_handle_t *)&subject->timer);
 	}
 	pool_stop(controller->inspectors);
