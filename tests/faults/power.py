@@ -190,9 +190,9 @@ class PowerLane(Lane):
             return verdict
         return "" if applied > 0 else "the first pass is not in it"
 
-    def points(self, subject):
+    def points(self, subject, passes):
         most = collections.Counter()
-        for _ in range(3):
+        for _ in range(passes):
             self.restore(subject.back)
             process = self.started(subject, ["-e", "trace=all"])
             until(lambda: process.poll() is not None or subject.command == "run" and self.is_settled(subject.back),
