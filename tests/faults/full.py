@@ -92,7 +92,7 @@ class FullLane(errors.ErrorLane):
             hung = process.poll() is None and not self.is_settled(False)
             code = self.stop(process)
             took = time.monotonic() - start if self.is_settled(False) else self.recover(subject)
-        false = watcher.lies + (subject.command == "apply" and code == 0 and not settled)
+        false = watcher.lies + (subject.command == "apply" and code == 0 and at_kill != "second")
         crashes = self.crashes(call, code)
         wrong = [sentence for sentence, is_so in (
             (f"crashed: {crashes}", crashes),

@@ -70,6 +70,8 @@ class Reader(threading.Thread):
 class Lane:
     """One place in which points are tried one after the other."""
 
+    proving_ms = 400
+
     def __init__(self, build, authority, number):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix=f"certdrop-sweep{number}-", dir="/tmp"))
         self.here, self.snapshot = self.top / "s", self.top / "snapshot"
@@ -104,7 +106,7 @@ class Lane:
                 "files": [{"name": "fullchain.pem", "content": "fullchain", "mode": "0644"},
                           {"name": "privkey.pem", "content": "key", "mode": "0600"}],
                 "reload": [str(reload)], "probe": [f"127.0.0.1:{self.port}"], 
-                "probe-deadline": f"{int(400 * PATIENCE)}ms", "settle": "10ms"}]}
+                "probe-deadline": f"{int(self.proving_ms * PATIENCE)}ms", "settle": "10ms"}]}
         self.configuration.write_text("".join(f"{k} = {setting(v)};\n" for k, v in settings.items()))
         self.drop("first")
         self.settle("the first pair")
@@ -182,8 +184,8 @@ class Lane:
                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
     def settle(self, what):
-        process = self.start("apply")
-        assert process.wait(STUCK) == 0, f"{what} did not go into service: {self.log.read_text()}"
+        until(lambda: self.start("apply").wait(STUCK) == 0,
+              lambda: f"{what} did not go into service: {self.log.read_text()}", STUCK)
 
     def killed_pass(self, subject, options):
         """One pass with the subject under strace; true when it came to its end or was killed."""
