@@ -81,6 +81,9 @@ static bool do_alone(const struct invocation *invocation, struct config *config,
 		controller_start(controller);
 		(void)request_start(controller, request, &hooks, asked);
 		(void)uv_run(&loop, UV_RUN_DEFAULT);
+		/* It may be in service, but the state does not know; why has been logged. */
+		if (controller->degraded)
+			asked->exit = 1;
 		controller_close(controller);
 	} else {
 		(void)snprintf(asked->error, sizeof(asked->error), "%s", error.text);
