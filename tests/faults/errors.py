@@ -185,7 +185,8 @@ class ErrorLane(Lane):
                 left.unlink()
             took = time.monotonic() - start if settled else self.recover(subject)
             # The command tries nothing again by itself, and a service that the loop has ended not any more.
-            if settled and (subject.command == "apply" and self.left_in_drop() or LOOPS_OWN.search(self.trace_text())):
+            again = self.left_in_drop() or code != 0
+            if settled and (subject.command == "apply" and again or LOOPS_OWN.search(self.trace_text())):
                 took = self.recover(subject)
         lies = watcher.lies + (subject.command == "apply" and not subject.back and code == 0 and at_kill != expected)
         wrong = [sentence for sentence, is_so in (

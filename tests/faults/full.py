@@ -91,7 +91,8 @@ class FullLane(errors.ErrorLane):
             self.until_over(subject, process)
             hung = process.poll() is None and not self.is_settled(False)
             code = self.stop(process)
-            took = time.monotonic() - start if self.is_settled(False) else self.recover(subject)
+            done = self.is_settled(False) and (subject.command == "run" or code == 0)
+            took = time.monotonic() - start if done else self.recover(subject)
         false = watcher.lies + (subject.command == "apply" and code == 0 and at_kill != "second")
         crashes = self.crashes(call, code)
         wrong = [sentence for sentence, is_so in (
