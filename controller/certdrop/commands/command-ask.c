@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,7 +75,8 @@ static bool do_alone(const struct invocation *invocation, struct config *config,
 	struct error error;
 	uv_loop_t loop;
 
-	(void)uv_loop_init(&loop);
+	if (uv_loop_init(&loop) != 0)
+		abort();
 	controller = controller_open(&loop, config, changes ? MODE_ONCE : MODE_DRY, &error);
 	if (controller) {
 		asked->controller = controller;

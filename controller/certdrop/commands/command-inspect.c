@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,7 +168,8 @@ static void inspect(const struct invocation *invocation, const char *program,
 			settings ? setting_text(settings, "authorities") : NULL);
 	uv_loop_t loop;
 
-	(void)uv_loop_init(&loop);
+	if (uv_loop_init(&loop) != 0)
+		abort();
 	question->pool = pool_new(&loop, program);
 	add_files(invocation, inspection);
 	inspection_start(inspection, question->pool, on_inspected, question);

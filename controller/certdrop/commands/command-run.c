@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -200,7 +201,8 @@ int command_run(const struct invocation *invocation)
 
 	if (!service.config)
 		return 1;
-	(void)uv_loop_init(&service.loop);
+	if (uv_loop_init(&service.loop) != 0)
+		abort();
 	while (service.config && served) {
 		served = serve(&service, &error);
 		/* A full disk is no reason to give up: somebody will make room. */
