@@ -85,11 +85,12 @@ class PowerLane(Lane):
 
     def users(self):
         """All that have a file of it open, but the server."""
-        for entry in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        for process in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
-                process = int(entry.parts[2])
-                if os.readlink(entry).startswith(f"{self.here}/") and process not in (os.getpid(), self.server.pid):
-                    yield process
+                held = [os.readlink(f"/proc/{process}/fd/{fd}") for fd in os.listdir(f"/proc/{process}/fd")]
+                if any(path.startswith(f"{self.here}/") for path in held) and \
+                        int(process) not in (os.getpid(), self.server.pid):
+                    yield int(process)
 
     def rewind(self):
         self.unmount()
