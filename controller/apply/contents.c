@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/apply/gauss-package.h"
-#include "controller/apply/keystore.h"
+#include "controller/apply/make/gauss-package.h"
+#include "controller/apply/make/keystore.h"
 #include "controller/apply/scrub.h"
 #include "controller/model/credential.h"
 

@@ -5,10 +5,10 @@
 
 #include "controller/apply/allowance.h"
 #include "controller/apply/deadline.h"
-#include "controller/apply/leases.h"
+#include "controller/apply/http/writes.h"
+#include "controller/apply/lease/leases.h"
 #include "controller/apply/leash.h"
 #include "controller/apply/talk.h"
-#include "controller/apply/writes.h"
 
 /* How far the conversation got. Once the controller is gone nothing more may be done. */
 enum ended { ENDED_WELL, ENDED_BADLY, ENDED_ALONE };

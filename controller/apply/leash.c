@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "controller/apply/fuse.h"
+#include "controller/apply/lease/fuse.h"
 #include "controller/base/log.h"
 
 static atomic_bool loose;

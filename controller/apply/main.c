@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "controller/apply/allowance.h"
+#include "controller/apply/http/web.h"
 #include "controller/apply/job.h"
 #include "controller/apply/leash.h"
 #include "controller/apply/peer.h"
-#include "controller/apply/web.h"
 #include "controller/base/digest.h"
 #include "controller/base/log.h"
 

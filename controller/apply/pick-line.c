@@ -2,7 +2,7 @@
 
 #include <regex.h>
 
-#include "controller/apply/pick.h"
+#include "controller/apply/http/pick.h"
 #include "controller/base/owned.h"
 
 enum { REASON_SIZE = 100 };

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "controller/apply/deadline.h"
-#include "controller/apply/leases.h"
+#include "controller/apply/lease/leases.h"
 #include "controller/apply/leash.h"
 
 enum { ATTEMPTS = 3, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 1000, LEAST_MS = 1000 };

@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "controller/base/log.h"
+#include "controller/certdrop/answer/telling.h"
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/feed.h"
+#include "controller/certdrop/feed/feed.h"
+#include "controller/certdrop/feed/strays.h"
 #include "controller/certdrop/intake/intake.h"
-#include "controller/certdrop/journal.h"
-#include "controller/certdrop/pass.h"
-#include "controller/certdrop/recovery.h"
-#include "controller/certdrop/retention.h"
-#include "controller/certdrop/store.h"
-#include "controller/certdrop/strays.h"
-#include "controller/certdrop/telling.h"
+#include "controller/certdrop/pass/pass.h"
+#include "controller/certdrop/pass/recovery.h"
+#include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/state/retention.h"
+#include "controller/certdrop/state/store.h"
 #include "controller/certdrop/turn.h"
 
 /* ---- the queue ---- */

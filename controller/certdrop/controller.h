@@ -15,8 +15,8 @@
 #include <uv.h>
 
 #include "controller/base/error.h"
+#include "controller/certdrop/children/pool.h"
 #include "controller/certdrop/config/config.h"
-#include "controller/certdrop/pool.h"
 #include "controller/certdrop/subject.h"
 
 struct intake;

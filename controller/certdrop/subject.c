@@ -8,9 +8,9 @@
 
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
-#include "controller/certdrop/journal.h"
-#include "controller/certdrop/store.h"
-#include "controller/certdrop/verdict.h"
+#include "controller/certdrop/feed/verdict.h"
+#include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/state/store.h"
 
 static const char *const state_names[] = {
 	[STATE_IDLE] = "idle",

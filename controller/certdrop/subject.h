@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "controller/base/arena.h"
-#include "controller/certdrop/admission.h"
+#include "controller/certdrop/feed/admission.h"
 #include "controller/model/credential.h"
 #include "controller/model/plan.h"
 #include "controller/model/target.h"

@@ -6,8 +6,8 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/controller.h"
-#include "controller/certdrop/journal.h"
-#include "controller/certdrop/store.h"
+#include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/state/store.h"
 #include "controller/certdrop/subject.h"
 
 /* How long what nobody waits for is kept back, to share the commit of what follows; how long until

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "controller/base/buffer.h"
-#include "controller/inspect/lasting.h"
+#include "controller/inspect/judge/lasting.h"
 
 struct composer {
 	struct arena *arena;

@@ -13,7 +13,7 @@
  */
 
 #include "controller/base/secret.h"
-#include "controller/inspect/pair.h"
+#include "controller/inspect/prove/pair.h"
 #include "controller/model/credential.h"
 
 struct composition {

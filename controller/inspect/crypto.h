@@ -20,7 +20,7 @@
 #include <openssl/x509.h>
 
 #include "controller/base/error.h"
-#include "controller/inspect/tlv.h"
+#include "controller/inspect/read/tlv.h"
 
 /* ERROR_RETRY: OpenSSL lacks something it was built with. */
 bool crypto_init(struct error *error) must_check;

@@ -8,8 +8,8 @@
 
 #include "controller/base/buffer.h"
 #include "controller/inspect/crypto.h"
-#include "controller/inspect/envelope.h"
-#include "controller/inspect/proof.h"
+#include "controller/inspect/prove/proof.h"
+#include "controller/inspect/read/envelope.h"
 #include "controller/inspect/subject-name.h"
 
 void findings_init(struct findings *findings)

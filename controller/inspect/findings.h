@@ -21,7 +21,7 @@
 #include "controller/base/digest.h"
 #include "controller/base/owned.h"
 #include "controller/base/secret.h"
-#include "controller/inspect/tlv.h"
+#include "controller/inspect/read/tlv.h"
 #include "controller/model/record.h"
 
 enum {

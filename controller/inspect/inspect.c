@@ -3,13 +3,13 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "controller/inspect/alone.h"
 #include "controller/inspect/compose.h"
-#include "controller/inspect/judge.h"
-#include "controller/inspect/law.h"
-#include "controller/inspect/lonely.h"
+#include "controller/inspect/judge/alone.h"
+#include "controller/inspect/judge/judge.h"
+#include "controller/inspect/judge/law.h"
+#include "controller/inspect/judge/lonely.h"
 #include "controller/inspect/origin.h"
-#include "controller/inspect/pair.h"
+#include "controller/inspect/prove/pair.h"
 #include "controller/inspect/request.h"
 
 /* One request on its way to a reply. */

@@ -1,6 +1,6 @@
 #include "controller/inspect/origin.h"
 
-#include "controller/inspect/envelope.h"
+#include "controller/inspect/read/envelope.h"
 
 unsigned long long files_with_keys(const struct findings *findings)
 {

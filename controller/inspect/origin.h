@@ -6,7 +6,7 @@
  */
 
 #include "controller/inspect/compose.h"
-#include "controller/inspect/pair.h"
+#include "controller/inspect/prove/pair.h"
 
 unsigned long long files_with_keys(const struct findings *findings);
 

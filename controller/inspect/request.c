@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "controller/base/printable.h"
-#include "controller/inspect/envelope.h"
-#include "controller/inspect/format.h"
-#include "controller/inspect/law.h"
+#include "controller/inspect/judge/law.h"
+#include "controller/inspect/read/envelope.h"
+#include "controller/inspect/read/format.h"
 
 enum {
 	DERIVATIONS_DEFAULT = 2000000,

@@ -120,7 +120,7 @@ struct file_step {
  * 7292, with the password from a file; profile "modern" (AES-256, PBKDF2, SHA-256) or
  * "old-java" (what Java 8 before 8u301 reads). format "jks": a Java key store, in which the
  * private key may have a password of its own. format "opengauss": what gs_om installs, as a ZIP
- * archive (controller/apply/gauss-package.h); its members can be had by themselves, too. */
+ * archive (controller/apply/make/gauss-package.h); its members can be had by themselves, too. */
 struct make_step {
 	const char *make;
 	const char *format;
@@ -168,7 +168,7 @@ struct command_step {
 
 /* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only
  * over HTTPS or to the machine itself. Answer: `status` (the code) and one field for each
- * pick, with all values that it found (controller/apply/pick.h). Texts in it are scrubbed:
+ * pick, with all values that it found (controller/apply/http/pick.h). Texts in it are scrubbed:
  * a key, or base64 of 60 characters and more, comes back as asterisks. Redirects (307 and
  * 308; others for GET) are followed with the same method, body and credentials, three at
  * most. With `poll_ms`, and without `until`, what has failed with ERROR_RETRY is sent again after
@@ -195,7 +195,7 @@ struct http_step {
 	struct words hosts; /* hosts to which a redirect may lead with the credentials kept */
 	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an array), and
 			   * "text", "number", "certificate" (its fingerprint) or another kind of
-			   * controller/apply/pick.h: the answer's fields */
+			   * controller/apply/http/pick.h: the answer's fields */
 	struct words until; /* pick name and values: polls until the pick finds something, and all that
 			     * it finds is one of these, or the deadline comes */
 	struct words stop; /* pick name and values: one that is found ends it as a failure */
@@ -317,7 +317,7 @@ struct amend_step {
  * "etcd": a key of that name behind `prefix`, by the JSON gateway of etcd's v3 interface, bound to
  * an etcd lease that ends `ttl` after it was last renewed. A worker that could not renew it in
  * time, because it was stopped or cut off, is killed by a timer of the kernel a tenth of `ttl`
- * before that (controller/apply/fuse.h), so that it never acts on a right that somebody else has
+ * before that (controller/apply/lease/fuse.h), so that it never acts on a right that somebody else has
  * by then.
  *
  * ERROR_RETRY: somebody else has one (who, is said), or no endpoint answers. */

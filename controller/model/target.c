@@ -7,7 +7,7 @@ enum { NAME_MAX_LENGTH = 64 };
 static const char *const key_types[] = { "RSA", "EC", "Ed25519", "Ed448", "RSA-PSS", NULL };
 static const char *const chains[] = { "any", "complete", "root", NULL };
 
-/* What they mean together is in controller/certdrop/windows.h. */
+/* What they mean together is in controller/certdrop/pass/windows.h. */
 static const struct option window_options[] = {
 	{ "days", OPTION_WORDS,
 			.help = "The days on which it opens: \"sat\", \"mon-fri\". Without them, "

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "controller/inspect/format.h"
+#include "controller/inspect/read/format.h"
 
 void make_ready(void);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/certdrop/config/config.h"
-#include "controller/certdrop/windows.h"
+#include "controller/certdrop/pass/windows.h"
 #include "reconcilers/reconciler.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/scratch.h"

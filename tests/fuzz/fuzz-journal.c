@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/certdrop/journal.h"
+#include "controller/certdrop/state/journal.h"
 #include "controller/model/plan.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/scratch.h"

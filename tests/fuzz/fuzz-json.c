@@ -2,9 +2,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "controller/apply/amend.h"
-#include "controller/apply/http-reply.h"
-#include "controller/apply/pick.h"
+#include "controller/apply/http/amend.h"
+#include "controller/apply/http/http-reply.h"
+#include "controller/apply/http/pick.h"
 #include "tests/fuzz/fuzzing.h"
 
 static const struct words no_words;

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "controller/apply/deadline.h"
-#include "controller/apply/ldap-value.h"
-#include "controller/apply/preamble.h"
+#include "controller/apply/ldap/ldap-value.h"
+#include "controller/apply/tls/preamble.h"
 #include "tests/fuzz/fuzzing.h"
 
 static void speak(enum preamble preamble, const uint8_t *bytes, size_t length)

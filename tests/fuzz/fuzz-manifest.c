@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/apply/manifest.h"
+#include "controller/apply/publish/manifest.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/scratch.h"
 

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "controller/apply/certificate.h"
 #include "controller/apply/pick-line.h"
 #include "controller/apply/scrub.h"
+#include "controller/apply/tls/certificate.h"
 #include "tests/fuzz/fuzzing.h"
 
 static void pick(struct arena *arena, const char *output)

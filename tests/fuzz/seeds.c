@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/journal.h"
+#include "controller/certdrop/state/journal.h"
 #include "controller/formats/gauss-cipher.h"
 #include "tests/unit/java.h"
 #include "tests/unit/material.h"

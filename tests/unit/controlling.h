@@ -17,10 +17,10 @@
 
 #include "controller/base/arena.h"
 #include "controller/base/buffer.h"
+#include "controller/certdrop/children/pool.h"
 #include "controller/certdrop/controller.h"
-#include "controller/certdrop/journal.h"
-#include "controller/certdrop/pool.h"
-#include "controller/certdrop/store.h"
+#include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/state/store.h"
 #include "reconcilers/reconciler.h"
 
 struct controlling {

@@ -4,7 +4,7 @@
 #include <openssl/pkcs12.h>
 #include <string.h>
 
-#include "controller/apply/keystore.h"
+#include "controller/apply/make/keystore.h"
 #include "controller/formats/java-protection.h"
 
 enum { HEAD_SIZE = 12, ITERATIONS = 10 };

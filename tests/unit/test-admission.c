@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "controller/certdrop/admission.h"
+#include "controller/certdrop/feed/admission.h"
 
 enum { NOW = 1800000000, DAY = 86400 };
 

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/certdrop/backoff.h"
 #include "controller/certdrop/clock.h"
+#include "controller/certdrop/pass/backoff.h"
 #include "controller/certdrop/present/date.h"
 
 /* ---- the clock ---- */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zip.h>
 
-#include "controller/apply/gauss-package.h"
+#include "controller/apply/make/gauss-package.h"
 #include "controller/base/file.h"
 #include "controller/formats/gauss-cipher.h"
 #include "tests/unit/material.h"

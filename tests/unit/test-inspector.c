@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/certdrop/inspector.h"
+#include "controller/certdrop/children/inspector.h"
 #include "tests/unit/controlling.h"
 #include "tests/unit/material.h"
 

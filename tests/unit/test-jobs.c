@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 
 #include "controller/base/file.h"
-#include "controller/certdrop/gap.h"
-#include "controller/certdrop/job.h"
-#include "controller/certdrop/recovery.h"
+#include "controller/certdrop/children/job.h"
+#include "controller/certdrop/pass/gap.h"
+#include "controller/certdrop/pass/recovery.h"
 #include "tests/unit/controlling.h"
 
 struct ended {

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "controller/certdrop/journal.h"
+#include "controller/certdrop/state/journal.h"
 
 static char directory[64];
 static struct journal *journal;

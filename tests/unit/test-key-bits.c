@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "controller/inspect/crypto.h"
-#include "controller/inspect/proof.h"
+#include "controller/inspect/prove/proof.h"
 #include "tests/unit/material.h"
 
 /* Of the flips that change key material at least so many per thousand are refused. */

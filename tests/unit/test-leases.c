@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 
 #include "controller/apply/deadline.h"
-#include "controller/apply/http-request.h"
-#include "controller/apply/leases.h"
+#include "controller/apply/http/http-request.h"
+#include "controller/apply/lease/leases.h"
 #include "tests/unit/etcd-server.h"
 #include "tests/unit/worker.h"
 

@@ -6,10 +6,10 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include "controller/certdrop/answer/request.h"
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/gate.h"
-#include "controller/certdrop/request.h"
-#include "controller/certdrop/verdict.h"
+#include "controller/certdrop/feed/verdict.h"
+#include "controller/certdrop/pass/gate.h"
 #include "tests/unit/controlling.h"
 
 static const char works[] = "say begin 0\\n\nhear\nmark changed\nsay done 0 5\\nbegin 1\\n\nhear\n"

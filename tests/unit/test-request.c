@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/certdrop/answer/control.h"
+#include "controller/certdrop/answer/report.h"
+#include "controller/certdrop/answer/request.h"
 #include "controller/certdrop/commands/client.h"
-#include "controller/certdrop/control.h"
-#include "controller/certdrop/report.h"
-#include "controller/certdrop/request.h"
 #include "tests/unit/controlling.h"
 
 struct told {

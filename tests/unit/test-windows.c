@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "controller/certdrop/windows.h"
-#include "controller/certdrop/zone.h"
+#include "controller/certdrop/pass/windows.h"
+#include "controller/certdrop/pass/zone.h"
 #include "controller/model/settings-build.h"
 #include "controller/model/step.h"
 

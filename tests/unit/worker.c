@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controller/apply/http/web.h"
 #include "controller/apply/job.h"
-#include "controller/apply/web.h"
 #include "controller/base/file.h"
 #include "tests/unit/worker.h"
 

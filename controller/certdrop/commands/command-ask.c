@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/certdrop/answer/request.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/commands/client.h"
 #include "controller/certdrop/config/config.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/present/present.h"
-#include "controller/certdrop/request.h"
 
 enum { TRIES = 10, PAUSE_US = 300000 };
 

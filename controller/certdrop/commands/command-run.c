@@ -8,9 +8,9 @@
 #include <uv.h>
 
 #include "controller/base/log.h"
+#include "controller/certdrop/answer/control.h"
 #include "controller/certdrop/commands/notify.h"
 #include "controller/certdrop/config/surroundings.h"
-#include "controller/certdrop/control.h"
 #include "controller/certdrop/controller.h"
 
 /* How long a change that is under way may take to come to an end

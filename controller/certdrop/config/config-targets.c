@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/certdrop/config/config-order.h"
-#include "controller/certdrop/windows.h"
+#include "controller/certdrop/pass/windows.h"
 #include "reconcilers/reconciler.h"
 
 /* The options of every target and those of one product, joined once. */

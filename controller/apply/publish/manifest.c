@@ -1,0 +1,238 @@
+#define _GNU_SOURCE
+#include "controller/apply/publish/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "controller/base/owned.h"
+
+enum { MANIFEST_MAX = 1 << 20, FILE_WORDS = 5 };
+
+const char manifest_name[] = ".manifest";
+
+/* ---- reading and writing ---- */
+
+/* What is built has such names only. What was put there by somebody else could lead the worker,
+ * which may be root, out of the directory. */
+static bool is_plain(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/');
+}
+
+static bool read_file(const struct words words, struct manifest_file *file)
+{
+	if (words.count != FILE_WORDS || !is_plain(words.items[0]) ||
+			!digest_is_valid(words.items[1]))
+		return false;
+	file->name = words.items[0];
+	memcpy(file->digest.hex, words.items[1], sizeof(file->digest.hex));
+	file->mode = (mode_t)strtoul(words.items[2], NULL, 8);
+	file->owner = (uid_t)strtoul(words.items[3], NULL, 10);
+	file->group = (gid_t)strtoul(words.items[4], NULL, 10);
+	return true;
+}
+
+static bool read_record(struct arena *arena, const struct record *record, struct manifest *manifest)
+{
+	const struct rows rows = record_rows(arena, record, "file");
+	struct manifest found = {
+		.generation = record_word(record, 1),
+		.credential = record_text(record, "credential"),
+		.layout = record_text(record, "layout"),
+		.files = arena_new_many(arena, struct manifest_file, rows.count + 1),
+		.count = rows.count,
+	};
+
+	if (strcmp(record_word(record, 0), "generation") != 0 || !is_plain(found.generation) ||
+			!found.credential)
+		return false;
+	for (size_t i = 0; i < rows.count; i++)
+		if (!read_file(rows.items[i], &found.files[i]))
+			return false;
+	*manifest = found;
+	return true;
+}
+
+static bool read_text(int directory, struct buffer *text)
+{
+	autoclose int fd = openat(directory, manifest_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat facts;
+	char chunk[4096];
+	ssize_t length;
+
+	if (fd < 0 || fstat(fd, &facts) < 0 || !S_ISREG(facts.st_mode) ||
+			facts.st_size > MANIFEST_MAX)
+		return false;
+	while ((length = read(fd, chunk, sizeof(chunk))) > 0 && text->length <= MANIFEST_MAX)
+		buffer_append(text, chunk, (size_t)length);
+	return length == 0 && text->length > 0 && !memchr(text->bytes, '\0', text->length);
+}
+
+bool manifest_read(struct arena *arena, int directory, struct manifest *manifest)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	struct records records;
+	struct error error;
+
+	return read_text(directory, &text) &&
+			records_read(arena, buffer_text(&text), &records, &error) &&
+			records.count == 1 && read_record(arena, records.items[0], manifest);
+}
+
+void manifest_print(const struct manifest *manifest, struct buffer *text)
+{
+	autoarena struct arena *arena = arena_new();
+	struct record *record = record_new(arena, "generation", manifest->generation, NULL);
+
+	record_add_text(arena, record, "credential", manifest->credential);
+	if (manifest->layout)
+		record_add_text(arena, record, "layout", manifest->layout);
+	for (size_t i = 0; i < manifest->count; i++) {
+		const struct manifest_file *file = &manifest->files[i];
+		const char *items[FILE_WORDS] = {
+			file->name,
+			file->digest.hex,
+			arena_printf(arena, "%04o", file->mode),
+			arena_printf(arena, "%u", file->owner),
+			arena_printf(arena, "%u", file->group),
+		};
+		const struct words words = { .items = items, .count = FILE_WORDS };
+
+		record_add(arena, record, "file", words);
+	}
+	record_print(record, text);
+}
+
+/* ---- comparing ---- */
+
+const struct manifest_file *manifest_find(const struct manifest *manifest, const char *name)
+{
+	for (size_t i = 0; i < manifest->count; i++)
+		if (strcmp(manifest->files[i].name, name) == 0)
+			return &manifest->files[i];
+	return NULL;
+}
+
+static bool texts_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool manifest_equal(const struct manifest *a, const struct manifest *b)
+{
+	if (a->count != b->count || !texts_equal(a->credential, b->credential) ||
+			!texts_equal(a->layout, b->layout))
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct manifest_file *one = &a->files[i];
+		const struct manifest_file *other = manifest_find(b, one->name);
+
+		if (!other || strcmp(one->digest.hex, other->digest.hex) != 0 ||
+				one->mode != other->mode || one->owner != other->owner ||
+				one->group != other->group)
+			return false;
+	}
+	return true;
+}
+
+static bool read_facts(int fd, struct manifest_file *facts, const char **other)
+{
+	struct stat stat;
+	struct error error;
+
+	*other = "special";
+	if (fstat(fd, &stat) < 0)
+		return false;
+	if (S_ISDIR(stat.st_mode))
+		*other = "directory";
+	if (!S_ISREG(stat.st_mode) || stat.st_size > PUBLISHED_FILE_MAX)
+		return false;
+	*other = "unreadable";
+	facts->mode = stat.st_mode & 07777;
+	facts->owner = stat.st_uid;
+	facts->group = stat.st_gid;
+	return digest_of_file(fd, &facts->digest, &error);
+}
+
+static const char *describe_link(struct arena *arena, int directory, const char *name)
+{
+	char text[PATH_MAX];
+	const ssize_t length = readlinkat(directory, name, text, sizeof(text) - 1);
+
+	if (length < 0)
+		return "unreadable";
+	text[length] = '\0';
+	return arena_printf(arena, "link %s", text);
+}
+
+const char *entry_expected(struct arena *arena, const struct manifest_file *file)
+{
+	if (!file)
+		return "missing";
+	return arena_printf(arena, "file %s %04o %u %u", file->digest.hex, file->mode, file->owner,
+			file->group);
+}
+
+/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+static int open_entry(int directory, const char *name)
+{
+	return openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+}
+
+const char *entry_describe(struct arena *arena, int directory, const char *name)
+{
+	autoclose int fd = open_entry(directory, name);
+	struct manifest_file facts;
+	const char *other;
+
+	if (fd < 0 && errno == ENOENT)
+		return "missing";
+	if (fd < 0 && errno == ELOOP)
+		return describe_link(arena, directory, name);
+	if (fd < 0)
+		return "unreadable";
+	return read_facts(fd, &facts, &other) ? entry_expected(arena, &facts) : other;
+}
+
+/* NULL: as it should be. */
+static const char *difference(struct arena *arena, const struct manifest_file *file, int directory)
+{
+	autoclose int fd = open_entry(directory, file->name);
+	struct manifest_file facts;
+	const char *other;
+
+	if (fd < 0)
+		return arena_printf(arena, "%s: %s", file->name,
+				errno == ENOENT ? "missing" : strerror(errno));
+	if (!read_facts(fd, &facts, &other))
+		return arena_printf(arena, "%s is not an ordinary file any more", file->name);
+	if (strcmp(facts.digest.hex, file->digest.hex) != 0)
+		return arena_printf(arena, "%s: the content was changed", file->name);
+	if (facts.mode != file->mode)
+		return arena_printf(arena, "%s has mode %04o instead of %04o", file->name,
+				facts.mode, file->mode);
+	if (facts.owner != file->owner || facts.group != file->group)
+		return arena_printf(arena, "%s belongs to %u:%u instead of %u:%u", file->name,
+				facts.owner, facts.group, file->owner, file->group);
+	return NULL;
+}
+
+bool manifest_holds(struct arena *arena, const struct manifest *manifest, int directory,
+		struct record *record)
+{
+	bool holds = true;
+
+	for (size_t i = 0; i < manifest->count; i++) {
+		const char *sentence = difference(arena, &manifest->files[i], directory);
+
+		if (sentence && record)
+			record_add_text(arena, record, "differs", sentence);
+		holds = holds && !sentence;
+	}
+	return holds;
+}

@@ -1,0 +1,94 @@
+#define _GNU_SOURCE
+#include "controller/apply/publish/prune.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct old {
+	const char *name;
+	struct timespec made;
+};
+
+/* The youngest first. */
+static int compare_age(const void *a, const void *b)
+{
+	const struct timespec *one = &((const struct old *)a)->made;
+	const struct timespec *other = &((const struct old *)b)->made;
+
+	if (one->tv_sec != other->tv_sec)
+		return one->tv_sec < other->tv_sec ? 1 : -1;
+	return one->tv_nsec < other->tv_nsec ? 1 : one->tv_nsec > other->tv_nsec ? -1 : 0;
+}
+
+static bool is_remainder(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (strcmp(dot, ".building") == 0 || strcmp(dot, ".was") == 0);
+}
+
+/* Appends a generation that may go to `olds`. */
+static void consider(struct arena *arena, const struct place *place, const struct plan *plan,
+		const char *name, struct old *olds, size_t *count)
+{
+	autoclose int directory = place_open_entry(place, name);
+	struct manifest manifest;
+	struct stat facts;
+
+	if (directory < 0 || is_remainder(name) || !manifest_read(arena, directory, &manifest))
+		return;
+	if (plan->predecessor && strcmp(manifest.credential, plan->predecessor) == 0)
+		return;
+	if (fstatat(directory, manifest_name, &facts, 0) == 0)
+		olds[(*count)++] = (struct old){ .name = name, .made = facts.st_mtim };
+}
+
+/* What "G.was" keeps is needed as long as G is in service; a fixed one is kept under the
+ * generation's first name. */
+static bool is_needed(const char *remainder, const char *in_service)
+{
+	const char *dot = strrchr(remainder, '.');
+	const size_t length = (size_t)(dot - remainder);
+	char *name;
+	bool needed;
+
+	if (strcmp(dot, ".was") != 0)
+		return false;
+	name = strndup(remainder, length);
+	needed = name && is_generation(in_service, name);
+	free(name);
+	return needed;
+}
+
+bool prune(struct arena *arena, const struct place *place, long keep, const struct plan *plan,
+		struct error *error)
+{
+	autodone(found) struct found found = { .directory = -1 };
+	struct words names = { 0 };
+	struct old *olds;
+	size_t count = 0;
+
+	if (place->store < 0)
+		return true;
+	if (!place_look(arena, place, names, &found, error) ||
+			!directory_list(arena, place->store, &names, error))
+		return false;
+	/* Nothing of ours in service: whatever happened, the store may be needed. */
+	if (found.state != FOUND_PUBLISHED)
+		return true;
+
+	olds = arena_new_many(arena, struct old, names.count + 1);
+	for (size_t i = 0; i < names.count; i++) {
+		if (strcmp(names.items[i], found.generation) != 0)
+			consider(arena, place, plan, names.items[i], olds, &count);
+		if (is_remainder(names.items[i]) && !is_needed(names.items[i], found.generation) &&
+				!entry_remove(place->store, names.items[i], error))
+			return false;
+	}
+	qsort(olds, count, sizeof(*olds), compare_age);
+	for (size_t i = keep > 0 ? (size_t)keep : 0; i < count; i++)
+		if (!entry_remove(place->store, olds[i].name, error))
+			return false;
+	return true;
+}

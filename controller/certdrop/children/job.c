@@ -1,0 +1,461 @@
+#include "controller/certdrop/children/job.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/base/log.h"
+#include "controller/base/names.h"
+#include "controller/certdrop/clock.h"
+#include "controller/certdrop/controller.h"
+#include "controller/certdrop/pass/gap.h"
+#include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/state/store.h"
+
+enum { STEP_DEADLINE_MS = 30000, SLACK_MS = 60000, PENDING_MAX = 64 };
+
+struct job {
+	struct subject *subject;
+	struct pool *pool;
+	struct child *worker;
+	struct arena *arena;
+	struct plan plan;
+	struct answers *seen; /* asking */
+	int64_t pass; /* applying, undoing; 0 when asking */
+	uv_timer_t watchdog;
+
+	long pending[PENDING_MAX]; /* steps that wait for their go-ahead */
+	size_t pending_count;
+	struct after_commit commit;
+
+	struct job_result result;
+	bool *done_steps; /* of the plan, by number */
+	long long changed_at_ms; /* when the last change was done, on the monotonic clock */
+	job_done_fn *done;
+	void *context;
+};
+
+static const char *const outcome_names[] = {
+	[JOB_ASKED] = "asked",
+	[JOB_APPLIED] = "applied",
+	[JOB_FAILED] = "failed",
+	[JOB_UNDONE] = "undone",
+	[JOB_STUCK] = "stuck",
+	[JOB_LOST] = "lost",
+};
+
+const char *job_outcome_name(enum job_outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+/* ---- the end ---- */
+
+static void on_watchdog_closed(uv_handle_t *handle)
+{
+	struct job *job = handle->data;
+
+	if (job->done)
+		job->done(job->context, &job->result);
+	arena_free(job->arena);
+	free(job);
+}
+
+static size_t unfinished(const struct job *job)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; job->result.changed && i < job->plan.count; i++)
+		count += gap_is_owed(&job->plan.steps[i]) && !job->done_steps[i];
+	return count;
+}
+
+static void finish(struct job *job, enum job_outcome outcome)
+{
+	job->result.outcome = outcome;
+	job->result.unfinished = unfinished(job);
+	if (job->pass) {
+		job->subject->gap_ms = job->result.gap_ms;
+		job->subject->gap_budget_ms = (long)job->plan.gap_budget_ms;
+	}
+	controller_forget(job->subject->controller, &job->commit);
+	uv_close((uv_handle_t *)&job->watchdog, on_watchdog_closed);
+}
+
+static void lost(struct job *job, const char *how)
+{
+	pool_discard(job->pool, job->worker);
+	job->worker = NULL;
+	(void)fail(&job->result.error, ERROR_RETRY, "the worker %s", how);
+	finish(job, JOB_LOST);
+}
+
+static void on_worker_ended(struct child *worker, void *context, const char *how)
+{
+	(void)worker;
+	lost(context, how);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	lost(timer->data, "did not come to an end and was stopped");
+}
+
+void job_abandon(struct job *job)
+{
+	job->done = NULL;
+	/* It has ended already, and only done() was still to come. */
+	if (!job->worker)
+		return;
+	pool_discard(job->pool, job->worker);
+	job->worker = NULL;
+	finish(job, JOB_LOST);
+}
+
+/* ---- what the worker says ---- */
+
+static void give_go_aheads(struct after_commit *waiting, bool committed)
+{
+	struct job *job = (struct job *)((char *)waiting - offsetof(struct job, commit));
+	struct error error;
+
+	if (!committed) {
+		lost(job, "was stopped because the journal cannot be written");
+		return;
+	}
+	for (size_t i = 0; i < job->pending_count; i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "go %ld\n", job->pending[i]);
+		if (!child_send(job->worker, text, NULL, 0, &error))
+			log_warning("target %s: %s", job->subject->target->name, error.text);
+	}
+	job->pending_count = 0;
+}
+
+static void on_begin(struct job *job, long number, bool undo)
+{
+	const struct step *step = &job->plan.steps[number];
+
+	if (job->pending_count == PENDING_MAX)
+		return;
+	journal_step_begin(job->subject->controller->journal, job->pass, number, undo, step->text);
+	job->pending[job->pending_count++] = number;
+	controller_after_commit(job->subject->controller, &job->commit);
+}
+
+static void keep_for_receipt(
+		struct job *job, const struct step *step, const char *result, long milliseconds)
+{
+	struct subject *subject = job->subject;
+	char digits[24];
+
+	(void)snprintf(digits, sizeof(digits), "%ld", milliseconds);
+	records_append(subject->steps_memory, &subject->steps,
+			record_new(subject->steps_memory, "step", step->text, result, digits,
+					NULL));
+}
+
+static void measure(struct job *job, const struct step *step)
+{
+	const long long now = clock_monotonic_ms();
+
+	if (step->phase == PHASE_CHANGE) {
+		job->result.changed = true;
+		job->changed_at_ms = now;
+	} else if (gap_has(step)) {
+		job->result.gap_ms = (long)(now - job->changed_at_ms);
+	}
+}
+
+static const char *told_as(const struct step_entry *entry)
+{
+	if (entry->undo)
+		return entry->reason ? "putting back failed" : "put back";
+	return entry->reason ? "failed" : "done";
+}
+
+static void keep_first_failure(struct job *job, const char *kind_name, const struct step *step,
+		const struct step_entry *entry)
+{
+	enum error_kind kind = ERROR_RETRY;
+
+	if (job->result.error.text[0])
+		return;
+	job->result.phase = step->phase;
+	(void)error_kind_read(kind_name, &kind);
+	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
+}
+
+/* done N MS [undo], failed N MS KIND WHY [undo] */
+static void on_step_over(struct job *job, const struct record *record, long number, bool failed)
+{
+	const struct step *step = &job->plan.steps[number];
+	const struct step_entry entry = {
+		.number = number,
+		.undo = record->words.count > (failed ? 5 : 3),
+		.text = step->text,
+		.reason = failed ? record_word(record, 4) : NULL,
+		.milliseconds = strtol(record_word(record, 2), NULL, 10),
+	};
+
+	if (job->pass) {
+		journal_step_end(job->subject->controller->journal, job->pass, &entry);
+		keep_for_receipt(job, step, told_as(&entry), entry.milliseconds);
+	}
+	if (failed)
+		keep_first_failure(job, record_word(record, 3), step, &entry);
+	else if (!entry.undo)
+		measure(job, step);
+	if (!failed)
+		job->done_steps[number] = !entry.undo;
+}
+
+static void on_answer(struct job *job, const struct record *record)
+{
+	if (!job->seen)
+		return;
+	/* In the memory of whoever asked, which outlives this job's. */
+	struct record *copy = record_new(job->seen->arena, "answer", record_word(record, 1), NULL);
+
+	for (size_t i = 0; i < record->field_count; i++)
+		record_add(job->seen->arena, copy, record->fields[i].name,
+				record->fields[i].values);
+	records_append(job->seen->arena, &job->seen->records, copy);
+}
+
+static void on_job_end(struct job *job, const char *word)
+{
+	size_t outcome = JOB_FAILED;
+
+	(void)NAME_FIND(outcome_names, word, &outcome);
+	pool_give_back(job->pool, job->worker);
+	job->worker = NULL;
+	finish(job, (enum job_outcome)outcome);
+}
+
+static void on_record(struct job *job, const struct record *record)
+{
+	const char *word = record_word(record, 0);
+	const long number = strtol(record_word(record, 1), NULL, 10);
+
+	if (strcmp(word, "answer") == 0)
+		on_answer(job, record);
+	else if (strcmp(word, "end") == 0)
+		on_job_end(job, record_word(record, 1));
+	else if (number < 0 || (size_t)number >= job->plan.count)
+		log_warning("target %s: the worker speaks of step %ld, which is not in the plan",
+				job->subject->target->name, number);
+	else if (strcmp(word, "begin") == 0)
+		on_begin(job, number, record->words.count > 2);
+	else if (strcmp(word, "done") == 0 || strcmp(word, "failed") == 0)
+		on_step_over(job, record, number, *word == 'f');
+}
+
+static void on_message(struct child *worker, void *context, struct message *message)
+{
+	struct job *job = context;
+	struct records records;
+	struct error error;
+
+	(void)worker;
+	if (!records_read(job->arena, message->text, &records, &error)) {
+		lost(job, "said something that is no message");
+		return;
+	}
+	for (size_t i = 0; i < records.count && job->worker; i++)
+		on_record(job, records.items[i]);
+}
+
+static const struct child_hooks hooks = { .message = on_message, .ended = on_worker_ended };
+
+/* ---- the start ---- */
+
+static uint64_t longest(const struct plan *plan)
+{
+	uint64_t total = SLACK_MS;
+
+	/* Twice: each step may be put back. */
+	for (size_t i = 0; i < plan->count; i++)
+		total += 2 *
+				(uint64_t)(plan->steps[i].deadline_ms ? plan->steps[i].deadline_ms
+								      : STEP_DEADLINE_MS);
+	return total + (uint64_t)plan->gap_budget_ms;
+}
+
+static bool send_work(struct job *job, struct record *head, const int *fds, size_t fd_count,
+		struct error *error)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	record_print(head, &text);
+	buffer_add(&text, "\n");
+	plan_print(&job->plan, &text);
+	return child_send(job->worker, buffer_text(&text), fds, fd_count, error);
+}
+
+/* An idle worker may have been ended from outside a moment ago, and nobody has noticed yet: that
+ * is no reason to give up, the next one is as good. Those that are left run out, and then a new
+ * one is started. */
+static bool find_worker(struct job *job, struct record *head, const int *fds, size_t fd_count,
+		struct error *error)
+{
+	for (int i = 0; i <= POOL_IDLE_MAX; i++) {
+		job->worker = pool_take(job->pool, &hooks, job, error);
+		if (!job->worker)
+			return false;
+		if (send_work(job, head, fds, fd_count, error))
+			return true;
+		pool_discard(job->pool, job->worker);
+		job->worker = NULL;
+	}
+	return false;
+}
+
+/* The worker takes none that is damaged, not even where nothing of it is needed. */
+static bool open_whole(const struct job *job, const char *digest, int *fd)
+{
+	const struct store *store = job->subject->controller->store;
+	struct credential facts;
+	struct error error;
+
+	if (!digest)
+		return false;
+	if (store_facts(store, digest, job->arena, &facts, &error) &&
+			store_get(store, digest, fd, &error))
+		return true;
+	log_warning("target %s: %s", job->subject->target->name, error.text);
+	return false;
+}
+
+/* The credential files that the plan speaks of go along as descriptors: the worker need
+ * not be allowed to read the store. */
+static bool hand_to_worker(struct job *job, struct record *head, struct error *error)
+{
+	const char *const digests[] = { job->plan.credential, job->plan.predecessor };
+	int fds[2] = { -1, -1 };
+	size_t count = 0;
+	bool sent;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!open_whole(job, digests[i], &fds[count]))
+			continue;
+		record_add_text(job->arena, head, "with", digests[i]);
+		count++;
+	}
+	sent = find_worker(job, head, fds, count, error);
+	owned_close(&fds[0]);
+	owned_close(&fds[1]);
+	return sent;
+}
+
+static struct job *job_new(
+		struct subject *subject, const struct plan *plan, job_done_fn *done, void *context)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	autodone(buffer) struct buffer text = { 0 };
+	struct error error;
+	bool read;
+
+	assert(job);
+	job->subject = subject;
+	job->pool = subject->controller->workers;
+	job->arena = arena_new();
+	job->done = done;
+	job->context = context;
+	job->result.gap_ms = -1;
+	job->commit.done = give_go_aheads;
+
+	/* A copy of its own, the same way that the worker gets it. */
+	plan_print(plan, &text);
+	read = plan_read(job->arena, buffer_text(&text), &job->plan, &error);
+	assert(read);
+	job->done_steps = arena_new_many(job->arena, bool, job->plan.count + 1);
+	return job;
+}
+
+static struct job *start(struct job *job, struct record *head, struct error *error)
+{
+	if (!hand_to_worker(job, head, error)) {
+		arena_free(job->arena);
+		free(job);
+		return NULL;
+	}
+	pool_warm(job->pool);
+	(void)uv_timer_init(job->subject->controller->loop, &job->watchdog);
+	job->watchdog.data = job;
+	(void)uv_timer_start(&job->watchdog, on_watchdog, longest(&job->plan), 0);
+	return job;
+}
+
+struct job *job_ask(struct subject *subject, const struct plan *questions, struct answers *seen,
+		job_done_fn *done, void *context, struct error *error)
+{
+	struct job *job = job_new(subject, questions, done, context);
+
+	job->seen = seen;
+	return start(job, record_new(job->arena, "work", "ask", NULL), error);
+}
+
+static void forget_steps(struct subject *subject)
+{
+	arena_free(subject->steps_memory);
+	subject->steps_memory = arena_new();
+	subject->steps = (struct records){ 0 };
+	subject->gap_ms = -1;
+	subject->gap_budget_ms = 0;
+}
+
+struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error)
+{
+	struct job *job = job_new(subject, plan, done, context);
+
+	job->pass = pass;
+	forget_steps(subject);
+	return start(job, record_new(job->arena, "work", "apply", NULL), error);
+}
+
+/* The gap goes on, whoever was ended in between. If nobody knows when it began, it is now. */
+static void recall_gap(struct job *job)
+{
+	const struct gap gap = gap_recall(
+			job->subject->controller->journal, &job->plan, job->pass, job->done_steps);
+
+	job->result.changed = true;
+	job->result.gap_ms = gap.ms;
+	job->changed_at_ms = clock_monotonic_ms();
+	if (gap.changed)
+		job->changed_at_ms -= clock_now_ms() - gap.changed_ms;
+}
+
+struct job *job_finish(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error)
+{
+	struct job *job = job_new(subject, plan, done, context);
+	struct record *head = record_new(job->arena, "work", "finish", NULL);
+	long long left;
+
+	job->pass = pass;
+	recall_gap(job);
+	left = plan->gap_budget_ms - (clock_monotonic_ms() - job->changed_at_ms);
+	record_add(job->arena, head, "done",
+			journal_done(subject->controller->journal, job->arena, pass));
+	record_add_number(job->arena, head, "left", left > 0 ? left : 0);
+	forget_steps(subject);
+	return start(job, head, error);
+}
+
+struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,
+		job_done_fn *done, void *context, struct error *error)
+{
+	struct job *job = job_new(subject, plan, done, context);
+	struct record *head = record_new(job->arena, "work", "undo", NULL);
+
+	record_add(job->arena, head, "begun",
+			journal_begun(subject->controller->journal, job->arena, pass));
+	job->pass = pass;
+	forget_steps(subject);
+	return start(job, head, error);
+}

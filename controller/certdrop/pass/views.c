@@ -1,0 +1,189 @@
+#include "controller/certdrop/pass/views.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/certdrop/present/date.h"
+
+enum { SENTENCES_MAX = 64 };
+
+struct view_installed view_installed(const struct records *seen)
+{
+	struct view_installed view = { 0 };
+
+	for (size_t i = 0; i < seen->count; i++) {
+		const struct words leaf = record_words(seen->items[i], "leaf");
+
+		if (leaf.count < 2)
+			continue;
+		view.credential = record_text(seen->items[i], "credential");
+		view.fingerprint = leaf.items[0];
+		view.not_after = strtoll(leaf.items[1], NULL, 10);
+	}
+	return view;
+}
+
+static void tell_served(const struct record *answer, view_served_fn *told, void *context)
+{
+	for (size_t i = 0; i < answer->field_count; i++) {
+		const struct field *field = &answer->fields[i];
+		struct view_served served = { 0 };
+
+		if (field->values.count > 0)
+			served.address = field->values.items[0];
+		if (strcmp(field->name, "served") == 0 && field->values.count > 2) {
+			served.fingerprint = field->values.items[1];
+			served.not_after = strtoll(field->values.items[2], NULL, 10);
+			told(context, &served);
+		} else if (strcmp(field->name, "failed") == 0 && field->values.count > 1) {
+			served.error = field->values.items[1];
+			told(context, &served);
+		}
+	}
+}
+
+void views_served(const struct records *seen, view_served_fn *told, void *context)
+{
+	for (size_t i = 0; i < seen->count; i++)
+		tell_served(seen->items[i], told, context);
+}
+
+/* ---- sentences ---- */
+
+struct sentences {
+	struct arena *arena;
+	struct words words;
+	const struct subject *subject;
+	long long warning_ms, now;
+};
+
+static void say(struct sentences *sentences, const char *sentence)
+{
+	if (sentences->words.count < SENTENCES_MAX)
+		sentences->words.items[sentences->words.count++] = sentence;
+}
+
+static struct sentences begin(struct arena *arena, const struct subject *subject)
+{
+	struct sentences sentences = { .arena = arena, .subject = subject };
+
+	sentences.words.items = arena_new_many(arena, const char *, SENTENCES_MAX);
+	return sentences;
+}
+
+static void warn_of_end(void *context, const struct view_served *served)
+{
+	struct sentences *sentences = context;
+	const char *what, *warning;
+
+	if (served->error)
+		return;
+	what = arena_printf(sentences->arena, "the certificate served at %s", served->address);
+	warning = date_warning(sentences->arena, what, served->not_after, sentences->now,
+			sentences->warning_ms);
+	if (warning)
+		say(sentences, warning);
+}
+
+struct words views_warnings(struct arena *arena, const struct subject *subject,
+		long long warning_ms, long long now)
+{
+	struct sentences sentences = begin(arena, subject);
+
+	sentences.warning_ms = warning_ms;
+	sentences.now = now;
+	views_served(&subject->seen, warn_of_end, &sentences);
+	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
+		if (subject->facts.warnings.items[i].count > 0)
+			say(&sentences,
+					arena_copy(arena,
+							subject->facts.warnings.items[i].items[0]));
+	return sentences.words;
+}
+
+static void compare_served(void *context, const struct view_served *served)
+{
+	struct sentences *sentences = context;
+	const struct subject *subject = sentences->subject;
+
+	if (!served->fingerprint)
+		say(sentences,
+				arena_printf(sentences->arena, "nothing is served at %s: %s",
+						served->address, served->error));
+	else if (subject->wanted && strcmp(served->fingerprint, subject->facts.fingerprint) == 0)
+		say(sentences,
+				arena_printf(sentences->arena, "%s serves what is wanted",
+						served->address));
+	else
+		say(sentences,
+				arena_printf(sentences->arena,
+						"%s serves another certificate (sha256 %.16s)",
+						served->address, served->fingerprint));
+}
+
+static void compare_installed(struct sentences *sentences)
+{
+	const struct subject *subject = sentences->subject;
+	const struct view_installed view = view_installed(&subject->seen);
+
+	if (!view.fingerprint)
+		say(sentences, "no certificate is installed, or it cannot be seen");
+	else if (subject->wanted && strcmp(view.fingerprint, subject->facts.fingerprint) == 0)
+		say(sentences, "what is wanted is installed");
+	else
+		say(sentences,
+				arena_printf(sentences->arena,
+						"another certificate is installed (sha256 %.16s)",
+						view.fingerprint));
+	for (size_t i = 0; i < subject->seen.count; i++) {
+		const struct rows differs =
+				record_rows(sentences->arena, subject->seen.items[i], "differs");
+
+		for (size_t j = 0; j < differs.count; j++)
+			say(sentences, differs.items[j].count > 0 ? differs.items[j].items[0] : "");
+	}
+}
+
+static void say_pending(struct sentences *sentences)
+{
+	const struct pending *pending = &sentences->subject->pending;
+
+	if (!pending->text)
+		return;
+	say(sentences,
+			arena_printf(sentences->arena, "it remains to %s: %s", pending->text,
+					pending->reason ? pending->reason : "its turn is next"));
+	if (pending->at > 0)
+		say(sentences,
+				arena_printf(sentences->arena, "that begins on %s at the earliest",
+						date_print(pending->at).text));
+}
+
+struct words views_explain(struct arena *arena, const struct subject *subject)
+{
+	struct sentences sentences = begin(arena, subject);
+
+	if (subject->wanted)
+		say(&sentences,
+				arena_printf(arena, "wanted is %s (sha256 %.16s)",
+						subject->facts.subject,
+						subject->facts.fingerprint));
+	else
+		say(&sentences, "nothing is wanted: no credential was taken in yet");
+	if (subject_reason(subject))
+		say(&sentences,
+				arena_printf(arena, "the target is %s: %s",
+						state_name(subject_state(subject)),
+						subject_reason(subject)));
+	say_pending(&sentences);
+	if (subject->seen_at == 0) {
+		say(&sentences, "the target was not looked at yet");
+		return sentences.words;
+	}
+	say(&sentences,
+			arena_printf(arena, "the target was looked at on %s",
+					date_print(subject->seen_at).text));
+	compare_installed(&sentences);
+	views_served(&subject->seen, compare_served, &sentences);
+	return sentences.words;
+}
