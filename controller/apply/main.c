@@ -22,6 +22,7 @@
 #include "controller/apply/peer.h"
 #include "controller/base/digest.h"
 #include "controller/base/log.h"
+#include "controller/base/wiping.h"
 
 /* Keys and passwords pass through this process. */
 static void keep_memory_private(void)
@@ -56,6 +57,7 @@ static bool get_ready(struct arena *arena, const struct settings *settings,
 		const struct allowance **allowance, struct error *error)
 {
 	keep_memory_private();
+	wiping_for_openssl();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)digest_of("", 0);
 	*allowance = NULL;
@@ -81,6 +83,7 @@ static bool serve(struct web *web, const struct allowance *allowance, struct err
 		if (got == MESSAGE_FAILED)
 			return false;
 		going = job_take(STDIN_FILENO, &message, web, allowance);
+		web_close(web);
 	}
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "controller/base/arena.h"
 #include "controller/base/log.h"
 #include "controller/base/message.h"
+#include "controller/base/wiping.h"
 #include "controller/inspect/crypto.h"
 #include "controller/inspect/inspect.h"
 #include "controller/inspect/sandbox.h"
@@ -60,6 +61,7 @@ int main(void)
 {
 	struct error error;
 
+	wiping_for_openssl();
 	if (crypto_init(&error) && sandbox_enter(&error) && serve(&error))
 		return EXIT_SUCCESS;
 	log_error("certdrop-inspect: %s", error.text);

@@ -1,11 +1,12 @@
 #include "controller/apply/http/web.h"
 
 #include <assert.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/apply/wiping.h"
+#include "controller/base/wiping.h"
 
 /* More than this at rest are not kept: the oldest goes. */
 enum { RESTING_MAX = 128 };
@@ -21,12 +22,23 @@ struct web {
 	size_t count;
 };
 
+/* Passwords and request bodies pass through libcurl, replies with private keys through jansson. */
+static void init_libraries(void)
+{
+	const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free,
+			wiping_realloc, wiping_strdup, wiping_calloc);
+
+	assert(done == CURLE_OK);
+	json_set_alloc_funcs(wiping_malloc, wiping_free);
+}
+
 struct web *web_new(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct web *web = calloc(1, sizeof(*web));
 
 	assert(web);
-	wiping_init();
+	(void)pthread_once(&once, init_libraries);
 	(void)pthread_mutex_init(&web->lock, NULL);
 	return web;
 }
@@ -42,13 +54,18 @@ static CURL *take_out(struct web *web, size_t index)
 	return curl;
 }
 
+void web_close(struct web *web)
+{
+	while (web->count > 0)
+		curl_easy_cleanup(take_out(web, web->count - 1));
+}
+
 void web_free(struct web *web)
 {
 	if (!web)
 		return;
 
-	while (web->count > 0)
-		curl_easy_cleanup(take_out(web, web->count - 1));
+	web_close(web);
 	(void)pthread_mutex_destroy(&web->lock);
 	free(web);
 }
@@ -74,7 +91,7 @@ void web_give_back(struct web *web, const char *key, CURL *curl)
 	char *copy = strdup(key);
 
 	assert(copy);
-	/* Forgets passwords, keeps connections. */
+	/* Forgets its own passwords, and keeps connections, which have theirs. */
 	curl_easy_reset(curl);
 	(void)pthread_mutex_lock(&web->lock);
 	if (web->count == RESTING_MAX)

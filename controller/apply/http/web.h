@@ -7,6 +7,7 @@
  *         web_new()                              once in a worker
  *         curl = web_borrow(web, key)            any thread; a handle of its own
  *         web_give_back(web, key, curl)
+ *         web_close(web)                         between jobs: no thread has a handle
  *         web_free(web)
  *
  * The key tells all that a connection depends on (host, what is trusted, who we are), so
@@ -19,6 +20,10 @@ struct web;
 
 struct web *web_new(void);
 void web_free(struct web *web); /* NULL is allowed */
+
+/* All connections: libcurl keeps with each one the password that it was made with, and who waits for
+ * the next job is to know none. */
+void web_close(struct web *web);
 
 /* A handle with default options; with open connections if the key was used before. */
 CURL *web_borrow(struct web *web, const char *key);

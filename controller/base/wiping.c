@@ -1,10 +1,7 @@
-#include "controller/apply/wiping.h"
+#include "controller/base/wiping.h"
 
 #include <assert.h>
-#include <curl/curl.h>
-#include <jansson.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +17,7 @@ static size_t size_of(const void *memory)
 	return size;
 }
 
-static void *wiping_malloc(size_t size)
+void *wiping_malloc(size_t size)
 {
 	char *start;
 
@@ -33,7 +30,7 @@ static void *wiping_malloc(size_t size)
 	return start + HEADER;
 }
 
-static void wiping_free(void *memory)
+void wiping_free(void *memory)
 {
 	char *start = memory;
 
@@ -43,10 +40,12 @@ static void wiping_free(void *memory)
 	free(start - HEADER);
 }
 
-static void *wiping_realloc(void *memory, size_t size)
+void *wiping_realloc(void *memory, size_t size)
 {
-	void *larger = wiping_malloc(size);
+	void *larger = size > 0 ? wiping_malloc(size) : NULL;
 
+	if (size == 0)
+		wiping_free(memory);
 	if (memory && larger) {
 		const size_t old = size_of(memory);
 
@@ -56,7 +55,7 @@ static void *wiping_realloc(void *memory, size_t size)
 	return larger;
 }
 
-static void *wiping_calloc(size_t count, size_t size)
+void *wiping_calloc(size_t count, size_t size)
 {
 	void *memory = NULL;
 
@@ -67,7 +66,7 @@ static void *wiping_calloc(size_t count, size_t size)
 	return memory;
 }
 
-static char *wiping_strdup(const char *text)
+char *wiping_strdup(const char *text)
 {
 	const size_t size = strlen(text) + 1;
 	char *copy = wiping_malloc(size);
@@ -77,18 +76,32 @@ static char *wiping_strdup(const char *text)
 	return copy;
 }
 
-static void init(void)
-{
-	const CURLcode done = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free,
-			wiping_realloc, wiping_strdup, wiping_calloc);
+/* ---- OpenSSL tells where it asks from, too ---- */
 
-	assert(done == CURLE_OK);
-	json_set_alloc_funcs(wiping_malloc, wiping_free);
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return wiping_malloc(size);
 }
 
-void wiping_init(void)
+static void *openssl_realloc(void *memory, size_t size, const char *file, int line)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)file;
+	(void)line;
+	return wiping_realloc(memory, size);
+}
 
-	(void)pthread_once(&once, init);
+static void openssl_free(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	wiping_free(memory);
+}
+
+void wiping_for_openssl(void)
+{
+	const int done = CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
+
+	assert(done);
 }
