@@ -75,11 +75,16 @@ static bool add_part(
 
 enum presence { PRESENT, ABSENT, UNREADABLE };
 
-static bool is_ordinary(int fd)
+/* A second name may be one under which certdrop keeps the file while it is replaced, or one that the
+ * directory's owner has given to a file of somebody else. */
+static bool is_the_owners(int fd, const char *directory)
 {
-	struct stat facts;
+	struct stat facts, place;
 
-	return fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink == 1;
+	return fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
+			(facts.st_nlink == 1 ||
+					(stat(directory, &place) == 0 &&
+							facts.st_uid == place.st_uid));
 }
 
 /* The worker may read more than the cluster's user, who owns the directory and gets the package: no
@@ -98,8 +103,9 @@ static enum presence read_deployed(
 		(void)fail(error, ERROR_CONFIG, "%s: %s", path, strerror(errno));
 		return absent ? ABSENT : UNREADABLE;
 	}
-	if (!is_ordinary(fd)) {
-		(void)fail(error, ERROR_CONFIG, "%s is not an ordinary file with one name", path);
+	if (!is_the_owners(fd, directory)) {
+		(void)fail(error, ERROR_CONFIG, "%s is no ordinary file of the directory's owner",
+				path);
 		return UNREADABLE;
 	}
 	if (secret_read(bytes, fd, DEPLOYED_MAX, error))
