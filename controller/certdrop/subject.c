@@ -213,7 +213,8 @@ static void tell_outcome(struct subject *subject, enum state state, const char *
 	const enum state before = subject_state(subject);
 
 	if (subject->outcome.state == state && same_text(subject->outcome.reason, reason) &&
-			same_pending(&subject->pending, &pending) && !subject->applying)
+			same_pending(&subject->pending, &pending) && !subject->applying &&
+			!subject->untold)
 		return;
 	subject->applying = false;
 	subject->applying_why = NULL;

@@ -91,7 +91,7 @@ struct subject {
 	struct arena *story_memory;
 	struct story intake, outcome;
 	struct pending pending;
-	bool untold; /* the receipt could not be written */
+	bool untold; /* the receipt may not say it: it could not be written, or a crash came first */
 	bool applying;
 	const char *applying_why; /* what is to be known of it besides; NULL: nothing */
 	long long since; /* when the state that is told began */

@@ -1,4 +1,5 @@
 """certdrop under test: its configuration, the service, the commands, and what it leaves behind."""
+import contextlib
 import json
 import os
 import pathlib
@@ -82,7 +83,8 @@ class Certdrop:
     def kill(self):
         """Pulls the rug: the service and every child of it, at once."""
         for process in self.processes():
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # a child that has ended since
+                os.kill(process, signal.SIGKILL)
         self.process.wait()
         self.process = None
 

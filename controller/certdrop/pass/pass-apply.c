@@ -281,9 +281,9 @@ static void recovered(struct pass *pass, enum job_outcome outcome, const char *r
 	end_entry(pass, outcome, reason, outcome == JOB_APPLIED ? gap.ms : -1);
 	log_info("target %s: %s", subject->target->name, reason);
 	subject_tell_not_applying(subject);
-	/* The receipt of whoever was cut short may say that it is being applied, and nothing else be
-	 * told of it any more. */
-	controller_tell(subject->controller, subject);
+	/* The receipt of whoever was cut short may say that it is being applied, though what comes of the
+	 * next look is no news. */
+	subject->untold = true;
 	subject->again = true;
 	pass_end(pass);
 }
