@@ -6,10 +6,10 @@
  *
  *         tests/fuzz/run 3600                  an hour for each of them, two at a time
  *         tests/fuzz/run 60 pem pkcs12         a minute for these two
- *         build-fuzz/tests/fuzz/fuzz-pem build-fuzz/found/pem-crash-5f0c...
+ *         build-clang/tests/fuzz/fuzz-pem build-clang/found/pem-crash-5f0c...
  *
  * The seeds are made on the spot by the program `write-seeds`, and taken from tests/plans and conf/;
- * what a run adds to them is kept in build-fuzz/corpus, and what makes one fail in build-fuzz/found.
+ * what a run adds to them is kept in build-clang/corpus, and what makes one fail in build-clang/found.
  */
 
 #include <stddef.h>
