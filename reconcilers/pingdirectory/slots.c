@@ -49,7 +49,7 @@ const struct rule ping_rules[] = {
 	{ RULE_VERSION_3, .says = "a pingdirectory target" },
 	{ RULE_SIGNATURES, .words = "SHA1 MD5", .says = "a pingdirectory target" },
 	{ RULE_KEY_TYPES, .words = "RSA", INTER_SERVER, .says = inter_server },
-	/* Java before 11 does not know it, nor does the vendor's own reading of certificates. */
+	/* The vendor's LDAP SDK does not know its object identifier (1.2.840.113549.1.1.10). */
 	{ RULE_SIGNATURES, .words = "RSASSA-PSS", INTER_SERVER, .says = inter_server },
 	{ RULE_RSA_BITS, .min = 2048, .max = 3072, .max_option = "rsa-max", INTER_SERVER,
 			.says = inter_server },
