@@ -6,10 +6,10 @@
 #include "controller/certdrop/feed/feed.h"
 #include "controller/certdrop/feed/strays.h"
 #include "controller/certdrop/pass/gate.h"
-#include "controller/certdrop/pass/views.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
+#include "controller/certdrop/views.h"
 #include "reconcilers/reconciler.h"
 
 /* ---- status ---- */

@@ -10,8 +10,8 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/feed.h"
-#include "controller/certdrop/pass/views.h"
 #include "controller/certdrop/present/receipt.h"
+#include "controller/certdrop/views.h"
 
 /* Records "input NAME SHA256". */
 static void add_inputs(struct arena *arena, const struct subject *subject, struct receipt *receipt)

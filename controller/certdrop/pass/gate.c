@@ -5,10 +5,10 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/feed.h"
-#include "controller/certdrop/pass/views.h"
 #include "controller/certdrop/pass/windows.h"
 #include "controller/certdrop/present/date.h"
 #include "controller/certdrop/state/journal.h"
+#include "controller/certdrop/views.h"
 #include "reconcilers/reconciler.h"
 
 /* So much of a window is needed at least, and so long is a drop that is being looked into waited for. */

@@ -1,4 +1,4 @@
-#include "controller/certdrop/pass/views.h"
+#include "controller/certdrop/views.h"
 
 #include <stdlib.h>
 #include <string.h>
