@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,12 +19,14 @@ static bool with_priority;
 static bool is_journal(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
 	struct stat status;
+	char text[64];
 
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-			fstat(fd, &status) == 0 && status.st_dev == device &&
-			status.st_ino == inode;
+	if (!stream || fstat(fd, &status) < 0)
+		return false;
+	(void)snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)status.st_dev,
+			(unsigned long long)status.st_ino);
+	return strcmp(stream, text) == 0;
 }
 
 void log_for_service(void)

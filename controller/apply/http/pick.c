@@ -77,7 +77,7 @@ static const char *as_text(const struct picking *p, const json_t *value)
 static const char *as_certificate(const struct picking *p, const json_t *value)
 {
 	const bool all = p->kind == PICK_CERTIFICATES || p->kind == PICK_CERTIFICATES_END;
-	struct certificate certificate;
+	struct certificate certificate = { 0 };
 
 	if (!json_is_string(value) ||
 			!(all ? certificate_find_all : certificate_find)(json_string_value(value),

@@ -12,5 +12,5 @@ struct trust {
 	const char *name; /* what the certificate has to be for, where authorities vouch for it */
 };
 
-/* For SSL_CTX_set_cert_verify_callback(); `trust` is a struct trust. */
-int trust_check(X509_STORE_CTX *context, void *trust);
+/* For SSL_CTX_set_cert_verify_callback(); `given` is a struct trust. */
+int trust_check(X509_STORE_CTX *context, void *given);
