@@ -41,6 +41,7 @@ class GaussCluster(Scene):
 
 class GaussLocal(GaussCluster):
     name, settings, nodes, follows = "one node by gs_om -L", {"restart": "never", "local": True}, 1, False
+    waits = False
 
 
 class GaussLite(GaussCluster):
@@ -51,6 +52,7 @@ class GaussBack(GaussCluster):
     """The second of two nodes fails half way, each time: all is put back."""
 
     name, settings, expected, follows = "cluster by gs_om, rolled back", {"restart": "never"}, "old", False
+    waits = False
 
     def begin(self):
         self.cluster.order("copy:node2:server.key", "fail")
@@ -59,7 +61,7 @@ class GaussBack(GaussCluster):
 class GaussLiteBack(GaussLite):
     """The server goes on with the old certificate: the old files are put back."""
 
-    name, expected, follows = "lite, rolled back", "old", False
+    name, expected, follows, waits = "lite, rolled back", "old", False, False
     settings = {**gauss_target.LITE, "restart": "never", "probe-deadline": "1s"}
 
     def begin(self):
