@@ -481,6 +481,16 @@ static void a_manifest_that_leads_elsewhere_is_foreign(void **state)
 	assert_int_equal(access(arena_printf(s->arena, "%s/cert.pem", victim), F_OK), -1);
 }
 
+/* The kernel's clock for files goes in steps of milliseconds, in which two can be made here. */
+static void make_older(struct scene *s, const char *generation)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1 } };
+	const char *manifest = arena_printf(
+			s->arena, "%s/.web.certdrop/%s/.manifest", s->directory, generation);
+
+	assert_int_equal(utimensat(AT_FDCWD, manifest, times, 0), 0);
+}
+
 static void pruning_keeps_what_may_be_needed(void **state)
 {
 	struct scene *s = *state;
@@ -491,6 +501,7 @@ static void pruning_keeps_what_may_be_needed(void **state)
 
 	(void)before_ours(s, "link");
 	expect_end(s, file_plan(s, &s->new, "link", "a", "g-old", ""), "applied");
+	make_older(s, "a");
 	expect_end(s, file_plan(s, &s->new, "link", "b", "a", ""), "applied");
 	expect_end(s, file_plan(s, &s->new, "link", "c", "b", ""), "applied");
 	expect_end(s, prune, "applied");
