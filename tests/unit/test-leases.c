@@ -1,11 +1,13 @@
 #define _GNU_SOURCE
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "controller/apply/deadline.h"
 #include "controller/apply/http/http-request.h"
@@ -254,14 +256,23 @@ static void another_server_is_not_trusted(void **state)
 	assert_refused(&step, "certificate");
 }
 
-/* In a process of its own: takes the lease, tells so, and does nothing more. */
-_Noreturn static void hold(const struct lease_step *step, int tell, bool stopping)
+/* A process of its own, from its first instruction: this one has threads that renew leases, and may hold any
+ * lock at the moment of a fork. Takes a lease, tells so, and does nothing more. */
+_Noreturn static void hold(char **arguments)
 {
-	struct web *own = web_new();
-	struct leases *leases = leases_new(own);
+	const char *name[] = { arguments[0] }, *endpoint[] = { arguments[1] };
+	const struct lease_step step = {
+		.leases = { .items = name, .count = 1 },
+		.store = "etcd",
+		.endpoints = { .items = endpoint, .count = 1 },
+		.ca_file = arguments[2],
+		.ttl_ms = SHORT_MS,
+	};
+	const bool stopping = strcmp(arguments[3], "stopping") == 0;
+	struct leases *leases = leases_new(web_new());
 	struct error error = { 0 };
 
-	if (!take(leases, step, &error) || write(tell, "x", 1) != 1)
+	if (!take(leases, &step, &error) || write(STDOUT_FILENO, "x", 1) != 1)
 		_exit(1);
 	if (stopping)
 		(void)raise(SIGSTOP);
@@ -269,16 +280,21 @@ _Noreturn static void hold(const struct lease_step *step, int tell, bool stoppin
 		(void)pause();
 }
 
-static pid_t start_holder(const struct lease_step *step, bool stopping)
+static pid_t start_holder(const struct lease_step *step, const char *stopping)
 {
+	const char *const self = "/proc/self/exe";
 	int fds[2];
 	char told;
 	pid_t pid;
 
-	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	pid = fork();
-	if (pid == 0)
-		hold(step, fds[1], stopping);
+	if (pid == 0) {
+		(void)dup2(fds[1], STDOUT_FILENO);
+		(void)execl(self, self, step->leases.items[0], step->endpoints.items[0],
+				step->ca_file, stopping, (char *)NULL);
+		_exit(1);
+	}
 	(void)close(fds[1]);
 	assert_int_equal(read(fds[0], &told, 1), 1);
 	(void)close(fds[0]);
@@ -305,7 +321,7 @@ static void a_stopped_holder_dies_and_a_running_one_renews(void **state)
 
 	(void)state;
 	assert_taken(leases, &running);
-	assert_killed(start_holder(&stopped, true));
+	assert_killed(start_holder(&stopped, "stopping"));
 	assert_taken_in_time(&stopped);
 	while (deadline_now() < started + 2L * SHORT_MS)
 		(void)poll(NULL, 0, PAUSE_MS);
@@ -326,7 +342,7 @@ static void a_holder_that_is_cut_off_dies(void **state)
 
 	(void)state;
 	assert_taken(leases, &other);
-	holder = start_holder(&step, false);
+	holder = start_holder(&step, "running");
 	assert_int_equal(kill(server.pid, SIGSTOP), 0);
 	assert_killed(holder);
 	assert_false(leases_verify(leases, &error));
@@ -403,7 +419,7 @@ static void an_undo_needs_the_lease(void **state)
 	assert_int_equal(remove(touched), 0);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_local_lease_has_one_holder_at_a_time),
@@ -420,5 +436,7 @@ int main(void)
 		cmocka_unit_test(a_holder_that_is_cut_off_dies),
 	};
 
+	if (count > 1)
+		hold(arguments + 1);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
