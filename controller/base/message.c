@@ -189,7 +189,7 @@ static enum message_outcome unpack(struct msghdr *packet, const char *bytes, siz
 
 enum message_outcome message_receive(int fd, struct message *message, struct error *error)
 {
-	static char bytes[INLINE_MAX + 1];
+	static _Thread_local char bytes[INLINE_MAX + 1];
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * (MESSAGE_FDS_MAX + 1))];
 	struct iovec part = { .iov_base = bytes, .iov_len = sizeof(bytes) };
 	struct msghdr packet = {
