@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/base/owned.h"
+#include "controller/base/arena.h"
 #include "controller/certdrop/config/config.h"
 #include "controller/certdrop/config/surroundings.h"
 #include "controller/certdrop/present/document.h"
@@ -41,13 +41,13 @@ static json_t *target_document(const struct target *target)
 /* Lines as a list of strings. */
 static json_t *lines_document(const struct buffer *lines)
 {
+	autoarena struct arena *arena = arena_new();
 	json_t *list = json_array();
 
 	for (const char *at = buffer_text(lines); *at;) {
 		const size_t length = strcspn(at, "\n");
-		autofree char *line = strndup(at, length);
 
-		json_array_append_new(list, document_text(line));
+		json_array_append_new(list, document_text(arena_copy_bytes(arena, at, length)));
 		at += length + (at[length] == '\n');
 	}
 	return list;

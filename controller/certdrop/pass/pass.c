@@ -298,13 +298,12 @@ static bool make_plan(struct pass *pass, struct error *error)
 static void not_planned(struct pass *pass, const struct error *error)
 {
 	struct subject *subject = pass->subject;
+	const bool refused = error->kind == ERROR_INPUT && pass->purpose == PASS_RECONCILE;
 
-	if (error->kind != ERROR_INPUT || pass->purpose != PASS_RECONCILE) {
-		pass_failed(pass, error);
-	} else if (verdict_refuse(subject, error->text)) {
+	if (refused && verdict_refuse(subject, error->text)) {
 		subject->again = true;
 		pass_end(pass);
-	} else if (subject->in_service_since > 0 ||
+	} else if (!refused || subject->in_service_since > 0 ||
 			subject_was_in_service(subject, subject->wanted)) {
 		pass_failed(pass, error);
 	} else {
