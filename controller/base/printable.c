@@ -52,7 +52,7 @@ static size_t show(char *to, const char *from, size_t length, size_t most)
 
 		step = next(from + at, length - at, &shown);
 		if (used + length - at > most && used + step + 3 > most) {
-			memcpy(to + used, "...", 3);
+			memset(to + used, '.', 3);
 			return used + 3;
 		}
 		if (shown)
