@@ -169,6 +169,15 @@ static void judge_validity(
 						law->min));
 }
 
+static enum judgement miss_issuer(const struct court *court, const struct certificate *of)
+{
+	return say(court, JUDGED_MISSING,
+			arena_printf(court->arena, "the certificate of %s, which issued %s",
+					printable_name(court->arena,
+							X509_get_issuer_name(of->x509)),
+					of->subject));
+}
+
 static enum judgement judge_chain(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
@@ -181,11 +190,7 @@ static enum judgement judge_chain(
 	if (strcmp(word, "any") == 0 || (chain->count == 0 && chain->rooted))
 		return JUDGED_GOOD;
 	if (chain->end == CHAIN_OPEN || (wants_root && !chain->rooted))
-		return say(court, JUDGED_MISSING,
-				arena_printf(court->arena, "the certificate of %s, which issued %s",
-						printable_name(court->arena,
-								X509_get_issuer_name(top->x509)),
-						top->subject));
+		return miss_issuer(court, top);
 	if (chain->end == CHAIN_ROOT && court->candidate->has_authorities)
 		return say(court, JUDGED_REFUSED,
 				arena_printf(court->arena,
@@ -206,11 +211,7 @@ static enum judgement judge_anchor(
 	if (chain->rooted && candidate_trusts(court->candidate, top))
 		return JUDGED_GOOD;
 	if (!chain->rooted)
-		return say(court, JUDGED_MISSING,
-				arena_printf(court->arena, "the certificate of %s, which issued %s",
-						printable_name(court->arena,
-								X509_get_issuer_name(top->x509)),
-						top->subject));
+		return miss_issuer(court, top);
 	return say(court, JUDGED_REFUSED,
 			arena_printf(court->arena,
 					"the chain of %s ends at %s, which is not among the "
