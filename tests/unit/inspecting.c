@@ -54,6 +54,22 @@ void ask_file(struct asking *asking, const char *name, const struct buffer *cont
 	ask_bytes(asking, name, content->bytes, content->length);
 }
 
+void ask_certificate(struct asking *asking, const char *name, const struct identity *who)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	add_certificate(&text, who);
+	ask_file(asking, name, &text);
+}
+
+void ask_key(struct asking *asking, const char *name, const struct identity *who)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	add_key(&text, who, NULL);
+	ask_file(asking, name, &text);
+}
+
 void ask_passphrases(struct asking *asking, const char *lines)
 {
 	buffer_add(&asking->text, "passphrases\n");

@@ -15,6 +15,7 @@
 #include "controller/inspect/inspect.h"
 #include "controller/model/credential.h"
 #include "controller/model/record.h"
+#include "tests/unit/material.h"
 
 struct asking {
 	struct arena *arena;
@@ -31,6 +32,9 @@ void asking_done(struct asking *asking);
 void ask_rule(struct asking *asking, const char *rule); /* one line */
 void ask_bytes(struct asking *asking, const char *name, const void *bytes, size_t length);
 void ask_file(struct asking *asking, const char *name, const struct buffer *content);
+void ask_certificate(struct asking *asking, const char *name, const struct identity *who);
+void ask_key(struct asking *asking, const char *name,
+		const struct identity *who); /* in PEM, plain */
 void ask_passphrases(struct asking *asking, const char *lines);
 void ask_authorities(struct asking *asking, const struct buffer *pem);
 

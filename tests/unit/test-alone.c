@@ -37,22 +37,6 @@ static int drop_material(void **state)
 	return 0;
 }
 
-static void drop_certificate(struct asking *asking, const char *name, const struct identity *who)
-{
-	autodone(buffer) struct buffer text = { 0 };
-
-	add_certificate(&text, who);
-	ask_file(asking, name, &text);
-}
-
-static void drop_key(struct asking *asking, const char *name, const struct identity *who)
-{
-	autodone(buffer) struct buffer text = { 0 };
-
-	add_key(&text, who, NULL);
-	ask_file(asking, name, &text);
-}
-
 static const char *fingerprint_of(struct arena *arena, const struct identity *who)
 {
 	unsigned char *der = NULL;
@@ -73,7 +57,7 @@ static void an_authority_alone_is_a_credential_under_its_own_fingerprint(void **
 
 	(void)state;
 	ask_rule(&asking, bundle);
-	drop_certificate(&asking, "ca.pem", &root);
+	ask_certificate(&asking, "ca.pem", &root);
 	ask(&asking);
 	assert_int_equal(credentials_in(&asking), 1);
 	read_credential(&asking, &credential, &parts);
@@ -94,14 +78,14 @@ static void authorities_together_are_one_credential(void **state)
 
 	(void)state;
 	ask_rule(&one, bundle);
-	drop_certificate(&one, "a.pem", &root);
-	drop_certificate(&one, "b.pem", &other);
-	drop_certificate(&one, "c.pem", &sub);
+	ask_certificate(&one, "a.pem", &root);
+	ask_certificate(&one, "b.pem", &other);
+	ask_certificate(&one, "c.pem", &sub);
 	ask(&one);
 	ask_rule(&two, bundle);
-	drop_certificate(&two, "a.pem", &sub);
-	drop_certificate(&two, "b.pem", &root);
-	drop_certificate(&two, "c.pem", &other);
+	ask_certificate(&two, "a.pem", &sub);
+	ask_certificate(&two, "b.pem", &root);
+	ask_certificate(&two, "c.pem", &other);
 	ask(&two);
 	assert_int_equal(credentials_in(&one), 1);
 	read_credential(&one, &first, &parts);
@@ -120,9 +104,9 @@ static void expect_refusal(const char *rule, const struct identity *certificate,
 	autodone(asking) struct asking asking = { 0 };
 
 	ask_rule(&asking, rule);
-	drop_certificate(&asking, "cert.pem", certificate);
+	ask_certificate(&asking, "cert.pem", certificate);
 	if (key)
-		drop_key(&asking, "secret.pem", key);
+		ask_key(&asking, "secret.pem", key);
 	ask(&asking);
 	assert_string_equal(first_refused(&asking), sentence);
 	assert_int_equal(credentials_in(&asking), 0);
@@ -159,8 +143,8 @@ static void one_that_breaks_a_rule_spoils_the_bundle(void **state)
 	identity_make(&weak, &recipe);
 	ask_rule(&asking, bundle);
 	ask_rule(&asking, "rule signatures P SHA1");
-	drop_certificate(&asking, "a.pem", &root);
-	drop_certificate(&asking, "b.pem", &weak);
+	ask_certificate(&asking, "a.pem", &root);
+	ask_certificate(&asking, "b.pem", &weak);
 	ask(&asking);
 	assert_string_equal(first_refused(&asking),
 			"the certificate of CN=Weak is signed with SHA1; P refuse SHA1");
@@ -177,8 +161,8 @@ static void a_certificate_alone_comes_with_its_chain(void **state)
 
 	(void)state;
 	ask_rule(&asking, single);
-	drop_certificate(&asking, "ca.pem", &sub);
-	drop_certificate(&asking, "web.pem", &web);
+	ask_certificate(&asking, "ca.pem", &sub);
+	ask_certificate(&asking, "web.pem", &web);
 	ask(&asking);
 	assert_int_equal(credentials_in(&asking), 1);
 	read_credential(&asking, &credential, &parts);
@@ -197,7 +181,7 @@ static void a_self_signed_one_will_do(void **state)
 
 	(void)state;
 	ask_rule(&asking, single);
-	drop_certificate(&asking, "idp.pem", &other);
+	ask_certificate(&asking, "idp.pem", &other);
 	ask(&asking);
 	assert_int_equal(credentials_in(&asking), 1);
 	read_credential(&asking, &credential, &parts);
@@ -211,7 +195,7 @@ static void without_the_rule_a_certificate_waits_for_its_key(void **state)
 	autodone(asking) struct asking asking = { 0 };
 
 	(void)state;
-	drop_certificate(&asking, "web.pem", &web);
+	ask_certificate(&asking, "web.pem", &web);
 	ask(&asking);
 	assert_int_equal(credentials_in(&asking), 0);
 	assert_string_equal(first_missing(&asking), "the key for CN=web.example");

@@ -40,22 +40,6 @@ static void make(struct identity *identity, const char *name, const char *key)
 	identity_make(identity, &recipe);
 }
 
-static void ask_certificate(struct asking *asking, const char *name, const struct identity *who)
-{
-	autodone(buffer) struct buffer text = { 0 };
-
-	add_certificate(&text, who);
-	ask_file(asking, name, &text);
-}
-
-static void ask_key(struct asking *asking, const char *name, const struct identity *who)
-{
-	autodone(buffer) struct buffer text = { 0 };
-
-	add_key(&text, who, NULL);
-	ask_file(asking, name, &text);
-}
-
 /* ---- pairs ---- */
 
 static void every_kind_of_key_makes_a_credential(void **state)
