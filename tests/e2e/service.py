@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 from waiting import PATIENCE, until
@@ -67,7 +68,10 @@ class Certdrop:
 
     def _answers(self):
         assert self.process.poll() is None, "certdrop has ended:\n" + self.log()
-        return self.socket.exists()
+        with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+            connection.connect(str(self.socket))
+            return True
+        return False
 
     def stop(self):
         if self.process and self.process.poll() is None:

@@ -1,4 +1,5 @@
 """Waiting for a condition, never for a time."""
+import itertools
 import os
 import random
 import socket
@@ -20,10 +21,23 @@ def until(condition, what, seconds=20):
         time.sleep(0.01)
 
 
+def ports_of_this_process():
+    """Below the ports that the system hands out, so that no client has one by the time its server is (re)started. Test
+    processes that run side by side have ports of their own: between the choice of a port and its use, another might
+    choose the same."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = list(range(15000, 32768))[worker::workers]
+    random.shuffle(ports)
+    return itertools.cycle(ports)
+
+
+PORTS = ports_of_this_process()
+
+
 def free_port():
-    """Below the ports that the system hands out, so that no client has it by the time its server is (re)started."""
     while True:
-        port = random.randrange(15000, 32768)
+        port = next(PORTS)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
