@@ -24,7 +24,8 @@
  *         begin N                           about to take a step of change, finish or undo:
  *                                           waits for "go N"
  *         begin N undo                      about to put step N back: waits for "go N"
- *         answer NAME ...                   ask: the fields are the facts (model/step.h)
+ *         answer NAME ...                   ask: the fields are the facts (model/step.h), and `took`:
+ *                                           after how many milliseconds they were known
  *         done N MILLISECONDS               "done N MILLISECONDS undo" when it was put back
  *         failed N MILLISECONDS KIND "why"  likewise with "undo" at the end
  *         end asked | applied | failed | undone | stuck

@@ -47,8 +47,10 @@ bool say_answer(const struct taking *t)
 	const struct words reason = { .items = why, .count = 2 };
 	struct record *failed;
 
-	if (t->good)
+	if (t->good) {
+		record_add_number(t->arena, t->answer, "took", t->took_ms);
 		return say(t->job, t->answer);
+	}
 	failed = record_new(t->arena, "answer", step_of(t)->name, NULL);
 	record_add(t->arena, failed, "failed", reason);
 	return say(t->job, failed);

@@ -131,7 +131,8 @@ bool plan_check(const struct plan *plan, struct error *error) must_check;
 
 /* ---- answers ---- */
 
-/* What the worker brought back: one record "answer NAME" for each question. */
+/* What the worker brought back: one record "answer NAME" for each question, in which `took` says after
+ * how many milliseconds. */
 struct answers {
 	struct arena *arena;
 	struct records records;

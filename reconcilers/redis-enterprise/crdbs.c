@@ -474,3 +474,16 @@ void crdbs_add_proof(struct redis *r, enum phase phase)
 				deadline_ms);
 	}
 }
+
+long long crdbs_took_ms(const struct redis *r)
+{
+	long long longest = 0;
+
+	for (size_t i = 0; i < r->crdbs.count; i++) {
+		const struct record *health = answer(r->seen, health_of(r, r->crdbs.items[i]));
+
+		if (took_ms(health) > longest)
+			longest = took_ms(health);
+	}
+	return longest;
+}

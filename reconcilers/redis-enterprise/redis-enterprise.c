@@ -14,6 +14,7 @@
  * - Clusters that replicate from this one hold a copy of its certificate (replicas.c), and so
  *   do those that it replicates from (sources.c), and those that share Active-Active databases
  *   with it (crdbs.c).
+ * - What they miss until they are told waits in a backlog of limited size (gap.c).
  * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
  *
  * https://redis.io/docs/latest/operate/rs/security/certificates/updating-certificates/
@@ -79,10 +80,13 @@ static const struct option options[] = {
 	{ "lease", OPTION_GROUP, .members = lease_options,
 			.help = "Where the right to update an Active-Active database is taken: in etcd, when "
 				"certdrop looks after several of its clusters from several machines." },
-	{ "gap-budget", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
+	{ "gap-budget", OPTION_DURATION, .min = 100, .max = 3600000,
 			.help = "How long after the replacement the last of the other clusters may have "
 				"been told. Within it, what fails is tried again at once; past it, the old "
-				"certificate is put back where that is possible." },
+				"certificate is put back where that is possible. A change that would take "
+				"longer, as their answers beforehand show, is held. Without it: as long as "
+				"the replication backlogs of the databases last at their present "
+				"traffic, at least 5 s to try again and at most 60 s." },
 	{ 0 },
 };
 
@@ -185,11 +189,9 @@ static void ask(const struct target *target, struct plan *plan)
  * which goes from the last to the first, they are told as soon as the old one is back. */
 static void add_replacement(struct redis *r)
 {
-	const bool told = setting_count(r->settings, "replicas") > 0 || r->crdbs.count > 0;
-	const enum phase proof = told ? PHASE_FINISH : PHASE_PROVE;
+	const enum phase proof = gap_is_there(r) ? PHASE_FINISH : PHASE_PROVE;
 
-	if (told)
-		r->plan->gap_budget_ms = setting_number(r->settings, "gap-budget");
+	gap_limit(r);
 	cluster_add_way_back_proof(r);
 	sources_add_way_back(r);
 	crdbs_add_way_back(r);
@@ -209,14 +211,6 @@ static void add_replacement(struct redis *r)
 	cluster_add_proof(r, proof);
 	replicas_add_proof(r, proof);
 	crdbs_add_proof(r, proof);
-}
-
-static void add_change(struct redis *r)
-{
-	/* What is sent again because some address did not show it is nothing new to the others. */
-	if (cluster_has_it_installed(r))
-		crdbs_pass_over_those_that_have_it(r);
-	add_replacement(r);
 }
 
 /* The cluster has it, the others have not all been told: somebody else replaced it, or a change
@@ -278,7 +272,11 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		return true;
 	if (!rights_suffice(&r))
 		return false;
-	add_change(&r);
+	/* What is sent again because some address did not show it is nothing new to the others. */
+	if (cluster_has_it_installed(&r))
+		crdbs_pass_over_those_that_have_it(&r);
+	if (gap_know(&r) == KNOWN)
+		add_replacement(&r);
 	return true;
 }
 

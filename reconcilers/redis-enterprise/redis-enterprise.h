@@ -127,6 +127,8 @@ enum known rest_first(struct redis *r, const struct question *question, const ch
 enum known rest_also(struct redis *r, const char *name, const char *path, struct rows pick,
 		const struct record **told);
 
+long long took_ms(const struct record *told); /* from the question to the answer */
+
 struct rows one_row(struct arena *arena, struct words words);
 struct rows picks(struct arena *arena, const char *const (*rows)[3], size_t count);
 
@@ -184,6 +186,12 @@ bool replicas_are_sound(const struct redis *r);
 
 bool replicas_have_it(const struct redis *r); /* also when there are none */
 
+/* Is one of them a replica of the database at this port? */
+bool replicas_come_from(const struct redis *r, const char *port);
+
+/* How long the slowest took to answer; 0: there are none. */
+long long replicas_took_ms(const struct redis *r);
+
 void replicas_add_reading(struct redis *r); /* in prepare: with only the write left */
 void replicas_add_writing(struct redis *r, enum phase phase);
 void replicas_add_proof(struct redis *r, enum phase phase);
@@ -220,3 +228,16 @@ void crdbs_add_check(struct redis *r); /* in prepare: as it was seen */
 void crdbs_add_updates(struct redis *r, enum phase phase);
 void crdbs_add_proof(struct redis *r, enum phase phase);
 void crdbs_add_way_back(struct redis *r);
+
+/* How long this cluster took to tell of their health; 0: there are none. */
+long long crdbs_took_ms(const struct redis *r);
+
+/* ---- the gap (gap.c) ---- */
+
+bool gap_is_there(const struct redis *r); /* others have to be told of a change */
+
+/* What its budget depends on, if the operator has not set it. Never FAILED. */
+enum known gap_know(struct redis *r);
+
+/* Sets the plan's budget, and holds the plan when that would not suffice. */
+void gap_limit(struct redis *r);

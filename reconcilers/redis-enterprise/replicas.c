@@ -119,6 +119,35 @@ bool replicas_have_it(const struct redis *r)
 	return true;
 }
 
+bool replicas_come_from(const struct redis *r, const char *port)
+{
+	for (size_t i = 0; i < count(r); i++) {
+		const struct replica replica = known_replica(r, i);
+		const struct words addresses = replica_list(&replica, "address");
+
+		for (size_t k = 0; k < addresses.count; k++) {
+			const char *colon = strrchr(addresses.items[k], ':');
+
+			if (is_ours(&replica, k) && colon && equal(colon + 1, port))
+				return true;
+		}
+	}
+	return false;
+}
+
+long long replicas_took_ms(const struct redis *r)
+{
+	long long longest = 0;
+
+	for (size_t i = 0; i < count(r); i++) {
+		const struct replica replica = known_replica(r, i);
+
+		if (took_ms(replica.told) > longest)
+			longest = took_ms(replica.told);
+	}
+	return longest;
+}
+
 /* ---- is it as it has to be? ---- */
 
 static bool has_source(const struct redis *r, const struct replica *replica)

@@ -187,6 +187,11 @@ enum known rest_also(struct redis *r, const char *name, const char *path, struct
 	return ASKED;
 }
 
+long long took_ms(const struct record *told)
+{
+	return record_number(told, "took", 0);
+}
+
 enum known both(enum known one, enum known other)
 {
 	return one > other ? one : other;

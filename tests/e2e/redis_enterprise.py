@@ -246,10 +246,12 @@ class RedisEnterprise:
 class Load:
     """A client that writes to a database's endpoint all the time: the list "load" grows by one number a write.
 
-    Use it as a context; `acknowledged` is how many writes the server has confirmed."""
+    Use it as a context; `acknowledged` is how many writes the server has confirmed. With `padding`, so many bytes
+    more are written each time, to another key."""
 
-    def __init__(self, site, cluster, bdb, node=1):
+    def __init__(self, site, cluster, bdb, node=1, padding=0):
         self.acknowledged = 0
+        self._padding = "x" * padding
         self._address = (site.address(cluster, node), 12000 + bdb)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -274,6 +276,8 @@ class Load:
     def _write(self, stream):
         while not self._over.wait(0.001):
             exchange(stream, "RPUSH", "load", self.acknowledged)
+            if self._padding:
+                exchange(stream, "SET", "padding", self._padding)
             self.acknowledged += 1
 
 

@@ -17,10 +17,16 @@ QUICK = {"retry-first": "100ms", "retry-cap": "1s"}
 
 
 @pytest.fixture
-def copies(scratch, authority):
+def backlog():
+    """What is special about the source database: nothing."""
+    return {}
+
+
+@pytest.fixture
+def copies(scratch, authority, backlog):
     """A source cluster, three destinations in clusters of their own: (RedisEnterprise, Targets)."""
-    clusters = [cluster_of(authority, name, nodes=2, databases=[{"uid": 1, "name": "orders"}])
-                for name in ["east", *COPIES]]
+    clusters = [cluster_of(authority, name, nodes=2, databases=[{"uid": 1, "name": "orders", **more}])
+                for name, more in [("east", backlog), *((name, {}) for name in COPIES)]]
     replicas = [{"source": ["east", 1], "destination": [name, 1]} for name in COPIES]
     with RedisEnterprise(scratch, {"clusters": clusters, "replicas": replicas}) as site:
         yield site, Targets(scratch, authority, site)
@@ -121,6 +127,23 @@ def test_a_busy_destination_is_waited_for(east):
     certdrop.until_in_service("east-proxy", pair, seconds=40)
     assert len(uploads(site)) == 1
     assert site.comes_in_sync("north", 1)
+
+
+@pytest.mark.parametrize("backlog", [{"repl_backlog_size": 65536}])
+def test_a_change_that_would_outlast_the_backlog_is_held(east):
+    certdrop, site, targets = east
+    slow = site.fault("answer", cluster="south", method="GET", path="/v1/bdbs/1", delay_ms=4000)
+    pair = targets.pair("east")
+    with Load(site, "east", 1, padding=1000):
+        drop(certdrop, "east-proxy", pair)
+        receipt = certdrop.until_state("east-proxy", "held", seconds=40)
+        assert "the replication backlog of the database orders" in receipt["reason"], receipt["reason"]
+        assert not uploads(site)
+        site.heal(slow)
+        certdrop.until_in_service("east-proxy", pair, seconds=40)
+    assert len(uploads(site)) == 1
+    # The 64 KiB are full in less than a second, and tries are made for 5 s all the same.
+    assert certdrop.receipt("east-proxy")["gap_budget_ms"] == 5000
 
 
 def test_a_destination_that_a_crash_left_out_is_told(east):

@@ -89,7 +89,8 @@ class Database:
             "enforce_client_authentication": self.enforce_client_authentication,
             "authentication_ssl_client_certs": [{"client_cert": text} for text in self.client_certs],
             "authentication_admin_pass": HIDDEN if masked else self.admin_password,
-            "repl_backlog_size": str(self.repl_backlog_size),
+            "memory_size": 1 << 30, "shards_count": 1, "repl_backlog_size": str(self.repl_backlog_size),
+            "crdt_repl_backlog_size": str(self.repl_backlog_size),
             "replica_sync": self.replica_sync, "sync": self.replica_sync,
             "replica_sources": [await link.describe(masked) for link in self.sources],
             "endpoints": [{
