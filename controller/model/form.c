@@ -84,6 +84,7 @@ bool form_allows(enum option_form form, const char *text, struct error *error)
 				fail(error, ERROR_CONFIG, "\"%s\" has blanks in it", text);
 	case FORM_ANY:
 	case FORM_COMMAND:
+	case FORM_TARGET:
 		break;
 	}
 	return true;

@@ -52,6 +52,7 @@ enum option_form {
 	FORM_PROGRAM, /* one program, by its path or to be found in the path of commands */
 	FORM_USER,
 	FORM_GROUP, /* an account of this machine */
+	FORM_TARGET, /* another target, by its name */
 };
 
 struct option {
@@ -133,3 +134,9 @@ struct place setting_place(const struct settings *settings, const char *name);
 
 /* The table that they were checked against. */
 const struct option *settings_options(const struct settings *settings);
+
+/* Shows `visit` each setting that the operator wrote, with the settings that it stands in: a group
+ * first, then what is in it. */
+typedef void setting_visit_fn(
+		void *context, const struct settings *settings, const struct option *option);
+void settings_visit(const struct settings *settings, setting_visit_fn *visit, void *context);

@@ -261,3 +261,18 @@ const struct option *settings_options(const struct settings *settings)
 {
 	return settings->options;
 }
+
+void settings_visit(const struct settings *settings, setting_visit_fn *visit, void *context)
+{
+	for (const struct option *option = settings->options; option->name; option++) {
+		if (!setting_given(settings, option->name))
+			continue;
+		visit(context, settings, option);
+		if (option->kind == OPTION_GROUP)
+			settings_visit(setting_group(settings, option->name), visit, context);
+		for (size_t i = 0; option->kind == OPTION_GROUPS &&
+				i < setting_count(settings, option->name);
+				i++)
+			settings_visit(setting_item(settings, option->name, i), visit, context);
+	}
+}

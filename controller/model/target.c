@@ -81,7 +81,7 @@ const struct option target_options[] = {
 	{ "expected", OPTION_DURATION, .min = 1000, .max = 24LL * 3600 * 1000,
 			.help = "How much of a window a change needs. Without it, what the last ones "
 				"took, a minute at least." },
-	{ "after", OPTION_WORDS,
+	{ "after", OPTION_WORDS, FORM_TARGET,
 			.help = "Targets that come first: nothing is changed here as long as there "
 				"is something to do for one of them." },
 	{ "check", OPTION_DURATION, .min = 1000, .max = 7LL * 24 * 3600 * 1000,

@@ -93,7 +93,7 @@ bool is_one_of(const char *word, const char *const *words);
 				.help = "The SHA-256 fingerprint of the API's certificate, where nobody vouches for " \
 					"it, or several. After a change of that certificate it has to be "            \
 					"changed here, unless `replaced-by` tells." },                                \
-			{ "replaced-by", OPTION_WORDS,                                                                \
+			{ "replaced-by", OPTION_WORDS, FORM_TARGET,                                                   \
 				.help = "The targets of certdrop that replace the API's certificate (api, and cm "    \
 					"where the API is reached through its port): what they have put into "        \
 					"service is trusted, too. A target knows that of its own." },                 \

@@ -18,6 +18,7 @@ static const struct option disk_file_options[] = {
 	{ "name", OPTION_TEXT, .required = true, .help = "The file's name." },
 	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its mode." },
 	{ "owner", OPTION_TEXT, FORM_USER, .help = "Its owner." },
+	{ "copies", OPTION_WORDS, FORM_TARGET, .help = "Who has it, too." },
 	{ NULL },
 };
 
@@ -423,14 +424,29 @@ static void targets_must_not_come_after_themselves(void **state)
 		    "  after = \"c\"; },\n"
 		    "{ name = \"c\"; product = \"disk\"; publish = \"/c\"; after = \"b\"; },\n"
 		    "{ name = \"self\"; product = \"disk\"; publish = \"/s\"; after = \"self\"; },\n"
-		    "{ name = \"lost\"; product = \"disk\"; publish = \"/l\"; after = \"slef\"; },\n"
 		    "{ name = \"e\"; product = \"disk\"; publish = \"/e\"; } );",
 			&mistakes);
 	assert_string_equal(buffer_text(&mistakes),
 			"main.conf:5: \"after\" in target \"b\" goes round in a circle: b, c, b\n"
-			"main.conf:8: \"after\" in target \"lost\": there is no target \"slef\"; did "
-			"you mean \"self\"?\n"
 			"main.conf:7: \"after\" in target \"self\" goes round in a circle: self, self\n");
+}
+
+static void targets_that_are_named_must_be_there(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = (\n"
+		    "{ name = \"lost\"; product = \"disk\"; publish = \"/l\"; after = [ \"self\", \"slef\" ]; },\n"
+		    "{ name = \"self\"; product = \"disk\"; publish = \"/s\";\n"
+		    "  files = ( { name = \"a\"; copies = \"lost\"; },\n"
+		    "            { name = \"b\"; copies = \"nobody-at-all\"; } ); } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:2: \"after\" in target \"lost\": there is no target \"slef\"; did "
+			"you mean \"self\"?\n"
+			"main.conf:5: \"copies\" in target \"self\": there is no target "
+			"\"nobody-at-all\"\n");
 }
 
 static void what_this_machine_lacks_is_told(void **state)
@@ -473,6 +489,7 @@ int main(void)
 		with_directory(a_window_that_cannot_be_is_a_mistake_where_it_stands),
 		with_directory(what_this_machine_lacks_is_told),
 		with_directory(targets_must_not_come_after_themselves),
+		with_directory(targets_that_are_named_must_be_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

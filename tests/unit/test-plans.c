@@ -1,7 +1,7 @@
 /*
  * Golden plans: one folder a case, tests/plans/PRODUCT/CASE, with
  *
- *         target.conf   a configuration with one target
+ *         target.conf   a configuration, of which the first target counts
  *         credential    the facts of what is wanted, or empty: nothing is planned then
  *         predecessor   its digest (only where the file is there)
  *         answers       what the questions brought back

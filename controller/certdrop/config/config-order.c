@@ -13,7 +13,6 @@ struct node {
 };
 
 struct graph {
-	struct arena *arena;
 	struct mistakes *mistakes;
 	struct node *nodes; /* sorted by name */
 	size_t count;
@@ -30,21 +29,6 @@ static int compare_nodes(const void *a, const void *b)
 static int compare_name(const void *name, const void *node)
 {
 	return strcmp(name, ((const struct node *)node)->target->name);
-}
-
-static void unknown(const struct graph *graph, const struct target *target, const char *name)
-{
-	const char **names = arena_new_many(graph->arena, const char *, graph->count + 1);
-	const struct place place = setting_place(target->settings, "after");
-	const char *nearest;
-
-	for (size_t i = 0; i < graph->count; i++)
-		names[i] = graph->nodes[i].target->name;
-	nearest = word_nearest(names, name);
-	mistakes_add(graph->mistakes, place,
-			"\"after\" in target \"%s\": there is no target \"%s\"%s%s%s", target->name,
-			name, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-			nearest ? "\"?" : "");
 }
 
 /* "a, b, a": from where the chain was met to its end, and back. */
@@ -87,8 +71,6 @@ static void visit(struct graph *graph, struct node *node)
 
 		if (next)
 			visit(graph, next);
-		else
-			unknown(graph, node->target, after.items[i]);
 	}
 	graph->depth--;
 	node->mark = MARK_DONE;
@@ -99,7 +81,6 @@ void order_check(struct arena *arena, const struct target *targets, size_t count
 {
 	struct graph *graph = arena_new_of(arena, struct graph);
 
-	graph->arena = arena;
 	graph->mistakes = mistakes;
 	graph->count = count;
 	graph->nodes = arena_new_many(arena, struct node, count + 1);

@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * The order among targets: each `after` must name targets that there are, and no target may come
- * after itself, by way of others or not.
+ * The order among targets: none may come after itself, by way of others or not.
  */
 
 #include "controller/certdrop/config/config-tree.h"

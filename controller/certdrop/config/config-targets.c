@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/config/config-names.h"
 #include "controller/certdrop/config/config-order.h"
 #include "controller/certdrop/pass/windows.h"
 #include "reconcilers/reconciler.h"
@@ -316,8 +317,10 @@ void targets_finish(struct targets *targets, const struct target **all, size_t *
 	if (targets->claim_count > 0)
 		find_clashes(targets->claims, targets->claim_count, targets->mistakes);
 	/* A target that is left out for a mistake cannot be found. */
-	if (mistakes == 0)
+	if (mistakes == 0) {
+		names_check(targets->arena, targets->items, targets->count, targets->mistakes);
 		order_check(targets->arena, targets->items, targets->count, targets->mistakes);
+	}
 	*all = targets->items;
 	*count = targets->count;
 }

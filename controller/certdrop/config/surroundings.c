@@ -37,17 +37,20 @@ static bool is_here(struct search *search, enum option_form form, const char *na
 	case FORM_ADDRESS:
 	case FORM_COVERED:
 	case FORM_USAGE:
+	case FORM_TARGET:
 		break;
 	}
 	return true;
 }
 
-static void look_at(
-		struct search *search, const struct settings *settings, const struct option *option)
+static void look_at(void *context, const struct settings *settings, const struct option *option)
 {
+	struct search *search = context;
 	const struct place place = setting_place(settings, option->name);
 	const char *name;
 
+	if (option->form == FORM_ANY)
+		return;
 	if (option->kind == OPTION_WORDS) {
 		const struct words words = setting_words(settings, option->name);
 
@@ -60,24 +63,6 @@ static void look_at(
 	search->count++;
 	buffer_printf(search->lines, "%s:%u: %s: there is no %s \"%s\" here\n", place.file,
 			place.line, option->name, kind_of(option->form), name);
-}
-
-static void look_into(struct search *search, const struct settings *settings)
-{
-	const struct option *option = settings_options(settings);
-
-	for (; option->name; option++) {
-		if (!setting_given(settings, option->name))
-			continue;
-		if (option->form != FORM_ANY)
-			look_at(search, settings, option);
-		if (option->kind == OPTION_GROUP)
-			look_into(search, setting_group(settings, option->name));
-		for (size_t i = 0; option->kind == OPTION_GROUPS &&
-				i < setting_count(settings, option->name);
-				i++)
-			look_into(search, setting_item(settings, option->name, i));
-	}
 }
 
 static void look_at_own(struct search *search, const struct config *config, const char *name)
@@ -94,8 +79,8 @@ size_t surroundings_lack(const struct config *config, struct buffer *lines)
 	look_at_own(&search, config, "inspect-program");
 	if (!config->worker)
 		look_at_own(&search, config, "apply-program");
-	look_into(&search, config->settings);
+	settings_visit(config->settings, look_at, &search);
 	for (size_t i = 0; i < config->target_count; i++)
-		look_into(&search, config->targets[i].settings);
+		settings_visit(config->targets[i].settings, look_at, &search);
 	return search.count;
 }
