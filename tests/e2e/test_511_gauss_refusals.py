@@ -62,6 +62,7 @@ def site(build, authority):
     shutil.rmtree(scratch, ignore_errors=True)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", SPOILED)
 def test_it_is_refused_and_nothing_is_run(site, authority, name):
     content, file, rule = spoiled(name, authority, site.good)
