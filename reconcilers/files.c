@@ -97,7 +97,7 @@ static const struct option options[] = {
 };
 
 static const struct rule rules[] = {
-	{ RULE_PARTS, .words = "key", .words_option = "parts", .says = "a files target" },
+	{ RULE_PARTS, .words = "key", .words_option = "parts", .says = "files targets" },
 	{ 0 },
 };
 

@@ -49,7 +49,7 @@ struct rule {
 	const char *words_option; /* a setting of words that replaces `words` */
 	const char *when_option, *when; /* only for targets in which this setting is one of these
 					 * words; NULL: for all */
-	const char *says; /* whose rule it is: "PingDirectory inter-server certificates" */
+	const char *says; /* whose rule it is, in the plural: "PingDirectory certificates" */
 };
 
 struct target;

@@ -45,9 +45,9 @@ static const char inter_server[] = "PingDirectory inter-server certificates";
 static const char listener[] = "PingDirectory listener certificates";
 
 const struct rule ping_rules[] = {
-	{ RULE_PARTS, .words = "key", .says = "a pingdirectory target" },
-	{ RULE_VERSION_3, .says = "a pingdirectory target" },
-	{ RULE_SIGNATURES, .words = "SHA1 MD5", .says = "a pingdirectory target" },
+	{ RULE_PARTS, .words = "key", .says = "PingDirectory certificates" },
+	{ RULE_VERSION_3, .says = "PingDirectory certificates" },
+	{ RULE_SIGNATURES, .words = "SHA1 MD5", .says = "PingDirectory certificates" },
 	{ RULE_KEY_TYPES, .words = "RSA", INTER_SERVER, .says = inter_server },
 	/* The vendor's LDAP SDK does not know its object identifier (1.2.840.113549.1.1.10). */
 	{ RULE_SIGNATURES, .words = "RSASSA-PSS", INTER_SERVER, .says = inter_server },

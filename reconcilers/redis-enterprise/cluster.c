@@ -277,18 +277,33 @@ static void add_rest_upload(struct redis *r, enum phase phase, const char *text,
 	}
 }
 
-/* Its exit codes are not documented, so what it says counts, too. */
+/* "internal": the data plane's and the control plane's (from 7.22.2 on), each with a key. */
+static struct words rladmin_words(const struct redis *r, const char *whose)
+{
+	const char *tool = setting_text(r->settings, "rladmin");
+	const char *file = arena_printf(r->arena, "{fd:%s%s}", whose, r->slot->content);
+	const char *key = arena_printf(r->arena, "{fd:%skey}", whose);
+
+	if (r->slot->names[1])
+		return words_of(r->arena, tool, "cluster", "certificate", "set", "internal",
+				"dpine_certificate_file", file, "dpine_key_file", key,
+				"cpine_certificate_file", file, "cpine_key_file", key, NULL);
+	return words_of(r->arena, tool, "cluster", "certificate", "set", r->slot->name,
+			"certificate_file", file, "key_file", key, NULL);
+}
+
+/* Its exit codes are not documented, so what it says counts, too; of "internal" just that it says
+ * that something was set. */
 static void add_rladmin_upload(
 		struct redis *r, enum phase phase, const char *text, const char *whose)
 {
+	const char *said = r->slot->names[1]
+			? "Set "
+			: arena_printf(r->arena, "Set %s certificate", r->slot->name);
 	const struct command_step command = {
-		.argv = words_of(r->arena, setting_text(r->settings, "rladmin"), "cluster",
-				"certificate", "set", r->slot->name, "certificate_file",
-				arena_printf(r->arena, "{fd:%s%s}", whose, r->slot->content),
-				"key_file", arena_printf(r->arena, "{fd:%skey}", whose), NULL),
+		.argv = rladmin_words(r, whose),
 		.user = setting_text(r->settings, "rladmin-user"),
-		.expect = words_of(r->arena,
-				arena_printf(r->arena, "Set %s certificate", r->slot->name), NULL),
+		.expect = words_of(r->arena, said, NULL),
 	};
 	struct step *step = plan_command(r->plan, phase, text, &command);
 

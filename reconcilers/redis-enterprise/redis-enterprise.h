@@ -32,7 +32,7 @@ struct slot {
 	const char *content; /* what is sent */
 	bool keyless; /* certificates without a key */
 	bool bundle; /* several, of which none is the first */
-	bool rladmin; /* rladmin can set it, too */
+	bool rladmin; /* rladmin can set it, too; both for internode encryption at once */
 	bool between_clusters; /* other clusters are told about it: proxy, syncer */
 };
 

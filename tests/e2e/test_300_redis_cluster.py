@@ -9,9 +9,15 @@ from redis_enterprise import RedisEnterprise
 from redis_targets import Targets, cluster_of, drop, thorough
 from waiting import until
 
-VERSIONS = ["6.0.20-80", pytest.param("7.8.6-13", marks=thorough), pytest.param("7.22.2-14", marks=thorough), "8.2.0-25"]
+VERSIONS = ["6.0.20-80", "7.8.6-13", "7.22.2-14", "8.2.0-25"]
 SERVED = {"api": 9443, "cm": 8443, "metrics_exporter": 8070, "proxy": 12001}
 QUICK = {"retry-first": "100ms", "retry-cap": "1s"}
+
+
+def on_each_version(*usually):
+    """The others only in thorough runs."""
+    return pytest.mark.parametrize("east", [version if version in usually else pytest.param(version, marks=thorough)
+                                            for version in VERSIONS], indirect=True)
 
 
 @pytest.fixture
@@ -33,14 +39,14 @@ def serve(certdrop, targets, *wanted):
     certdrop.start()
     pairs = {}
     for target in wanted:
-        pairs[target["certificate"]] = targets.pair("east")
+        pairs[target["certificate"]] = targets.pair("east", kind="rsa" if target["certificate"] == "internode" else "ec")
         drop(certdrop, target["name"], pairs[target["certificate"]])
     for target in wanted:
         certdrop.until_in_service(target["name"], pairs[target["certificate"]], seconds=60)
     return pairs
 
 
-@pytest.mark.parametrize("east", VERSIONS, indirect=True)
+@on_each_version("6.0.20-80", "8.2.0-25")
 def test_each_certificate_is_replaced_by_rest(certdrop, east):
     site, targets = east
     names = ["proxy", "syncer", "api", "cm", "metrics_exporter"]
@@ -51,10 +57,12 @@ def test_each_certificate_is_replaced_by_rest(certdrop, east):
         assert node["served"]["syncer"] == pairs["syncer"].fingerprint
 
 
-@pytest.mark.parametrize("east", ["8.2.0-25"], indirect=True)
+@on_each_version("8.2.0-25")
 def test_each_certificate_is_replaced_by_rladmin(certdrop, east):
     site, targets = east
     names = ["proxy", "syncer", "api", "cm", "metrics_exporter"]
+    if site.cluster("east")["version"].startswith(("7.22", "8.")):
+        names.append("internode")
     tool = site.tool("east", "rladmin")
     pairs = serve(certdrop, targets, *[targets.target("east", name, method="rladmin", rladmin=tool)
                                        for name in names])
