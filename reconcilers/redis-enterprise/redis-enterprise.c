@@ -13,7 +13,7 @@
  *   talked to directly.
  * - Clusters that replicate from this one hold a copy of its certificate (replicas.c), and so
  *   do those that it replicates from (sources.c), and those that share Active-Active databases
- *   with it (crdbs.c).
+ *   with it (crdbs.c, crdb-updates.c).
  * - What they miss until they are told waits in a backlog of limited size (gap.c).
  * - An upgrade copies the first node's certificates to all: nothing is changed meanwhile.
  *

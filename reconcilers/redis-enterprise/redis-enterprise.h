@@ -212,7 +212,7 @@ void sources_add_way_back(struct redis *r);
 
 /* ---- Active-Active (crdbs.c) ---- */
 
-extern const struct option lease_options[], peer_options[];
+extern const struct option peer_options[];
 
 /* The databases, what is done to them at present, and their health. */
 enum known crdbs_know(struct redis *r);
@@ -223,14 +223,24 @@ bool crdbs_are_ready(const struct redis *r);
 bool crdbs_have_it(const struct redis *r); /* as far as their links tell */
 void crdbs_pass_over_those_that_have_it(struct redis *r);
 
+/* How long this cluster took to tell of their health; 0: there are none. */
+long long crdbs_took_ms(const struct redis *r);
+
+/* Of one database: a path of the REST API, what is picked from its health report, and the version of its
+ * configuration as the first cluster tells it; "" when it does not. */
+const char *crdb_path(const struct redis *r, const char *guid, const char *what);
+struct rows crdb_health_picks(const struct redis *r);
+const char *crdb_version(const struct redis *r, const char *guid);
+
+/* ---- Active-Active, the second step (crdb-updates.c) ---- */
+
+extern const struct option lease_options[];
+
 void crdbs_add_lease(struct redis *r); /* before anything is looked at again */
 void crdbs_add_check(struct redis *r); /* in prepare: as it was seen */
 void crdbs_add_updates(struct redis *r, enum phase phase);
 void crdbs_add_proof(struct redis *r, enum phase phase);
 void crdbs_add_way_back(struct redis *r);
-
-/* How long this cluster took to tell of their health; 0: there are none. */
-long long crdbs_took_ms(const struct redis *r);
 
 /* ---- the gap (gap.c) ---- */
 
