@@ -7,7 +7,7 @@ from certificates import pem_of
 from nginx import handshake
 from redis_enterprise import RedisEnterprise
 from redis_targets import Targets, cluster_of, drop, thorough
-from waiting import until
+from waiting import free_port, until
 
 VERSIONS = ["6.0.20-80", "7.8.6-13", "7.22.2-14", "8.2.0-25"]
 SERVED = {"api": 9443, "cm": 8443, "metrics_exporter": 8070, "proxy": 12001}
@@ -127,6 +127,14 @@ def test_the_next_node_is_asked_when_the_first_is_down(certdrop, east):
     until(lambda: site.requests(node=2, path="/v1/nodes/status"), certdrop.log)
     site.do("node-up", cluster="east", node=1)
     certdrop.until_in_service("east-cm", pair, seconds=40)
+
+
+def test_however_many_addresses_do_not_answer_the_last_is_asked(certdrop, east):
+    site, targets = east
+    nowhere = [f"https://127.0.0.1:{free_port()}" for _ in range(9)]
+    access = targets.access("east")
+    serve(certdrop, targets, targets.target("east", "cm", api=[*nowhere, *access["api"]], hosts=["127.0.0.1"],
+                                            probe=[f"{site.address('east')}:8443"]))
 
 
 # ---- what goes wrong ----

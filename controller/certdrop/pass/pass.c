@@ -15,8 +15,9 @@
 #include "controller/certdrop/state/store.h"
 #include "reconcilers/reconciler.h"
 
-/* How often plan() may ask for more before it counts as going round in circles. */
-enum { ROUNDS_MAX = 8 };
+/* How often plan() may ask for more before it counts as going round in circles: each address of a
+ * cluster that does not answer may cost a round. */
+enum { ROUNDS_MAX = 64 };
 
 enum { SOON_MS = 500 };
 
