@@ -5,35 +5,7 @@
 #include "controller/formats/java-protection.h"
 #include "tests/unit/inspecting.h"
 #include "tests/unit/java.h"
-
-static struct identity authority, web, other, peer;
-
-static int make_material(void **state)
-{
-	const struct recipe recipes[] = {
-		{ .name = "Root", .authority = true },
-		{ .name = "web.example", .issuer = &authority, .key = "RSA 2048" },
-		{ .name = "other.example", .issuer = &authority },
-		{ .name = "peer.example" },
-	};
-
-	(void)state;
-	identity_make(&authority, &recipes[0]);
-	identity_make(&web, &recipes[1]);
-	identity_make(&other, &recipes[2]);
-	identity_make(&peer, &recipes[3]);
-	return 0;
-}
-
-static int drop_material(void **state)
-{
-	(void)state;
-	identity_done(&authority);
-	identity_done(&web);
-	identity_done(&other);
-	identity_done(&peer);
-	return 0;
-}
+#include "tests/unit/owners.h"
 
 static void ask_key_passphrases(struct asking *asking, const char *lines)
 {
@@ -403,5 +375,5 @@ int main(void)
 		cmocka_unit_test(another_protection_of_the_key_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, make_material, drop_material);
+	return cmocka_run_group_tests(tests, make_identities, drop_identities);
 }
