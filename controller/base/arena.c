@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 8192, ALIGNMENT = 16, FIRST_ROOM = 8 };
+enum { FIRST_BLOCK = 512, LARGEST_BLOCK = 8192, ALIGNMENT = 16, FIRST_ROOM = 8 };
 
 struct block {
 	struct block *next;
@@ -51,6 +51,16 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+/* Of ten thousand targets each has several arenas with little in them; a plan fills many blocks. */
+static size_t next_size(const struct block *block, size_t least)
+{
+	size_t size = block ? 2 * block->size : FIRST_BLOCK;
+
+	if (size > LARGEST_BLOCK)
+		size = LARGEST_BLOCK;
+	return size < least ? least : size;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct block *block = arena->blocks;
@@ -60,7 +70,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 
 	if (!block || block->size - block->used < size) {
-		block = block_new(arena->blocks, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+		block = block_new(block, next_size(block, size));
 		arena->blocks = block;
 	}
 	start = block->bytes + block->used;
