@@ -387,7 +387,7 @@ static void files_that_cannot_be_read_are_told(void **state)
 		buffer_add(&large, "# 0123456789012\n");
 	mistakes_of(buffer_text(&large), &mistakes);
 	assert_string_equal(buffer_text(&mistakes),
-			"configuration: main.conf: more than 1048576 bytes\n");
+			"configuration: main.conf: more than 16777216 bytes\n");
 }
 
 static void a_window_that_cannot_be_is_a_mistake_where_it_stands(void **state)

@@ -37,7 +37,7 @@
 #include "controller/model/option.h"
 #include "controller/model/target.h"
 
-enum { CONFIG_MISTAKES_MAX = 20, CONFIG_FILE_MAX = 1 << 20 };
+enum { CONFIG_MISTAKES_MAX = 20, CONFIG_FILE_MAX = 16 << 20 };
 
 struct config {
 	struct arena *arena;
