@@ -16,8 +16,9 @@
 
 #include "controller/certdrop/children/child.h"
 
-/* A child is replaced now and then, so that nothing that one input left behind lasts. */
-enum { POOL_USES = 64, POOL_IDLE_MAX = 4, POOL_BUSY_MAX = 4 };
+/* A child is replaced now and then, so that nothing that one input left behind lasts. As many may be
+ * idle as come back when all that are taken do: else each burst would end one and start it anew. */
+enum { POOL_USES = 64, POOL_BUSY_MAX = 4, POOL_IDLE_MAX = POOL_BUSY_MAX + 1 };
 
 struct pool;
 
