@@ -44,6 +44,16 @@ static void plan_follow_up(struct plan *plan)
 	plan_command(plan, PHASE_CHANGE, "restart", &command)->disruption = DISRUPTION_RESTART;
 }
 
+static void add_lease(struct plan *plan)
+{
+	const char *name = "lease";
+	const struct lease_step lease = { .store = "local",
+		.directory = here.directory,
+		.leases = { .items = &name, .count = 1 } };
+
+	(void)plan_lease(plan, "take the lease", &lease);
+}
+
 static bool plan(const struct target *target, const struct credential *wanted,
 		const struct answers *seen, struct plan *plan, struct error *error)
 {
@@ -68,6 +78,8 @@ static bool plan(const struct target *target, const struct credential *wanted,
 	plan->held = here.held;
 	/* Named again, though there is no third one. */
 	plan->second_try = here.second_try;
+	if (here.leases)
+		add_lease(plan);
 	if (here.prepares)
 		(void)plan_command(plan, PHASE_PREPARE, "see whether it can be done", &command);
 	(void)plan_command(plan, PHASE_CHANGE, "make it so", &command);

@@ -37,6 +37,7 @@ struct controlling {
 	bool forward_only;
 	bool asks_more; /* before it can plan */
 	bool prepares, proves; /* with a step before the two, or between them */
+	bool leases; /* with leases to take before the two */
 	bool proves_last, tidies; /* with a step after them */
 	size_t open_before; /* descriptors of this process */
 };

@@ -837,6 +837,57 @@ static void what_cannot_be_prepared_is_tried_again_while_there_is_time(void **st
 	assert_state(here.subject, STATE_IN_SERVICE);
 }
 
+/* The change was cut short before its acknowledgement was written down. */
+static void what_cannot_be_prepared_has_time_since_the_change_was_begun(void **state)
+{
+	const struct credential *before, *wanted;
+
+	(void)state;
+	here.gap_budget_ms = 60000;
+	here.prepares = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	wanted = want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	part("worker.apply", "say done 0 5\\nbegin 1\\n\nhear\nkill");
+	part("worker.finish", "say failed 0 5 retry \"no connection\"\\nend failed\\n");
+	part("worker.undo", put_it_back);
+	run_pass();
+	remains(wanted);
+	watch(NULL);
+	watcher.applied = 1;
+	watcher.also = play_by_turns;
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_int_equal(watcher.applied, 3);
+	assert_false(was_marked("put-back"));
+	assert_state(here.subject, STATE_IN_SERVICE);
+}
+
+static void without_the_leases_nothing_is_put_back(void **state)
+{
+	const struct credential *before;
+
+	(void)state;
+	here.leases = true;
+	start_controller(MODE_ONCE);
+	before = want(here.subject, "before");
+	want(here.subject, "wanted");
+	here.subject->predecessor = before->digest;
+	part("worker.apply",
+			"say done 0 5\\nbegin 1\\n\nhear\nsay done 1 5\\nbegin 2\\n\nhear\nkill");
+	part("worker.finish", "say failed 0 5 retry \"somebody has it\"\\nend failed\\n");
+	part("worker.undo", put_it_back);
+	watch(NULL);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_false(was_marked("put-back"));
+	assert_reason(here.subject,
+			"it is in service, but unfinished: take the lease: somebody has it; it goes "
+			"on, because without the leases it cannot be put back either");
+	assert_non_null(open_pass());
+}
+
 static void what_is_proven_no_more_is_put_back(void **state)
 {
 	(void)state;
@@ -1150,6 +1201,8 @@ int main(void)
 		claim(what_is_unfinished_is_taken_up_where_it_was_left),
 		claim(a_gap_goes_on_over_a_restart),
 		claim(what_cannot_be_prepared_is_tried_again_while_there_is_time),
+		claim(what_cannot_be_prepared_has_time_since_the_change_was_begun),
+		claim(without_the_leases_nothing_is_put_back),
 		claim(what_is_proven_no_more_is_put_back),
 		claim(a_later_drop_need_not_wait_for_those_who_cannot_be_told),
 		claim(a_worker_that_is_lost_in_between_is_followed_by_another_at_once),

@@ -184,6 +184,7 @@ static void keep_first_failure(struct job *job, const char *kind_name, const str
 	if (job->result.error.text[0])
 		return;
 	job->result.phase = step->phase;
+	job->result.leases = step->kind == STEP_LEASE;
 	(void)error_kind_read(kind_name, &kind);
 	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
 }
@@ -417,7 +418,7 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 	return start(job, record_new(job->arena, "work", "apply", NULL), error);
 }
 
-/* The gap goes on, whoever was ended in between. If nobody knows when it began, it is now. */
+/* The gap goes on, whoever was ended in between. */
 static void recall_gap(struct job *job)
 {
 	const struct gap gap = gap_recall(
@@ -426,7 +427,7 @@ static void recall_gap(struct job *job)
 	job->result.changed = true;
 	job->result.gap_ms = gap.ms;
 	job->changed_at_ms = clock_monotonic_ms();
-	if (gap.changed)
+	if (gap.changed_ms > 0)
 		job->changed_at_ms -= clock_now_ms() - gap.changed_ms;
 }
 

@@ -25,6 +25,7 @@ struct job_result {
 	enum job_outcome outcome;
 	struct error error; /* of the first step that failed, with its text; not for ASKED, APPLIED */
 	enum phase phase; /* of that step */
+	bool leases; /* it was to take the leases: without them nothing can be put back either */
 	bool changed; /* a change step was done before */
 	long gap_ms; /* from the last change to the last remote finish step; -1: none */
 	size_t unfinished; /* once something was changed: what is owed and not done, see gap.h */

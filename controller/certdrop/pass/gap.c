@@ -40,8 +40,8 @@ struct gap gap_recall(struct journal *journal, const struct plan *plan, int64_t 
 		gap.left += gap_is_owed(&plan->steps[i]) && !known[i];
 	}
 	gap.changed = gap.changed && last_change >= 0;
-	if (gap.changed)
-		gap.changed_ms = journal_done_at_ms(journal, pass, last_change);
+	gap.changed_ms = gap.changed ? journal_done_at_ms(journal, pass, last_change)
+				     : journal_begun_at_ms(journal, pass, last_change);
 	if (gap.changed && last_told >= 0)
 		gap.ms = (long)(journal_done_at_ms(journal, pass, last_told) - gap.changed_ms);
 	return gap;

@@ -24,7 +24,8 @@ bool gap_is_owed(const struct step *step);
 /* What the journal knows of a pass, whoever was ended since. */
 struct gap {
 	bool changed; /* all change steps are done, and there are some */
-	long long changed_ms; /* when the last of them was, in milliseconds since 1970 */
+	long long changed_ms; /* when the last of them was, in milliseconds since 1970; without that, when it
+			       * was begun: its acknowledgement may have been lost; 0: it was not */
 	size_t left; /* finish steps that are owed, and not done */
 	long ms; /* -1: none is done */
 };

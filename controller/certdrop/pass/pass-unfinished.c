@@ -75,7 +75,8 @@ static bool has_time(const struct pass *pass, const struct job_result *result)
 	const struct gap gap = gap_recall(
 			pass->subject->controller->journal, &pass->plan, pass->entry, NULL);
 
-	return result->phase == PHASE_PREPARE && result->error.kind == ERROR_RETRY && gap.changed &&
+	return result->phase == PHASE_PREPARE && result->error.kind == ERROR_RETRY &&
+			gap.changed_ms > 0 &&
 			clock_now_ms() - gap.changed_ms < pass->plan.gap_budget_ms;
 }
 
@@ -96,6 +97,8 @@ void pass_unfinished(struct pass *pass, struct job_result *result)
 
 	if (has_time(pass, result)) {
 		go_on_at_once(pass, result);
+	} else if (result->leases && !pass->plan.follow_up) {
+		go_on_later(pass, result, "without the leases it cannot be put back either");
 	} else if (result->phase == PHASE_PROVE || (!why_not && !pass->plan.follow_up)) {
 		give_up(pass, &result->error);
 	} else if (pass->plan.follow_up) {

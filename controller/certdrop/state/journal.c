@@ -163,9 +163,10 @@ void journal_step_begin(
 		struct journal *journal, int64_t pass, long number, bool undo, const char *text)
 {
 	database_change(journal->database,
-			"INSERT OR REPLACE INTO step (pass, number, undo, text, result) VALUES (?, ?, ?, ?,"
-			" 'begun')",
-			"nnnt", (long long)pass, (long long)number, (long long)undo, text);
+			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, at) VALUES (?, ?, ?, ?,"
+			" 'begun', ?)",
+			"nnntn", (long long)pass, (long long)number, (long long)undo, text,
+			clock_now_ms());
 }
 
 void journal_step_end(struct journal *journal, int64_t pass, const struct step_entry *entry)
@@ -247,6 +248,14 @@ long long journal_done_at_ms(struct journal *journal, int64_t pass, long number)
 	return database_number(database_query(journal->database,
 			"SELECT max(at) FROM step WHERE pass = ? AND number <= ? AND undo = 0"
 			" AND result = 'done'",
+			"nn", (long long)pass, (long long)number));
+}
+
+long long journal_begun_at_ms(struct journal *journal, int64_t pass, long number)
+{
+	return database_number(database_query(journal->database,
+			"SELECT at FROM step WHERE pass = ? AND number = ? AND undo = 0"
+			" AND result = 'begun'",
 			"nn", (long long)pass, (long long)number));
 }
 

@@ -122,6 +122,9 @@ struct words journal_done(struct journal *journal, struct arena *arena, int64_t 
  * since 1970; 0: none was. */
 long long journal_done_at_ms(struct journal *journal, int64_t pass, long number);
 
+/* When this one was begun, of which no end is known; 0: it was not, or its end is. */
+long long journal_begun_at_ms(struct journal *journal, int64_t pass, long number);
+
 /* The longest that any of the latest passes that were applied took, step by step; 0: there was
  * none. */
 long long journal_longest_ms(struct journal *journal, const char *target);
