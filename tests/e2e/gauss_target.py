@@ -1,15 +1,12 @@
 """What the tests of the product "opengauss" share: certdrop in front of a cluster of stand-ins."""
 import contextlib
-import os
 import threading
 import time
 
 import pytest
 
 from opengauss import OWNER, CertificateSet, OpenGauss
-
-# What repeats a claim at another point is for the longer run.
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="runs with THOROUGH=1 in the environment")
+from thorough import thorough
 
 
 @pytest.fixture

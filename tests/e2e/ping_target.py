@@ -1,16 +1,11 @@
 """What the tests of the product "pingdirectory" share: certdrop in front of a topology of stand-ins."""
-import os
-
 import pytest
 
 from pingdirectory import ADMIN, KEYTOOL, Identity, PingDirectory
+from thorough import thorough
 from waiting import until
 
 needs_java = pytest.mark.skipif(not KEYTOOL, reason="Java's keytool is not installed")
-
-
-# What repeats a claim in another way is for the longer run.
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="runs with THOROUGH=1 in the environment")
 
 
 @pytest.fixture

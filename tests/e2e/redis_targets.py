@@ -1,13 +1,7 @@
 """Targets of certdrop for the clusters of a RedisEnterprise: who they talk to, as whom, and what they trust."""
-import os
-
-import pytest
-
 from certificates import pem_of
 from redis_enterprise import ADMIN
-
-# What repeats a claim with other words, versions or delays is for the longer run.
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="runs with THOROUGH=1 in the environment")
+from thorough import thorough
 
 
 class Targets:

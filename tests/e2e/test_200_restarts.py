@@ -3,7 +3,9 @@ import hashlib
 import os
 import shutil
 import signal
+import time
 
+from thorough import thorough
 from waiting import until
 
 
@@ -84,6 +86,32 @@ def test_what_was_cut_short_before_it_was_loaded_is_loaded_afterwards(certdrop, 
     certdrop.until_in_service("web", second)
     served = hashlib.sha256((published / "leaf.pem").read_bytes()).hexdigest()
     assert loaded.read_text().splitlines()[-1].split()[0] == served
+
+
+@thorough
+def test_a_change_is_not_cut_short_by_a_reload(certdrop, authority, scratch):
+    """However long it takes: longer than a stop would wait for it."""
+    slow, runs, published = (scratch / name for name in ("slow", "runs", "tls"))
+    load = f"echo began >>{runs}; while [ -e {slow} ]; do sleep 0.1; done; echo ended >>{runs}"
+    web = {"name": "web", "product": "files", "publish": published,
+           "files": [{"name": "leaf.pem", "content": "leaf", "mode": "0644"}], "reload": ["/bin/sh", "-c", load]}
+    certdrop.configure([web])
+    certdrop.start()
+    slow.touch()
+    pair = authority.issue("web.example.com")
+    certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
+    until(runs.exists, "the reload never began")
+    began = time.monotonic()
+    for name in ("mail", "news"):  # the second comes while the first is waiting
+        certdrop.configure([web, {**web, "name": name, "publish": scratch / name}])
+        certdrop.process.send_signal(signal.SIGHUP)
+        until(lambda: certdrop.log().count("once the change") == (1 if name == "mail" else 2), certdrop.log)
+    until(lambda: time.monotonic() > began + 10, "", seconds=20)
+    assert runs.read_text() == "began\n"
+    slow.unlink()
+    certdrop.until_in_service("web", pair)
+    until(lambda: "news" in certdrop.run("status").stdout, certdrop.log)
+    assert runs.read_text() == "began\nended\n"
 
 
 def test_children_that_are_killed_are_replaced(serving, authority):

@@ -13,8 +13,8 @@
 #include "controller/certdrop/config/surroundings.h"
 #include "controller/certdrop/controller.h"
 
-/* How long a change that is under way may take to come to an end
- * when the service is told to stop. */
+/* How long what is under way may take to come to an end: all of it when the service is told to stop;
+ * for another configuration only the questions, because a change is never cut short for that. */
 enum { DRAIN_MS = 8000, AGAIN_SECONDS = 5 };
 
 struct service {
@@ -26,7 +26,7 @@ struct service {
 	uv_signal_t term, interrupt, hangup;
 	uv_timer_t watchdog, drain;
 	struct observer observer;
-	bool draining, stopped;
+	bool draining, stopping, stopped;
 };
 
 static void close_handle(uv_handle_t *handle)
@@ -52,9 +52,24 @@ static void stop_now(struct service *service)
 	close_handle((uv_handle_t *)&service->drain);
 }
 
+static bool is_changing(const struct service *service)
+{
+	const struct controller *controller = service->controller;
+
+	for (size_t i = 0; i < controller->subject_count; i++)
+		if (controller->subjects[i]->applying)
+			return true;
+	return false;
+}
+
 static void on_drained(uv_timer_t *timer)
 {
-	stop_now(timer->data);
+	struct service *service = timer->data;
+
+	if (service->stopping || !is_changing(service))
+		stop_now(service);
+	else
+		(void)uv_timer_start(timer, on_drained, DRAIN_MS, 0);
 }
 
 static void stop_when_drained(struct observer *observer, struct subject *subject)
@@ -71,10 +86,6 @@ static void stop_when_drained(struct observer *observer, struct subject *subject
 /* Nothing new is begun; what is under way comes to its end, if that is soon. */
 static void drain(struct service *service)
 {
-	if (service->draining) {
-		stop_now(service);
-		return;
-	}
 	service->draining = true;
 	controller_begin_nothing(service->controller);
 	(void)uv_timer_start(&service->drain, on_drained,
@@ -89,6 +100,11 @@ static void on_stop(uv_signal_t *handle, int number)
 	notify_send("STOPPING=1");
 	config_free(service->next_config);
 	service->next_config = NULL;
+	if (service->stopping) {
+		stop_now(service);
+		return;
+	}
+	service->stopping = true;
 	drain(service);
 }
 
@@ -109,7 +125,7 @@ static void on_reload(uv_signal_t *handle, int number)
 	struct config *config = NULL;
 
 	(void)number;
-	if (service->draining)
+	if (service->stopping)
 		return;
 	if (!config_load(command_config_path(service->invocation), &config, &mistakes)) {
 		log_error("the new configuration is wrong, keeping the old one");
@@ -117,7 +133,9 @@ static void on_reload(uv_signal_t *handle, int number)
 		return;
 	}
 	notify_send("RELOADING=1");
-	log_info("reloading the configuration");
+	log_info("reloading the configuration%s",
+			is_changing(service) ? ", once the change that is under way has ended" : "");
+	config_free(service->next_config);
 	service->next_config = config;
 	drain(service);
 }
@@ -174,6 +192,7 @@ static bool serve(struct service *service, struct error *error)
 	log_limit(service->config->log_level);
 	warn_of_lacks(service->config);
 	service->draining = false;
+	service->stopping = false;
 	service->stopped = false;
 	service->controller = controller_open(&service->loop, service->config, MODE_SERVICE, error);
 	if (!service->controller)
