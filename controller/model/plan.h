@@ -56,8 +56,9 @@ struct plan {
 	 * not told; the same goes for any other finish step but file steps, which are tidying
 	 * and come last. 0: they are tried as often as any other. */
 	long long gap_budget_ms;
-	/* Peers have moved on, and trust only the new one: what cannot be finished is not put
-	 * back any more, it is tried until it is done. */
+	/* There is no way back: nothing to go back to, or peers that trust only the new one by now.
+	 * What fails counts as failed and not as put back, and is tried, from what is seen then,
+	 * until it is done. */
 	bool forward_only;
 
 	/* "with a restart of the server": when it was not served, and was put back, it is not parked

@@ -16,7 +16,8 @@
  * - Neither an exit code nor a result proves anything: each server's registry counts, and what is
  *   shown in handshakes or is in the key store.
  * - Putting back is replacing once more: the old certificate is still trusted. The first time there
- *   is nothing to put back, because the key there was never dropped here.
+ *   is nothing to put back, because the key there was never dropped here: what fails half way is
+ *   tried again until it is done.
  *
  * https://docs.pingidentity.com/pingdirectory/latest/managing_servers_and_certificates/pd_ds_replace_inter_server_certificate.html
  */
@@ -274,9 +275,11 @@ static void ask(const struct target *target, struct plan *plan)
 
 static void plan_replacement(struct ping *p)
 {
-	use_prove(p, PHASE_UNDO);
-	if (p->plan->predecessor)
+	p->plan->forward_only = !p->plan->predecessor;
+	if (p->plan->predecessor) {
+		use_prove(p, PHASE_UNDO);
 		route_replace(p, PHASE_UNDO);
+	}
 	route_replace(p, PHASE_CHANGE);
 	registry_prove(p, false);
 	use_prove(p, PHASE_PROVE);
@@ -298,6 +301,7 @@ static void plan_purge(struct ping *p)
 	p->plan->follow_up = arena_printf(p->arena, "purge what is retired of %s (sha256 %s)",
 			setting_text(p->settings, "instance"), retired_words(p));
 	p->plan->soak_ms = setting_number(p->settings, "soak");
+	p->plan->forward_only = true;
 	route_purge(p);
 	registry_prove(p, true);
 }

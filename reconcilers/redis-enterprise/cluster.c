@@ -396,7 +396,7 @@ void cluster_add_way_back_proof(struct redis *r)
 		const struct words served =
 				record_words(answer(r->seen, addresses.items[i]), "served");
 
-		if (served.count > 1 && !cluster_has_it_installed(r))
+		if (r->plan->predecessor && served.count > 1 && !cluster_has_it_installed(r))
 			add_probe(r, PHASE_UNDO, "see the old certificate", addresses.items[i],
 					served.items[1]);
 	}

@@ -191,6 +191,7 @@ static void add_replacement(struct redis *r)
 {
 	const enum phase proof = gap_is_there(r) ? PHASE_FINISH : PHASE_PROVE;
 
+	r->plan->forward_only = !r->plan->predecessor;
 	gap_limit(r);
 	cluster_add_way_back_proof(r);
 	sources_add_way_back(r);
@@ -218,6 +219,7 @@ static void add_replacement(struct redis *r)
 static void add_second_step(struct redis *r)
 {
 	r->plan->follow_up = "tell the other clusters of the certificate";
+	r->plan->forward_only = true;
 	if (!cluster_is_ready(r) || !crdbs_are_ready(r))
 		r->plan->held = arena_copy(r->arena, r->error->text);
 	crdbs_pass_over_those_that_have_it(r);
@@ -237,6 +239,7 @@ static void add_tidying(struct redis *r)
 	if (!sources_know_old_one(r))
 		return;
 	r->plan->follow_up = "make the sources forget the old certificate";
+	r->plan->forward_only = true;
 	r->plan->soak_ms = setting_number(r->settings, "soak");
 	if (!sources_are_ready(r))
 		r->plan->held = arena_copy(r->arena, r->error->text);

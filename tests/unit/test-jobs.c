@@ -284,6 +284,7 @@ struct left {
 	bool begun, done;
 	bool follow_up, remains;
 	bool unproven; /* no handshake tells what is served */
+	bool forward_only;
 };
 
 static enum recovery decide(const struct left *left)
@@ -302,6 +303,7 @@ static enum recovery decide(const struct left *left)
 		(void)plan_probe(&plan, PHASE_FINISH, "see it served", &probe);
 	plan.predecessor = make_credential("predecessor")->digest;
 	plan.follow_up = left->follow_up ? "restart it" : NULL;
+	plan.forward_only = left->forward_only;
 	pass = begin_pass(&plan);
 	if (left->begun)
 		journal_step_begin(journal, pass, 0, false, "make it so");
@@ -331,6 +333,7 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 	assert_int_equal(decided(before, true), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decided("something else", false), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decided("something else", true), RECOVERY_PUT_BACK);
+	assert_int_equal(decided("something else", true, .forward_only = true), RECOVERY_AGAIN);
 
 	/* All is changed, and others are not told: unless it is as it was before. */
 	assert_int_equal(decided("something else", true, true), RECOVERY_FINISH);
@@ -338,7 +341,8 @@ static void what_is_seen_decides_what_becomes_of_an_open_pass(void **state)
 
 	/* What is to follow does not matter, unless it was that which was cut short. */
 	assert_int_equal(decided(wanted, false, false, false, true), RECOVERY_FINISHED);
-	assert_int_equal(decided(wanted, true, false, true, true), RECOVERY_NOTHING_CHANGED);
+	assert_int_equal(decided(wanted, true, false, true, true), RECOVERY_AGAIN);
+	assert_int_equal(decided(wanted, false, false, true, true), RECOVERY_NOTHING_CHANGED);
 	assert_int_equal(decided(wanted, true, false, true, false), RECOVERY_FINISHED);
 
 	/* But a second step that was cut short is taken up, though it may be planned as a

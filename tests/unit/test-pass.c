@@ -713,7 +713,7 @@ static void where_others_have_moved_on_it_goes_on(void **state)
 	assert_state(here.subject, STATE_FAILED);
 	assert_reason(here.subject,
 			"it is in service, but unfinished: tell the others: refused; it "
-			"goes on, because others trust only the new one by now");
+			"goes on, because there is no way back");
 	assert_string_equal(here.subject->wanted, wanted->digest);
 	assert_true(here.subject->retry_at_ms > clock_now_ms());
 	assert_non_null(open_pass());
@@ -1054,8 +1054,35 @@ static void get_stuck(void)
 			"say failed 1 5 retry \"exit code 1\"\\nbegin 0 undo\\n\nhear\n"
 			"say failed 0 5 retry \"exit code 1\" undo\\nend stuck\\n");
 	run_pass();
-	assert_reason(here.subject, "it is not put back: tell the others: exit code 1");
+	assert_reason(here.subject,
+			"it is not put back: make it so: exit code 1; that was begun because of: "
+			"tell the others: exit code 1");
 	assert_non_null(open_pass());
+}
+
+static void what_knows_no_way_back_is_tried_again(void **state)
+{
+	const struct credential *wanted;
+	struct pass_entry latest;
+
+	(void)state;
+	here.forward_only = true;
+	start_controller(MODE_ONCE);
+	wanted = want(here.subject, "wanted");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay failed 0 5 retry \"half way\"\\nend undone\\n");
+	run_pass();
+	assert_state(here.subject, STATE_FAILED);
+	assert_reason(here.subject, "make it so: half way");
+	assert_null(journal_last_parked(here.controller->journal, here.arena, "web"));
+	assert_null(open_pass());
+	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
+	assert_string_equal(latest.outcome, "failed");
+	part("worker.apply", works);
+	watch(wanted->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
 }
 
 static void what_could_not_be_put_back_is_not_told_as_cut_short(void **state)
@@ -1209,6 +1236,7 @@ int main(void)
 		claim(what_is_unfinished_comes_before_any_other_target),
 		claim(what_could_not_be_tidied_up_is_in_service_all_the_same),
 		claim(a_proof_that_comes_last_is_a_proof_all_the_same),
+		claim(what_knows_no_way_back_is_tried_again),
 		claim(what_could_not_be_put_back_is_not_told_as_cut_short),
 		claim(what_could_not_be_put_back_is_told_when_it_is),
 		claim(a_damaged_predecessor_keeps_nothing_out),

@@ -179,13 +179,16 @@ static const char *told_as(const struct step_entry *entry)
 static void keep_first_failure(struct job *job, const char *kind_name, const struct step *step,
 		const struct step_entry *entry)
 {
+	struct error *undo_error = &job->result.undo_error;
 	enum error_kind kind = ERROR_RETRY;
 
+	(void)error_kind_read(kind_name, &kind);
+	if (entry->undo && !undo_error->text[0])
+		(void)fail(undo_error, kind, "%s: %s", entry->text, entry->reason);
 	if (job->result.error.text[0])
 		return;
 	job->result.phase = step->phase;
 	job->result.leases = step->kind == STEP_LEASE;
-	(void)error_kind_read(kind_name, &kind);
 	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
 }
 

@@ -24,6 +24,7 @@ const char *job_outcome_name(enum job_outcome outcome); /* "applied" */
 struct job_result {
 	enum job_outcome outcome;
 	struct error error; /* of the first step that failed, with its text; not for ASKED, APPLIED */
+	struct error undo_error; /* STUCK: of the first that could not be put back */
 	enum phase phase; /* of that step */
 	bool leases; /* it was to take the leases: without them nothing can be put back either */
 	bool changed; /* a change step was done before */

@@ -93,7 +93,9 @@ void pass_put_back(struct pass *pass, const char *why)
 
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
-	if (pass_has_second_try(pass, result))
+	if (pass->plan.forward_only)
+		not_applied(pass, &result->error);
+	else if (pass_has_second_try(pass, result))
 		pass_second_try(pass, result);
 	else if (is_to_blame(pass, result))
 		pass_put_back(pass, result->error.text);
@@ -101,12 +103,17 @@ static void on_undone(struct pass *pass, const struct job_result *result)
 		not_applied(pass, &result->error);
 }
 
-void pass_stuck(struct pass *pass, struct job_result *result)
+void pass_stuck(struct pass *pass, const struct job_result *result)
 {
-	log_error("target %s: it is not put back: %s", pass->subject->target->name,
-			result->error.text);
-	(void)fail_while(&result->error, "it is not put back");
-	pass_failed(pass, &result->error);
+	const char *first = result->error.text, *stuck = result->undo_error.text;
+	const bool alone = !*stuck || strcmp(first, stuck) == 0;
+	struct error error;
+
+	(void)fail(&error, result->error.kind, "it is not put back: %.300s%s%.300s",
+			alone ? first : stuck,
+			alone ? "" : "; that was begun because of: ", alone ? "" : first);
+	log_error("target %s: %s", pass->subject->target->name, error.text);
+	pass_failed(pass, &error);
 }
 
 bool pass_is_superseded(const struct pass *pass)
@@ -182,6 +189,7 @@ static void tidying_failed(const struct pass *pass, struct job_result *result)
 void pass_job_ended(void *context, struct job_result *result)
 {
 	struct pass *pass = context;
+	enum job_outcome outcome;
 
 	/* "applying" ends when the outcome is told, below: nothing else is ever true in between. */
 	pass->job = NULL;
@@ -191,8 +199,11 @@ void pass_job_ended(void *context, struct job_result *result)
 	}
 	if (result->outcome == JOB_FAILED && result->changed)
 		tidying_failed(pass, result);
-	pass_end_entry(pass, result->outcome,
-			result->error.text[0] ? result->error.text : pass->why, result->gap_ms);
+	/* The worker has put back all that the plan can put back, which is not what was there before. */
+	outcome = result->outcome == JOB_UNDONE && pass->plan.forward_only ? JOB_FAILED
+									   : result->outcome;
+	pass_end_entry(pass, outcome, result->error.text[0] ? result->error.text : pass->why,
+			result->gap_ms);
 	warn_of_gap(pass, result);
 	if (pass_is_superseded(pass)) {
 		pass_superseded(pass, result);
@@ -332,6 +343,10 @@ void pass_recover(struct pass *pass)
 				pass->stuck ? "not all of it could be put back; what was there "
 					      "before is found installed, and it is tried again"
 					    : "a change that was cut short had changed nothing");
+		return;
+	case RECOVERY_AGAIN:
+		recovered(pass, JOB_FAILED,
+				"a change was cut short: what is left of it is begun anew");
 		return;
 	case RECOVERY_PUT_BACK:
 		break;

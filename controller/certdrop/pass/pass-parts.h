@@ -66,7 +66,7 @@ void pass_job_ended(void *context, struct job_result *result);
 /* Parts of that. The first ends nothing that is stuck or was cut short: that stays open, and is dealt
  * with first, next time. */
 void pass_end_entry(struct pass *pass, enum job_outcome outcome, const char *reason, long gap_ms);
-void pass_stuck(struct pass *pass, struct job_result *result);
+void pass_stuck(struct pass *pass, const struct job_result *result);
 void pass_put_back(struct pass *pass, const char *why);
 void pass_follow_up_failed(struct pass *pass, const struct error *error);
 

@@ -14,7 +14,7 @@ static const char *why_not_back(const struct pass *pass)
 	struct error ignored;
 
 	if (plan->forward_only)
-		return "others trust only the new one by now";
+		return "there is no way back";
 	if (!plan->predecessor)
 		return "there is nothing to go back to";
 	if (!store_facts(pass->subject->controller->store, plan->predecessor, pass->arena, &facts,

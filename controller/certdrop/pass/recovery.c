@@ -90,17 +90,21 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 		return RECOVERY_FINISH;
 	if (presence == IN_PLACE && !plan->follow_up && is_in_doubt(subject, plan, pass))
 		return RECOVERY_PUT_BACK;
-	if (presence == IN_PLACE)
-		return remains(plan, questions) ? RECOVERY_NOTHING_CHANGED : RECOVERY_FINISHED;
+	if (presence == IN_PLACE && !remains(plan, questions))
+		return RECOVERY_FINISHED;
 	if (!has_begun(subject, pass))
 		return RECOVERY_NOTHING_CHANGED;
+	if (presence == IN_PLACE)
+		return RECOVERY_AGAIN;
 
 	presence = presence_of(subject, plan->predecessor, seen, questions);
 	if (presence == NOT_KNOWN)
 		return RECOVERY_ASK;
 	if (presence == IN_PLACE)
 		return RECOVERY_NOTHING_CHANGED;
-	return is_unfinished(subject, plan, pass) ? RECOVERY_FINISH : RECOVERY_PUT_BACK;
+	if (is_unfinished(subject, plan, pass))
+		return RECOVERY_FINISH;
+	return plan->forward_only ? RECOVERY_AGAIN : RECOVERY_PUT_BACK;
 }
 
 bool recovery_has_unfinished(const struct subject *subject)

@@ -13,6 +13,7 @@ enum recovery {
 	RECOVERY_FINISHED, /* what was wanted is installed and served: the pass had succeeded */
 	RECOVERY_FINISH, /* all changes are made, and finish steps are owed: take them up first */
 	RECOVERY_NOTHING_CHANGED, /* the predecessor still is: start again */
+	RECOVERY_AGAIN, /* some of it was done, and needs no putting back, or knows none: start again */
 	RECOVERY_PUT_BACK, /* neither, or it cannot be told: undo what was begun, then start again */
 };
 
