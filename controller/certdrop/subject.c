@@ -476,6 +476,14 @@ bool subject_proven(struct subject *subject, const struct plan *plan)
 	return proven;
 }
 
+void subject_unseen(struct subject *subject)
+{
+	arena_free(subject->seen_memory);
+	subject->seen_memory = arena_new();
+	subject->seen = (struct records){ 0 };
+	subject->seen_at = 0;
+}
+
 void subject_seen(struct subject *subject, const struct answers *answers)
 {
 	autodone(buffer) struct buffer text = { 0 };

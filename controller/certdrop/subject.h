@@ -168,6 +168,9 @@ bool subject_has_whole(const struct subject *subject, const char *digest, struct
 
 void subject_seen(struct subject *subject, const struct answers *answers);
 
+/* Something was done since, and nobody knows with what success. */
+void subject_unseen(struct subject *subject);
+
 /* Was this credential in service at any time? */
 bool subject_was_in_service(const struct subject *subject, const char *digest);
 

@@ -205,6 +205,8 @@ void pass_job_ended(void *context, struct job_result *result)
 	pass_end_entry(pass, outcome, result->error.text[0] ? result->error.text : pass->why,
 			result->gap_ms);
 	warn_of_gap(pass, result);
+	if (result->outcome != JOB_APPLIED && result->phase != PHASE_PREPARE)
+		subject_unseen(pass->subject);
 	if (pass_is_superseded(pass)) {
 		pass_superseded(pass, result);
 		return;
