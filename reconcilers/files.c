@@ -84,9 +84,9 @@ static const struct option options[] = {
 				"that a few handshakes in a row can be luck." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "10s", .min = 100, .max = 3600000,
 			.help = "How long the server may take to serve it." },
-	{ "password-file", OPTION_PATH,
+	{ "password-file", OPTION_PATH, FORM_FILE,
 			.help = "The file whose first line is the password of the pkcs12 or jks content." },
-	{ "key-password-file", OPTION_PATH,
+	{ "key-password-file", OPTION_PATH, FORM_FILE,
 			.help = "The file whose first line is the password of the private key in the jks "
 				"content, where that is not the store's." },
 	{ "alias", OPTION_TEXT, .fallback = "certdrop",

@@ -85,6 +85,9 @@ bool form_allows(enum option_form form, const char *text, struct error *error)
 	case FORM_ANY:
 	case FORM_COMMAND:
 	case FORM_TARGET:
+	case FORM_FILE:
+	case FORM_DIRECTORY:
+	case FORM_PASSABLE:
 		break;
 	}
 	return true;

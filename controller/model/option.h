@@ -53,6 +53,9 @@ enum option_form {
 	FORM_USER,
 	FORM_GROUP, /* an account of this machine */
 	FORM_TARGET, /* another target, by its name */
+	FORM_FILE, /* a file that has to be there already */
+	FORM_DIRECTORY, /* a directory that has to be there already */
+	FORM_PASSABLE, /* such a directory, which the account in the setting `user` can pass into */
 };
 
 struct option {

@@ -37,17 +37,17 @@ const struct option target_options[] = {
 	{ "from", OPTION_TEXT,
 			.help = "The sub-directory of the drop that feeds it, when that is not its "
 				"own name. Several targets may be fed by one." },
-	{ "source", OPTION_PATH,
+	{ "source", OPTION_PATH, FORM_DIRECTORY,
 			.help = "A directory that another tool writes (a git checkout, certbot's "
 				"live, a Kubernetes volume), to be read instead of the drop. "
 				"Nothing is ever written there." },
-	{ "source-root", OPTION_PATH,
+	{ "source-root", OPTION_PATH, FORM_DIRECTORY,
 			.help = "The directory, at or above `source`, that no symbolic link in it "
 				"may lead out of. Without it, that is `source` itself." },
-	{ "authorities", OPTION_PATH,
+	{ "authorities", OPTION_PATH, FORM_FILE,
 			.help = "A file of PEM certificates with which an incomplete chain may be "
 				"completed, and up to which `chain` is judged." },
-	{ "passphrases", OPTION_PATH,
+	{ "passphrases", OPTION_PATH, FORM_FILE,
 			.help = "A file of passphrases, one a line, which are tried on encrypted "
 				"keys and key stores. Nobody else should be able to read it." },
 	{ "names", OPTION_WORDS, FORM_COVERED,
@@ -91,7 +91,7 @@ const struct option target_options[] = {
 			.help = "The alias of the private key to take from a key store (JKS, "
 				"PKCS#12), in upper or lower case. Needed only where a store "
 				"holds more than one private key." },
-	{ "key-passphrases", OPTION_PATH,
+	{ "key-passphrases", OPTION_PATH, FORM_FILE,
 			.help = "A file of passphrases, one a line, for private keys alone: in a "
 				"Java key store a key may have another password than the store." },
 	{ NULL },

@@ -39,7 +39,7 @@ static const struct option options[] = {
 	{ "user", OPTION_TEXT, FORM_USER, .required = true,
 			.help = "The user who owns the cluster. Needs a worker with the right to become "
 				"that user, or one that is it." },
-	{ "profile", OPTION_PATH, .required = true,
+	{ "profile", OPTION_PATH, FORM_FILE, .required = true,
 			.help = "The file with the cluster's environment (GAUSSHOME, PATH, ...), which is "
 				"read by a shell before a tool is run: the user's .bashrc, or what "
 				"MPPDB_ENV_SEPARATE_PATH names." },
@@ -48,11 +48,11 @@ static const struct option options[] = {
 				"itself. A server that gs_om starts belongs to the service that gs_om "
 				"belongs to: under systemd it must not be certdrop's, whose limits and whose "
 				"end it would share, see the example." },
-	{ "data", OPTION_PATH, .required = true, .unique = true,
+	{ "data", OPTION_PATH, FORM_DIRECTORY, .required = true, .unique = true,
 			.help = "The data directory of the node on this machine." },
-	{ "home", OPTION_PATH,
+	{ "home", OPTION_PATH, FORM_DIRECTORY,
 			.help = "GAUSSHOME, below which share/sslcert is. The edition om needs it." },
-	{ "spool", OPTION_PATH, .required = true,
+	{ "spool", OPTION_PATH, FORM_PASSABLE, .required = true,
 			.help = "A directory for certdrop alone, into which the cluster's user can pass: "
 				"there the package lies for gs_om, and it is noted what the cluster "
 				"was restarted for." },

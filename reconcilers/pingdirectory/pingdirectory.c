@@ -39,7 +39,7 @@ enum { FINGERPRINT_LENGTH = 64 };
 	{ "server", OPTION_TEXT, .required = true,                                                   \
 		.help = "Its address: \"ldaps://ds1.example.com:636\", or \"ldap://...\", which "    \
 			"StartTLS protects before anything else is said." },                         \
-			{ "ca-file", OPTION_PATH,                                                    \
+			{ "ca-file", OPTION_PATH, FORM_FILE,                                         \
 				.help = "A file of PEM certificates of which one has signed the "    \
 					"server's, or is it. Without it, those of the system." },    \
 			{ "pin", OPTION_TEXT,                                                        \
@@ -65,7 +65,7 @@ static const struct option options[] = {
 				"its registry." },
 	{ "bind-dn", OPTION_TEXT, .required = true,
 			.help = "Who we are, to all of these servers." },
-	{ "password-file", OPTION_PATH, .required = true,
+	{ "password-file", OPTION_PATH, FORM_FILE, .required = true,
 			.help = "The file whose first line is the password." },
 	{ "registry", OPTION_TEXT, .fallback = "cn=Server Instances,cn=Topology,cn=config",
 			.help = "Where the topology registry has its server instances." },
@@ -86,7 +86,7 @@ static const struct option options[] = {
 	{ "tool", OPTION_PATH, FORM_PROGRAM,
 			.help = "The tool: \"/opt/PingDirectory/bin/replace-certificate\"." },
 	{ "user", OPTION_TEXT, FORM_USER, .help = "The user who runs the tool and keytool." },
-	{ "trust-store", OPTION_PATH,
+	{ "trust-store", OPTION_PATH, FORM_FILE,
 			.help = "The Java key store by which the tool knows the server. Without it, the "
 				"server's own (--defaultTrust)." },
 	{ "store-format", OPTION_CHOICE, .fallback = "jks", .choices = formats,
@@ -94,10 +94,10 @@ static const struct option options[] = {
 	{ "store-profile", OPTION_CHOICE, .fallback = "modern", .choices = store_profiles,
 			.help = "How a pkcs12 is encrypted: old-java is for servers with a Java before "
 				"8u301 or 11.0.12, which cannot read the modern one." },
-	{ "store-password-file", OPTION_PATH,
+	{ "store-password-file", OPTION_PATH, FORM_FILE,
 			.help = "The file whose only line is the password of the key store: any one of six "
 				"characters or more. The server and the tool are given the same." },
-	{ "key-password-file", OPTION_PATH,
+	{ "key-password-file", OPTION_PATH, FORM_FILE,
 			.help = "The same for the private key in a jks, where that is not the store's." },
 	{ "alias", OPTION_TEXT, .fallback = "certdrop",
 			.help = "The name of the entry in the key store." },
@@ -123,7 +123,7 @@ static const struct option options[] = {
 			.help = "For how long every handshake must show it." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
 			.help = "How long the server may take to use it." },
-	{ "ads-truststore", OPTION_PATH,
+	{ "ads-truststore", OPTION_PATH, FORM_FILE,
 			.help = "The server's config/ads-truststore, when it is on this host: the key store "
 				"that has to hold the new inter-server certificate." },
 	{ "ads-alias", OPTION_TEXT, .fallback = "ads-certificate", .help = "Its entry there." },

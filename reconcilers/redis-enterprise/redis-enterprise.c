@@ -37,9 +37,9 @@ static const struct option options[] = {
 	{ "method", OPTION_CHOICE, .fallback = "rest", .choices = methods,
 			.help = "rest: the REST API replaces the certificate. rladmin: that tool does, on a "
 				"node of the cluster, where certdrop runs then." },
-	ACCESS_OPTIONS{ "rladmin", OPTION_PATH, .fallback = "/opt/redislabs/bin/rladmin",
-			.help = "That tool." },
-	{ "rladmin-user", OPTION_TEXT,
+	ACCESS_OPTIONS{ "rladmin", OPTION_PATH, FORM_PROGRAM,
+			.fallback = "/opt/redislabs/bin/rladmin", .help = "That tool." },
+	{ "rladmin-user", OPTION_TEXT, FORM_USER,
 			.help = "The user who runs it, a member of the group redislabs." },
 	{ "upload-deadline", OPTION_DURATION, .fallback = "900s", .min = 1000, .max = 3600000,
 			.help = "How long the cluster may take to replace it on all nodes. The product's "
@@ -72,7 +72,7 @@ static const struct option options[] = {
 	{ "active-active", OPTION_CHOICE, .fallback = "rest", .choices = updates,
 			.help = "How the Active-Active databases on the cluster are updated after a change of "
 				"proxy or syncer: by REST, by the tool crdb-cli, or not at all." },
-	{ "crdb-cli", OPTION_PATH, .fallback = "/opt/redislabs/bin/crdb-cli",
+	{ "crdb-cli", OPTION_PATH, FORM_PROGRAM, .fallback = "/opt/redislabs/bin/crdb-cli",
 			.help = "That tool." },
 	{ "peers", OPTION_GROUPS, .members = peer_options,
 			.help = "The other clusters that share Active-Active databases with this one, to be "

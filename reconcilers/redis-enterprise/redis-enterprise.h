@@ -86,7 +86,7 @@ bool is_one_of(const char *word, const char *const *words);
 			{ "fqdn", OPTION_TEXT,                                                                        \
 				.help = "The cluster's name. The API's certificate must be for it; without it, for "  \
 					"the host in the address." },                                                 \
-			{ "ca-file", OPTION_PATH,                                                                     \
+			{ "ca-file", OPTION_PATH, FORM_FILE,                                                          \
 				.help = "The authorities that the API's certificate is verified with. Without it, "   \
 					"the system's." },                                                            \
 			{ "pin", OPTION_TEXT,                                                                         \
@@ -99,13 +99,14 @@ bool is_one_of(const char *word, const char *const *words);
 					"service is trusted, too. A target knows that of its own." },                 \
 			{ "user", OPTION_TEXT,                                                                        \
 				.help = "The user's e-mail address; certificates need the role Admin." },             \
-			{ "password-file", OPTION_PATH,                                                               \
+			{ "password-file", OPTION_PATH, FORM_FILE,                                                    \
 				.help = "The file whose first line is the user's password." },                        \
-			{ "bearer-file", OPTION_PATH,                                                                 \
+			{ "bearer-file", OPTION_PATH, FORM_FILE,                                                      \
 				.help = "The file whose first line is a token, instead." },                           \
-			{ "client-certificate", OPTION_PATH,                                                          \
+			{ "client-certificate", OPTION_PATH, FORM_FILE,                                               \
 				.help = "A file with a certificate to log in with, instead (from 7.8.4 on)." },       \
-			{ "client-key", OPTION_PATH, .help = "The file with its key." },
+			{ "client-key", OPTION_PATH, FORM_FILE,                                                       \
+				.help = "The file with its key." },
 
 /* A request to a cluster. `access`: settings with the access options. */
 struct http_step rest_request(const struct redis *r, const struct settings *access, const char *api,

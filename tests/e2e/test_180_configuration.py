@@ -64,6 +64,9 @@ def test_check_tells_programs_what_it_tells_people(certdrop, nginx):
     document = certdrop.json("check")
     assert document["sound"] and document["targets"][0]["target"] == "web" and not document["mistakes"]
     assert ['no program "ngnix" here' in warning for warning in document["warnings"]] == [True]
+    certdrop.configure([target | {"passphrases": "/nonexistent/words"}])
+    assert ['passphrases: there is no file "/nonexistent/words" here' in warning
+            for warning in certdrop.json("check")["warnings"]] == [True]
     certdrop.configure([target | {"probe": ["db1"]}])
     document = certdrop.json("check")
     assert not document["sound"] and not document["targets"]

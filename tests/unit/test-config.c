@@ -27,6 +27,10 @@ static const struct option disk_options[] = {
 	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "The command." },
 	{ "files", OPTION_GROUPS, .members = disk_file_options, .help = "The files." },
 	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 9, .help = "How often." },
+	{ "labels", OPTION_WORDS, FORM_FILE, .help = "Files to be there." },
+	{ "rack", OPTION_PATH, FORM_DIRECTORY, .help = "A directory to be there." },
+	{ "tray", OPTION_PATH, FORM_PASSABLE, .help = "One for the user." },
+	{ "user", OPTION_TEXT, FORM_USER, .help = "The user." },
 	{ NULL },
 };
 
@@ -472,6 +476,76 @@ static void what_this_machine_lacks_is_told(void **state)
 			"main.conf:6: owner: there is no user \"nobody-at-all\" here\n"));
 }
 
+static void files_and_directories_that_are_not_there_are_told(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf",
+			"inspect-program = \"/bin/true\"; apply-program = \"/bin/true\";\n"
+			"targets = (\n"
+			"{ name = \"a\"; product = \"disk\"; publish = \"/a\"; rack = \"/nonexistent/rack\";\n"
+			"  labels = [ \"/etc/passwd\", \"/nonexistent/one\", \"/etc/passwd/two\", \"/etc\" ]; },\n"
+			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; rack = \"/etc\"; labels = \"/etc/passwd\";\n"
+			"  passphrases = \"/nonexistent/words\";\n"
+			"  tray = \"/nonexistent/tray\"; user = \"root\"; },\n"
+			"{ name = \"c\"; product = \"disk\"; publish = \"/c\"; rack = \"/etc/passwd\"; } );");
+	assert_true(config_load(main_file, &config, &mistakes));
+	assert_int_equal(surroundings_lack(config, &lacks), 7);
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:3: rack: there is no directory \"/nonexistent/rack\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:4: labels: there is no file \"/nonexistent/one\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:4: labels: there is no file \"/etc/passwd/two\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:4: labels: there is no file \"/etc\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:6: passphrases: there is no file \"/nonexistent/words\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:7: tray: there is no directory \"/nonexistent/tray\" here\n"));
+	assert_non_null(strstr(buffer_text(&lacks),
+			"main.conf:8: rack: there is no directory \"/etc/passwd\" here\n"));
+}
+
+/* How many lines tell of the user who cannot pass into a directory with this mode. */
+static size_t blocked(const char *user, mode_t mode)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 }, text = { 0 };
+	autoconfig struct config *config = NULL;
+	size_t count;
+
+	buffer_printf(&text,
+			"inspect-program = \"/bin/true\"; apply-program = \"/bin/true\";\n"
+			"targets = ( { name = \"a\"; product = \"disk\"; publish = \"/a\"; user = \"%s\";\n"
+			"tray = \"%s/targets.d\"; } );",
+			user, directory);
+	write_file("main.conf", buffer_text(&text));
+	assert_int_equal(chmod(directory, mode), 0);
+	assert_true(config_load(main_file, &config, &mistakes));
+	count = surroundings_lack(config, &lacks);
+	assert_int_equal(chmod(directory, 0700), 0);
+	if (count == 1 && !strstr(buffer_text(&lacks), "main.conf:3: tray: the user \""))
+		fail_msg("%s", buffer_text(&lacks));
+	return count;
+}
+
+static void a_user_who_cannot_pass_into_a_directory_is_told(void **state)
+{
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
+	assert_int_equal(chmod(path, 0711), 0);
+	assert_int_equal(blocked("nobody", 0711), 0);
+	assert_int_equal(blocked("nobody", 0700), 1);
+	assert_int_equal(blocked("nobody", 0744), 1);
+	assert_int_equal(blocked("root", 0700), 0);
+	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(blocked("nobody", 0711), 1);
+}
+
 int main(void)
 {
 #define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
@@ -488,6 +562,8 @@ int main(void)
 		with_directory(files_that_cannot_be_read_are_told),
 		with_directory(a_window_that_cannot_be_is_a_mistake_where_it_stands),
 		with_directory(what_this_machine_lacks_is_told),
+		with_directory(files_and_directories_that_are_not_there_are_told),
+		with_directory(a_user_who_cannot_pass_into_a_directory_is_told),
 		with_directory(targets_must_not_come_after_themselves),
 		with_directory(targets_that_are_named_must_be_there),
 	};

@@ -15,8 +15,9 @@ const struct command commands[] = {
 			0, 0, command_run },
 	{ "check", "", "is the configuration sound",
 			"Is the configuration sound? Every mistake is told with its file, its line and "
-			"the nearest valid word. With `--json`, the targets are listed. Exits with 0 if "
-			"it is sound, with 1 if not.",
+			"the nearest valid word; what it names that this machine lacks is told, too, and "
+			"is no mistake. With `--json`, the targets are listed. Exits with 0 if it is "
+			"sound, with 1 if not.",
 			0, 0, command_check },
 	{ "inspect", "FILE... [--for TARGET]", "what is in it, would it be accepted, why not",
 			"What is in these files, taken together as if they had been dropped together? With "

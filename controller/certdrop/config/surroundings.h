@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * What a sound configuration names and this machine lacks: programs, users, groups. It is no
- * mistake in the configuration, which may be checked on another machine, or before the product is
- * installed; but who learns it from a failing reload learns it late.
+ * What a sound configuration names and this machine lacks: programs, users, groups, files and
+ * directories that have to be there already. It is no mistake in the configuration, which may be
+ * checked on another machine, or before the product is installed; but who learns it from a failing
+ * reload learns it late. What this process may not look at counts as being there.
  */
 
 #include "controller/certdrop/config/config.h"
