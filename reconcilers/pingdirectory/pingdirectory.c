@@ -174,6 +174,8 @@ static bool check_server(const struct server *server, struct error *error)
 		return fail(error, ERROR_CONFIG,
 				"server \"%s\" is not ldaps://host:port or ldap://host:port",
 				server->url);
+	if (!sound_port(server->url, error))
+		return false;
 	if (server->pin && strspn(server->pin, "0123456789abcdef") != FINGERPRINT_LENGTH)
 		return fail(error, ERROR_CONFIG,
 				"pin \"%s\" is not a fingerprint: 64 lower-case hexadecimal digits",
@@ -205,7 +207,7 @@ static bool check_servers(const struct settings *settings, struct error *error)
 		if (!check_server(&server, error))
 			return false;
 	}
-	return true;
+	return sound_peers(settings, error);
 }
 
 static bool check_route(const struct settings *settings, struct error *error)
@@ -262,7 +264,7 @@ static bool check(const struct target *target, struct error *error)
 		return fail(error, ERROR_CONFIG,
 				"nothing would show that it is in use: give a probe, a probe-starttls or "
 				"an ads-truststore");
-	return true;
+	return sound_purpose(settings, error);
 }
 
 /* ---- the two functions ---- */

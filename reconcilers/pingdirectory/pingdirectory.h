@@ -39,6 +39,17 @@ struct server server_at(const struct settings *settings, size_t index);
 /* To the first, as whom the settings say; what to ask is to be filled in. */
 struct ldap_step request_to_own(const struct settings *settings);
 
+/* ---- are the settings sound together? (sound.c) ---- */
+
+/* ERROR_CONFIG: the port of an address that begins with its protocol is none. */
+bool sound_port(const char *url, struct error *error);
+
+/* ERROR_CONFIG: a peer is the server itself, or there twice. */
+bool sound_peers(const struct settings *settings, struct error *error);
+
+/* ERROR_CONFIG: one is given that would mean nothing beside the others. */
+bool sound_purpose(const struct settings *settings, struct error *error);
+
 /* ---- one call of plan() ---- */
 
 struct ping {

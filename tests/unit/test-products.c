@@ -1,0 +1,151 @@
+/*
+ * The mistakes that products find in the settings of their targets.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/certdrop/config/config.h"
+
+/* The mistakes in a configuration, the directory's name left out. */
+static void mistakes_of(const char *text, struct buffer *mistakes)
+{
+	char directory[] = "/tmp/test-products-XXXXXX";
+	autodone(buffer) struct buffer path = { 0 }, all = { 0 };
+	struct config *config = NULL;
+	const char *rest, *found;
+	FILE *file;
+
+	assert_non_null(mkdtemp(directory));
+	buffer_printf(&path, "%s/main.conf", directory);
+	file = fopen(buffer_text(&path), "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	if (config_load(buffer_text(&path), &config, &all))
+		config_free(config);
+	assert_int_equal(unlink(buffer_text(&path)), 0);
+	assert_int_equal(rmdir(directory), 0);
+	for (rest = buffer_text(&all); (found = strstr(rest, directory));
+			rest = found + strlen(directory) + 1)
+		buffer_append(mistakes, rest, (size_t)(found - rest));
+	buffer_add(mistakes, rest);
+}
+
+/* ---- pingdirectory ---- */
+
+static void add_ping(struct buffer *text, const char *name, const char *instance,
+		const char *server, const char *more)
+{
+	buffer_printf(text,
+			"{ name = \"%s\"; product = \"pingdirectory\"; instance = \"%s\"; server = "
+			"\"%s\"; bind-dn = \"cn=a\"; password-file = \"/p\"; probe = \"ds1:8989\"; %s }",
+			name, instance, server, more);
+}
+
+static void expect_ping(const char *server, const char *settings, const char *mistake)
+{
+	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 }, expected = { 0 };
+
+	buffer_add(&text, "targets = ( ");
+	add_ping(&text, "ds", "ds1", server, settings);
+	buffer_add(&text, " );");
+	mistakes_of(buffer_text(&text), &mistakes);
+	if (mistake)
+		buffer_printf(&expected, "main.conf:1: target \"ds\": %s\n", mistake);
+	assert_string_equal(buffer_text(&mistakes), buffer_text(&expected));
+}
+
+static void the_port_of_a_directory_server_can_be_one(void **state)
+{
+	static const char peer[] = "peers = ( { server = \"ldap://ds2:0\"; } );";
+
+	(void)state;
+	expect_ping("ldaps://ds1", "", NULL);
+	expect_ping("ldap://ds1:389", "", NULL);
+	expect_ping("ldaps://[2001:db8::1]", "", NULL);
+	expect_ping("ldaps://[2001:db8::1]:65535", "", NULL);
+	expect_ping("ldaps://ds1:0", "",
+			"the port of server \"ldaps://ds1:0\" is not from 1 to 65535");
+	expect_ping("ldaps://ds1:65536", "",
+			"the port of server \"ldaps://ds1:65536\" is not from 1 to 65535");
+	expect_ping("ldaps://ds1:", "",
+			"the port of server \"ldaps://ds1:\" is not from 1 to 65535");
+	expect_ping("ldaps://ds1:-1", "",
+			"the port of server \"ldaps://ds1:-1\" is not from 1 to 65535");
+	expect_ping("ldaps://ds1:63x", "",
+			"the port of server \"ldaps://ds1:63x\" is not from 1 to 65535");
+	expect_ping("ldaps://ds1:99999999999999999999", "",
+			"the port of server \"ldaps://ds1:99999999999999999999\" is not from 1 to "
+			"65535");
+	expect_ping("ldaps://ds1", peer,
+			"the port of server \"ldap://ds2:0\" is not from 1 to 65535");
+}
+
+static void a_directory_servers_peers_are_others(void **state)
+{
+	(void)state;
+	expect_ping("ldaps://ds1",
+			"peers = ( { server = \"ldaps://ds2\"; }, { server = \"ldaps://ds2:1636\"; } );",
+			NULL);
+	expect_ping("ldaps://ds1",
+			"peers = ( { server = \"ldaps://ds2\"; }, { server = \"ldaps://DS1:636\"; } );",
+			"ldaps://DS1:636 is the server itself, which is no peer of its own");
+	expect_ping("ldaps://ds1",
+			"peers = ( { server = \"ldap://ds2\"; }, { server = \"ldaps://ds3\"; }, { "
+			"server = \"ldap://ds2:0389\"; } );",
+			"ldap://ds2:0389 is among the peers twice");
+}
+
+static void a_directory_servers_settings_mean_something(void **state)
+{
+	static const struct {
+		const char *settings, *mistake;
+	} cases[] = {
+		{ "key-manager-provider = \"JKS\";",
+				"key-manager-provider means nothing unless certificate = \"listener\"" },
+		{ "reload-https = true;",
+				"reload-https means nothing unless certificate = \"listener\"" },
+		{ "tool = \"/bin/true\";", "tool means nothing unless route = \"tool\"" },
+		{ "trust-store = \"/t\";", "trust-store means nothing unless route = \"tool\"" },
+		{ "route = \"tool\"; tool = \"/t\"; store-password-file = \"/p\"; send = "
+		  "\"key-store\";",
+				"send means nothing unless route = \"ldap\"" },
+		{ "alias = \"x\";",
+				"alias means nothing unless a key store is sent, with route = "
+				"\"tool\" or send = \"key-store\"" },
+		{ "send = \"key-store\"; alias = \"x\"; store-password-file = \"/p\";", NULL },
+		{ "send = \"key-store\"; store-profile = \"old-java\"; store-password-file = "
+		  "\"/p\";",
+				"store-profile means nothing unless store-format = \"pkcs12\"" },
+		{ "ads-alias = \"x\";", "ads-alias means nothing without ads-truststore" },
+		{ "ads-alias = \"x\"; ads-truststore = \"/t\"; user = \"ds\";", NULL },
+		{ "user = \"ds\";",
+				"user means nothing without a program to run: with route = \"tool\" "
+				"or ads-truststore" },
+		{ "certificate = \"listener\"; key-manager-provider = \"JKS\"; rsa-max = 4096;",
+				"rsa-max means nothing unless certificate = \"inter-server\"" },
+		{ "certificate = \"listener\"; key-manager-provider = \"JKS\"; target-alias = "
+		  "\"a\";",
+				NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		expect_ping("ldaps://ds1", cases[i].settings, cases[i].mistake);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_port_of_a_directory_server_can_be_one),
+		cmocka_unit_test(a_directory_servers_peers_are_others),
+		cmocka_unit_test(a_directory_servers_settings_mean_something),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
