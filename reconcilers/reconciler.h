@@ -74,6 +74,12 @@ struct reconciler {
 	 * what has failed or is held, and not where the operator's `after` says the opposite. May be
 	 * NULL. */
 	bool (*comes_after)(const struct target *target, const struct target *other);
+
+	/* What it replaces, in words of which some name all that tells it apart from others: "the
+	 * certificate proxy of the cluster at https://a:9443". Two targets of the product that have one of
+	 * them in common would fight for ever, and are a mistake in the configuration. Called only with
+	 * sound settings. May be NULL: `unique` options tell already. */
+	struct words (*replaces)(const struct target *target, struct arena *arena);
 };
 
 /* All of them, sorted by product, NULL at the end. */

@@ -375,4 +375,5 @@ const struct reconciler pingdirectory_reconciler = {
 	.ask = ask,
 	.plan = plan_ping,
 	.profiles = ping_profiles,
+	.replaces = ping_replaces,
 };

@@ -50,6 +50,8 @@ bool sound_peers(const struct settings *settings, struct error *error);
 /* ERROR_CONFIG: one is given that would mean nothing beside the others. */
 bool sound_purpose(const struct settings *settings, struct error *error);
 
+struct words ping_replaces(const struct target *target, struct arena *arena);
+
 /* ---- one call of plan() ---- */
 
 struct ping {

@@ -121,3 +121,21 @@ bool sound_purpose(const struct settings *settings, struct error *error)
 					bound[i].setting, bound[i].option, bound[i].value);
 	return true;
 }
+
+/* ---- against other targets ---- */
+
+/* Another topology may have an instance of the same name; one server is in one topology. */
+struct words ping_replaces(const struct target *target, struct arena *arena)
+{
+	const struct settings *settings = target->settings;
+	const size_t count = server_count(settings);
+	struct words words = { .items = arena_new_many(arena, const char *, count),
+		.count = count };
+
+	for (size_t i = 0; i < count; i++)
+		words.items[i] = arena_printf(arena, "%s of %s in the topology of %s",
+				ping_slot(setting_text(settings, "certificate"))->called,
+				setting_text(settings, "instance"),
+				address_of(arena, server_at(settings, i).url));
+	return words;
+}

@@ -154,6 +154,24 @@ static bool comes_after(const struct target *target, const struct target *other)
 			shares_cluster(target->settings, other->settings);
 }
 
+/* Shared by those that share a cluster. */
+static struct words replaces(const struct target *target, struct arena *arena)
+{
+	const char *certificate = setting_text(target->settings, "certificate");
+	const char *fqdn = setting_text(target->settings, "fqdn");
+	const struct words api = setting_words(target->settings, "api");
+	struct words words = { .items = arena_new_many(arena, const char *, api.count + 1) };
+
+	if (fqdn)
+		words.items[words.count++] = arena_printf(
+				arena, "the certificate %s of the cluster %s", certificate, fqdn);
+	for (size_t i = 0; i < api.count; i++)
+		words.items[words.count++] =
+				arena_printf(arena, "the certificate %s of the cluster at %s",
+						certificate, api.items[i]);
+	return words;
+}
+
 /* ---- asking ---- */
 
 static struct redis redis_of(const struct target *target, const struct answers *seen,
@@ -293,4 +311,5 @@ const struct reconciler redis_enterprise_reconciler = {
 	.ask = ask,
 	.plan = plan_redis,
 	.comes_after = comes_after,
+	.replaces = replaces,
 };

@@ -31,6 +31,7 @@ static const struct option disk_options[] = {
 	{ "rack", OPTION_PATH, FORM_DIRECTORY, .help = "A directory to be there." },
 	{ "tray", OPTION_PATH, FORM_PASSABLE, .help = "One for the user." },
 	{ "user", OPTION_TEXT, FORM_USER, .help = "The user." },
+	{ "slots", OPTION_WORDS, .help = "What no two disks have." },
 	{ NULL },
 };
 
@@ -41,14 +42,27 @@ static bool disk_check(const struct target *target, struct error *error)
 	return true;
 }
 
+static struct words disk_replaces(const struct target *target, struct arena *arena)
+{
+	(void)arena;
+	return setting_words(target->settings, "slots");
+}
+
 static const struct reconciler disk = {
-	.product = "disk", .options = disk_options, .check = disk_check
+	.product = "disk", .options = disk_options, .check = disk_check, .replaces = disk_replaces
 };
 
-const struct reconciler *const reconcilers[] = { &disk, NULL };
+/* Another one of the same kind. */
+static const struct reconciler tape = {
+	.product = "tape", .options = disk_options, .replaces = disk_replaces
+};
+
+const struct reconciler *const reconcilers[] = { &disk, &tape, NULL };
 
 const struct reconciler *reconciler_find(const char *product)
 {
+	if (strcmp(product, "tape") == 0)
+		return &tape;
 	return strcmp(product, "disk") == 0 ? &disk : NULL;
 }
 
@@ -546,6 +560,25 @@ static void a_user_who_cannot_pass_into_a_directory_is_told(void **state)
 	assert_int_equal(blocked("nobody", 0711), 1);
 }
 
+static void what_one_target_replaces_no_other_does(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = (\n"
+		    "{ name = \"b\"; product = \"disk\"; publish = \"/b\"; slots = [ \"two\", \"one\" ]; },\n"
+		    "{ name = \"a\"; product = \"disk\"; publish = \"/a\"; slots = [ \"one\", \"two\" ]; },\n"
+		    "{ name = \"t\"; product = \"tape\"; publish = \"/t\"; slots = [ \"one\", \"one\" ]; },\n"
+		    "{ name = \"e\"; product = \"disk\"; publish = \"/e\"; slots = \"three\"; },\n"
+		    "{ name = \"d\"; product = \"disk\"; publish = \"/d\"; slots = [ \"four\", \"three\" ]; },\n"
+		    "{ name = \"c\"; product = \"disk\"; publish = \"/c\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:3: target \"a\" replaces one, and so does target \"b\" at main.conf:2\n"
+			"main.conf:6: target \"d\" replaces three, and so does target \"e\" at "
+			"main.conf:5\n");
+}
+
 int main(void)
 {
 #define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
@@ -564,6 +597,7 @@ int main(void)
 		with_directory(what_this_machine_lacks_is_told),
 		with_directory(files_and_directories_that_are_not_there_are_told),
 		with_directory(a_user_who_cannot_pass_into_a_directory_is_told),
+		with_directory(what_one_target_replaces_no_other_does),
 		with_directory(targets_must_not_come_after_themselves),
 		with_directory(targets_that_are_named_must_be_there),
 	};

@@ -1,5 +1,5 @@
 /*
- * The mistakes that products find in the settings of their targets.
+ * The mistakes that products find in the settings of their targets, and in two targets together.
  */
 
 #include "tests/unit/unit.h"
@@ -139,12 +139,75 @@ static void a_directory_servers_settings_mean_something(void **state)
 		expect_ping("ldaps://ds1", cases[i].settings, cases[i].mistake);
 }
 
+static void two_targets_do_not_replace_one_certificate_of_a_directory_server(void **state)
+{
+	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 };
+
+	(void)state;
+	buffer_add(&text, "targets = (\n");
+	add_ping(&text, "a", "ds1", "ldaps://ds1", "");
+	buffer_add(&text, ",\n");
+	add_ping(&text, "other", "ds2", "ldaps://ds1", "");
+	buffer_add(&text, ",\n");
+	add_ping(&text, "listener", "ds1", "ldaps://ds1",
+			"certificate = \"listener\"; key-manager-provider = \"JKS\";");
+	buffer_add(&text, ",\n");
+	add_ping(&text, "elsewhere", "ds1", "ldaps://ds1.test", "");
+	buffer_add(&text, ",\n");
+	add_ping(&text, "b", "ds1", "ldap://localhost",
+			"peers = ( { server = \"ldaps://DS1:636\"; } );");
+	buffer_add(&text, " );");
+	mistakes_of(buffer_text(&text), &mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:6: target \"b\" replaces the inter-server certificate of ds1 in the "
+			"topology of ds1:636, and so does target \"a\" at main.conf:2\n");
+}
+
+/* ---- redis-enterprise ---- */
+
+static void add_redis(struct buffer *text, const char *name, const char *certificate,
+		const char *api, const char *more)
+{
+	buffer_printf(text,
+			"{ name = \"%s\"; product = \"redis-enterprise\"; certificate = \"%s\"; api = "
+			"%s; probe = \"r:1\"; %s }",
+			name, certificate, api, more);
+}
+
+static void two_targets_do_not_replace_one_certificate_of_a_cluster(void **state)
+{
+	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 };
+
+	(void)state;
+	buffer_add(&text, "targets = (\n");
+	add_redis(&text, "a", "proxy", "[ \"https://r1:9443\", \"https://r2:9443\" ]", "");
+	buffer_add(&text, ",\n");
+	add_redis(&text, "b", "api", "\"https://r1:9443\"", "");
+	buffer_add(&text, ",\n");
+	add_redis(&text, "c", "proxy", "[ \"https://r3:9443\", \"https://r2:9443\" ]", "");
+	buffer_add(&text, ",\n");
+	add_redis(&text, "d", "cm", "\"https://r4:9443\"", "fqdn = \"r.test\";");
+	buffer_add(&text, ",\n");
+	add_redis(&text, "e", "cm", "\"https://r5:9443\"", "fqdn = \"r.test\";");
+	buffer_add(&text, ",\n");
+	add_redis(&text, "f", "cm", "\"https://r6:9443\"", "");
+	buffer_add(&text, " );");
+	mistakes_of(buffer_text(&text), &mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:4: target \"c\" replaces the certificate proxy of the cluster at "
+			"https://r2:9443, and so does target \"a\" at main.conf:2\n"
+			"main.conf:6: target \"e\" replaces the certificate cm of the cluster r.test, "
+			"and so does target \"d\" at main.conf:5\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_port_of_a_directory_server_can_be_one),
 		cmocka_unit_test(a_directory_servers_peers_are_others),
 		cmocka_unit_test(a_directory_servers_settings_mean_something),
+		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_directory_server),
+		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_cluster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "controller/certdrop/config/config-names.h"
 #include "controller/certdrop/config/config-order.h"
+#include "controller/certdrop/config/config-rivals.h"
 #include "controller/certdrop/pass/windows.h"
 #include "reconcilers/reconciler.h"
 
@@ -320,6 +321,7 @@ void targets_finish(struct targets *targets, const struct target **all, size_t *
 	if (mistakes == 0) {
 		names_check(targets->arena, targets->items, targets->count, targets->mistakes);
 		order_check(targets->arena, targets->items, targets->count, targets->mistakes);
+		rivals_check(targets->arena, targets->items, targets->count, targets->mistakes);
 	}
 	*all = targets->items;
 	*count = targets->count;
