@@ -10,6 +10,7 @@
 #include "controller/inspect/judge/lonely.h"
 #include "controller/inspect/origin.h"
 #include "controller/inspect/prove/pair.h"
+#include "controller/inspect/prove/role.h"
 #include "controller/inspect/request.h"
 
 /* One request on its way to a reply. */
@@ -164,6 +165,36 @@ static void tell_missing(struct inspection *inspection, const struct candidate *
 		tell(inspection, &inspection->missing, "missing", sentence, files);
 }
 
+/* Each of two says the same of both. */
+static void tell_doubt(
+		struct inspection *inspection, const struct pair *pair, const struct pair *other)
+{
+	const char *sentence = role_sentence(arena_of(inspection), pair, other);
+
+	if (!records_find(&inspection->refused, "refused", sentence))
+		tell(inspection, &inspection->refused, "refused", sentence,
+				files_of_pair(pair) | files_of_pair(other));
+}
+
+/* What lacks its client pair although there is one that may be it lacks nothing. */
+static void tell_lacking(struct inspection *inspection, const struct candidate *candidate,
+		const char *sentence)
+{
+	const struct records *rules = &inspection->request.records;
+	const struct pairs *pairs = &inspection->pairs;
+	const struct pair *other = NULL;
+
+	if (!candidate->client &&
+			(rules_need_part(rules, "client-leaf") ||
+					rules_need_part(rules, "client-key")))
+		other = role_doubt(pairs, (size_t)(candidate->server - pairs->items),
+				candidate->within);
+	if (other)
+		tell_doubt(inspection, candidate->server, other);
+	else
+		tell_missing(inspection, candidate, sentence);
+}
+
 static bool judge_candidate(struct inspection *inspection, const struct candidate *candidate,
 		struct error *error)
 {
@@ -173,7 +204,7 @@ static bool judge_candidate(struct inspection *inspection, const struct candidat
 	case JUDGED_GOOD:
 		return add_credential(inspection, candidate, &verdicts, error);
 	case JUDGED_MISSING:
-		tell_missing(inspection, candidate, verdicts.sentence);
+		tell_lacking(inspection, candidate, verdicts.sentence);
 		break;
 	case JUDGED_REFUSED:
 		tell(inspection, &inspection->refused, "refused", verdicts.sentence,
@@ -183,16 +214,11 @@ static bool judge_candidate(struct inspection *inspection, const struct candidat
 	return true;
 }
 
-static bool lies_within(const struct pair *pair, unsigned long long files)
-{
-	return (pair->leaf->files & files) && (!pair->key || (pair->key->files & files));
-}
-
 static const struct pair *best_client(const struct pairs *pairs, unsigned long long within)
 {
 	for (size_t i = 0; i < pairs->count; i++)
 		if (pairs->items[i].is_client && !pairs->items[i].wrong &&
-				lies_within(&pairs->items[i], within))
+				pair_lies_within(&pairs->items[i], within))
 			return &pairs->items[i];
 	return NULL;
 }
@@ -201,7 +227,7 @@ static const struct pair *best_client(const struct pairs *pairs, unsigned long l
 static unsigned long long files_around(const struct findings *findings, const struct pair *pair)
 {
 	for (unsigned i = 0; i < INSPECT_FILES_MAX; i++)
-		if (findings->packages & 1ULL << i && lies_within(pair, 1ULL << i))
+		if (findings->packages & 1ULL << i && pair_lies_within(pair, 1ULL << i))
 			return 1ULL << i;
 	return ~findings->packages;
 }
@@ -327,7 +353,7 @@ static bool find_pairs(struct inspection *inspection, struct error *error)
 {
 	struct request *request = &inspection->request;
 	const struct records *rules = &request->records;
-	const struct pair_search search = {
+	struct pair_search search = {
 		.drop = &request->findings,
 		.authorities = request->has_authorities ? &request->authorities : NULL,
 		.to_root = rules_want_root(rules),
@@ -338,6 +364,7 @@ static bool find_pairs(struct inspection *inspection, struct error *error)
 
 	if (rules_want_no_key(rules, &law))
 		return judge_alone(inspection, &search, &law, error);
+	rules_names(rules, &search.names);
 	pairs_find(&search, &inspection->pairs);
 	if (!judge_pairs(inspection, error))
 		return false;

@@ -55,7 +55,8 @@
  * Parts: leaf, chain and key always, unless a rule of kind "no-key" asks for certificates alone; ca (every authority of the drop without a key of its
  * own), crl (every revocation list) and the client pair only if a rule of kind "parts" asks
  * for them, and then they are waited for. The client pair is the one that only clientAuth
- * allows, or, where certificates leave it open, the one in a file called client.
+ * allows, or, where certificates leave it open, the one in a file called client, or the one that is not
+ * the server's (prove/role.h). Pairs that cannot be told apart where both are asked for are "refused".
  *
  * The child has SANDBOX_CPU_SECONDS of processor time for a request (sandbox.h) and may
  * die on any input (seccomp: SIGSYS, time: SIGXCPU): the controller then asks file by file

@@ -65,6 +65,26 @@ void rules_package(const struct records *request, struct words *words, const cha
 	}
 }
 
+void rules_names(const struct records *request, struct words *words)
+{
+	struct law law;
+
+	for (size_t i = 0; i < request->count; i++)
+		if (law_read(request->items[i], &law) && law.kind == RULE_NAMES)
+			*words = law.words;
+}
+
+bool rules_need_part(const struct records *request, const char *part)
+{
+	struct law law;
+
+	for (size_t i = 0; i < request->count; i++)
+		if (law_read(request->items[i], &law) && law.kind == RULE_PARTS &&
+				words_contain(law.words, part))
+			return true;
+	return false;
+}
+
 bool rules_want_part(const struct records *request, const char *part)
 {
 	struct law law;

@@ -27,6 +27,12 @@ bool rules_want_part(const struct records *request, const char *part);
 /* The words of the rule about packages, and whose it is; untouched when there is none. */
 void rules_package(const struct records *request, struct words *words, const char **says);
 
+/* The names that the rules ask of the server's certificate; untouched when they ask for none. */
+void rules_names(const struct records *request, struct words *words);
+
+/* Do the rules wait for this part until it is there? */
+bool rules_need_part(const struct records *request, const char *part);
+
 /* The rule that certificates come without a key. False: there is none. */
 bool rules_want_no_key(const struct records *request, struct law *law);
 

@@ -1,34 +1,11 @@
-#define _GNU_SOURCE
 #include "controller/inspect/prove/pair.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "controller/inspect/prove/proof.h"
-
-/* ---- server or client ---- */
-
-static bool named(const struct certificate *certificate, const char *word)
-{
-	const char *slash = strrchr(certificate->place, '/');
-	const char *name = slash ? slash + 1 : certificate->place;
-
-	return strcasestr(name, word) != NULL;
-}
-
-/* What the certificate may be used for decides; where it may be used for both, or says
- * nothing, its file's name does. */
-static bool looks_like_client(const struct pair *pair)
-{
-	const bool server = traits_allow(&pair->traits, "serverAuth");
-	const bool client = traits_allow(&pair->traits, "clientAuth");
-
-	if (server != client)
-		return client;
-	return named(pair->leaf, "client") && !named(pair->leaf, "server");
-}
+#include "controller/inspect/prove/role.h"
 
 /* ---- finding ---- */
 
@@ -54,7 +31,8 @@ static void prove(const struct pair_search *search, struct pair *pair)
 	ERR_clear_error();
 	if (pair->wrong)
 		return;
-	pair->is_client = search->with_clients && looks_like_client(pair);
+	if (search->with_clients)
+		role_read(pair);
 	chain_build(search->drop, search->authorities, pair->leaf, search->to_root, &pair->chain);
 	pair->leaf->used = true;
 	for (size_t i = 0; i < pair->chain.count; i++)
@@ -104,10 +82,17 @@ bool candidate_trusts(const struct candidate *candidate, const struct certificat
 			(certificate->files & candidate->within);
 }
 
+bool pair_lies_within(const struct pair *pair, unsigned long long files)
+{
+	return (pair->leaf->files & files) && (!pair->key || (pair->key->files & files));
+}
+
 static void prove_and_sort(const struct pair_search *search, struct pairs *pairs)
 {
 	for (size_t i = 0; i < pairs->count; i++)
 		prove(search, &pairs->items[i]);
+	if (search->with_clients)
+		roles_compare(search, pairs);
 	if (pairs->count > 0)
 		qsort(pairs->items, pairs->count, sizeof(*pairs->items), better_first);
 }

@@ -19,6 +19,7 @@ struct pair {
 	struct chain chain;
 	struct traits traits;
 	bool is_client; /* only when the rules ask for a client pair */
+	bool is_open; /* likewise: nothing tells whether it is one (role.h) */
 	long long arrived; /* the later of certificate and key */
 	const char *wrong; /* why it cannot be used; NULL: proven */
 };
@@ -36,6 +37,9 @@ struct candidate {
 	bool has_authorities; /* an authorities file was given */
 };
 
+/* Certificate and key, in these files? */
+bool pair_lies_within(const struct pair *pair, unsigned long long files);
+
 /* An authority of the drop that comes along with the candidate (part ca). */
 bool candidate_trusts(const struct candidate *candidate, const struct certificate *certificate);
 
@@ -44,6 +48,7 @@ struct pair_search {
 	struct findings *drop, *authorities; /* authorities: NULL without the file */
 	bool to_root; /* the chain is to have its root */
 	bool with_clients; /* tell client pairs from server pairs */
+	struct words names; /* that the rules ask of the server's pair, for telling them apart */
 };
 
 /* All pairs of the drop, the best first: latest notBefore, then latest arrival. Marks
