@@ -85,7 +85,7 @@ static const struct option options[] = {
 			.help = "How long a server may take to serve it." },
 	{ "tool-deadline", OPTION_DURATION, .fallback = "10m", .min = 1000, .max = 24LL * 3600000,
 			.help = "When gs_om is ended by force. To copy the files to a node can take it "
-				"minutes." },
+				"minutes. What it is only asked has 60 s, or less where this is less." },
 	{ "restart-timeout", OPTION_DURATION, .fallback = "300s", .min = 1000,
 			.max = 24LL * 3600000,
 			.help = "How long a stop or a start may take (--time-out of gs_om)." },
@@ -250,7 +250,8 @@ static void ask_om(const struct target *target, struct plan *plan)
 	ask_place(plan, "since", "see since when that is so",
 			opengauss_since_place(plan->arena, target), "server.crt");
 	status.pick = cluster_picks(plan->arena);
-	plan_ask_command(plan, "cluster", "see which nodes there are", &status);
+	plan_ask_command(plan, "cluster", "see which nodes there are", &status)->deadline_ms =
+			opengauss_question_ms(target);
 }
 
 /* With and without a revocation list: what is replaced is known by the names that are looked at. */

@@ -39,6 +39,9 @@ struct words opengauss_word(struct arena *arena, const char *word);
 struct command_step opengauss_tool(struct arena *arena, const struct target *target,
 		const char *word, ...) __attribute__((sentinel));
 
+/* How long a tool may take that is only asked. */
+long opengauss_question_ms(const struct target *target);
+
 void opengauss_add_replacement(const struct target *target, struct plan *plan);
 
 /* Taken when the replacement, or what follows it, fails: only where every backup is there, and was

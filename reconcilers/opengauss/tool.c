@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { WORDS_MAX = 16, POLL_MS = 1000 };
+enum { WORDS_MAX = 16, POLL_MS = 1000, QUESTION_MS = 60000 };
 
 /* The profile is a shell script, so a shell has to read it; what is run then comes as arguments, and
  * no shell looks at them. gs_om's local backups hold the old private key and get the mode that the
@@ -44,6 +44,13 @@ struct words opengauss_word(struct arena *arena, const char *word)
 
 	words[0] = word;
 	return (struct words){ .items = words, .count = 1 };
+}
+
+long opengauss_question_ms(const struct target *target)
+{
+	const long tool_ms = (long)setting_number(target->settings, "tool-deadline");
+
+	return tool_ms < QUESTION_MS ? tool_ms : QUESTION_MS;
 }
 
 static void add(const struct target *target, enum phase phase, const char *text,
@@ -145,8 +152,9 @@ void opengauss_add_state(
 			.count = 2 };
 	}
 	command.poll_ms = wait ? POLL_MS : 0;
-	add(target, phase,
-			wait ? "wait until the cluster is normal"
-			     : "see that the cluster is normal",
-			&command, plan);
+	if (wait)
+		add(target, phase, "wait until the cluster is normal", &command, plan);
+	else
+		plan_command(plan, phase, "see that the cluster is normal", &command)->deadline_ms =
+				opengauss_question_ms(target);
 }
