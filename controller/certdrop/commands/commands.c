@@ -8,7 +8,8 @@ const struct command commands[] = {
 	{ "run", "", "the service, in the foreground",
 			"The service, in the foreground. It watches, brings targets in line, and writes "
 			"one line for each event to its standard error. SIGHUP makes it read the "
-			"configuration again: if that is wrong, it says so and keeps the old one. On "
+			"configuration again: if that is wrong, it says so and keeps the old one; else a "
+			"change that is under way comes to its end first, however long that takes. On "
 			"SIGTERM and SIGINT it brings to an end what is under way, if that takes no more "
 			"than a few seconds; what is cut short is taken up again at the next start. It "
 			"tells systemd when it is ready, and answers its watchdog.",
