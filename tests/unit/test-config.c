@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -552,12 +553,33 @@ static void a_user_who_cannot_pass_into_a_directory_is_told(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
 	assert_int_equal(chmod(path, 0711), 0);
-	assert_int_equal(blocked("nobody", 0711), 0);
-	assert_int_equal(blocked("nobody", 0700), 1);
-	assert_int_equal(blocked("nobody", 0744), 1);
-	assert_int_equal(blocked("root", 0700), 0);
+	assert_int_equal(blocked("daemon", 0711), 0);
+	assert_int_equal(blocked("daemon", 0700), 1);
+	assert_int_equal(blocked("daemon", 0744), 1);
 	assert_int_equal(chmod(path, 0700), 0);
-	assert_int_equal(blocked("nobody", 0711), 1);
+	assert_int_equal(blocked("daemon", 0711), 1);
+}
+
+/* Only who is root can make directories of others. */
+static void an_owner_a_group_and_root_pass_by_their_own_rights(void **state)
+{
+	const struct passwd *account = getpwnam("nobody");
+	struct passwd nobody;
+	char path[128];
+
+	(void)state;
+	if (geteuid() != 0 || !account)
+		skip();
+	nobody = *account;
+	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
+	assert_int_equal(chmod(path, 0711), 0);
+	assert_int_equal(chown(directory, nobody.pw_uid, 0), 0);
+	assert_int_equal(blocked("nobody", 0700), 0);
+	assert_int_equal(blocked("nobody", 0677), 1);
+	assert_int_equal(blocked("root", 0700), 0);
+	assert_int_equal(chown(directory, 0, nobody.pw_gid), 0);
+	assert_int_equal(blocked("nobody", 0710), 0);
+	assert_int_equal(blocked("nobody", 0701), 1);
 }
 
 static void what_one_target_replaces_no_other_does(void **state)
@@ -597,6 +619,7 @@ int main(void)
 		with_directory(what_this_machine_lacks_is_told),
 		with_directory(files_and_directories_that_are_not_there_are_told),
 		with_directory(a_user_who_cannot_pass_into_a_directory_is_told),
+		with_directory(an_owner_a_group_and_root_pass_by_their_own_rights),
 		with_directory(what_one_target_replaces_no_other_does),
 		with_directory(targets_must_not_come_after_themselves),
 		with_directory(targets_that_are_named_must_be_there),
