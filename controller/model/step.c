@@ -153,6 +153,7 @@ static const struct member command_members[] = {
 	WORDS(command_step, needs, "needs"),
 	TEXT(command_step, since, "since"),
 	TEXT(command_step, lock, "lock"),
+	TEXT(command_step, tool, "tool"),
 	{ 0 },
 };
 

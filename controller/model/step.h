@@ -164,6 +164,8 @@ struct command_step {
 	const char *lock; /* a file that the tool holds locked (flock) until it has ended, so that two
 			   * never run at a time, even if certdrop is killed meanwhile; NULL: none.
 			   * Not for a tool that starts a daemon: that would hold it, too */
+	const char *tool; /* what failures call it, where a shell or another runner comes first in
+			   * `argv`; NULL: argv's first word */
 };
 
 /* One request, by libcurl, over HTTPS or HTTP; passwords and parts of the credential only

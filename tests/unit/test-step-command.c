@@ -82,10 +82,14 @@ static void exit_codes_and_output_are_judged(void **state)
 	expect("echo broken; exit 3", "", "failed", "ended with exit code 3: broken");
 	expect("exit 3", "\texit 0 3\n", "applied", NULL);
 	expect("echo all is well >&2", "\texpect well fine\n", "applied", NULL);
-	expect("echo it is bad", "\texpect well fine\n", "failed", "does not report success");
+	expect("echo it is bad", "\texpect well fine\n", "failed",
+			"sh does not report success, which would be \"well\" or \"fine\": it is bad");
 	expect("echo OK: but ERROR", "\texpect OK\n\trefuse ERROR\n", "failed",
 			"reports a failure");
 	expect("kill -9 $$", "", "failed", "ended by signal 9");
+	expect("exit 3", "\ttool gs_om\n", "failed", "gs_om ended with exit code 3");
+	expect("echo it is bad", "\ttool gs_om\n\texpect well\n", "failed",
+			"gs_om does not report success, which would be \"well\": it is bad");
 }
 
 static void the_environment_is_clean(void **state)
@@ -275,7 +279,7 @@ static void polling_runs_it_until_it_succeeds(void **state)
 			directory);
 	expect(buffer_text(&script), "\tpoll 10\n", "applied", NULL);
 	expect("echo still starting", "\texpect started\n\tpoll 10\n\tdeadline 300\n", "failed",
-			"does not report success: still starting");
+			"does not report success, which would be \"started\": still starting");
 }
 
 static void what_is_not_there_is_a_matter_of_settings(void **state)

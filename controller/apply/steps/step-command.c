@@ -31,6 +31,12 @@ struct command {
 	size_t fd_count;
 };
 
+/* Not the runner, which does what it is told. */
+static const char *tool_of(const struct command *c)
+{
+	return c->step->tool ? c->step->tool : c->step->argv.items[0];
+}
+
 /* ---- who ---- */
 
 static bool find_user(struct command *c, struct error *error)
@@ -155,7 +161,7 @@ static const char *needed(struct command *c, const char *need)
 static bool look_at(
 		const struct command *c, const char *path, struct stat *facts, struct error *error)
 {
-	const char *name = c->step->argv.items[0];
+	const char *name = tool_of(c);
 
 	if (stat(path, facts) < 0)
 		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", name, path,
@@ -175,7 +181,7 @@ static bool has_needs(struct command *c, struct error *error)
 	struct stat facts, since = { 0 };
 
 	if (c->step->since && lstat(c->step->since, &since) < 0)
-		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", c->step->argv.items[0],
+		return fail(error, ERROR_CONFIG, "%s was not run: %s: %s", tool_of(c),
 				c->step->since, strerror(errno));
 	for (size_t i = 0; i < c->step->needs.count; i++) {
 		const char *path = needed(c, c->step->needs.items[i]);
@@ -186,7 +192,7 @@ static bool has_needs(struct command *c, struct error *error)
 			return false;
 		if (is_older(&facts.st_mtim, &since.st_mtim))
 			return fail(error, ERROR_CONFIG, "%s was not run: %s is older than %s",
-					c->step->argv.items[0], path, c->step->since);
+					tool_of(c), path, c->step->since);
 	}
 	return true;
 }
@@ -206,7 +212,7 @@ static bool take_lock(struct command *c, long long deadline, struct error *error
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK || deadline_left(deadline) <= LOCK_PAUSE_MS)
 			return fail(error, ERROR_RETRY, "%s was not run: another one is under way",
-					c->step->argv.items[0]);
+					tool_of(c));
 		deadline_pause(LOCK_PAUSE_MS, deadline);
 	}
 	c->process.fd_count = c->fd_count;
@@ -252,9 +258,20 @@ static bool contains_any(const struct process_end *end, struct words texts)
 	return false;
 }
 
+/* "A" or "B" */
+static const char *any_of(struct command *c, struct words texts)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < texts.count; i++)
+		list = arena_printf(
+				c->arena, "%s%s\"%s\"", list, i == 0 ? "" : " or ", texts.items[i]);
+	return list;
+}
+
 static bool judge(struct command *c, const struct process_end *end, struct error *error)
 {
-	const char *name = c->step->argv.items[0];
+	const char *name = tool_of(c);
 
 	if (end->killed)
 		return fail(error, ERROR_RETRY,
@@ -269,8 +286,8 @@ static bool judge(struct command *c, const struct process_end *end, struct error
 	if (contains_any(end, c->step->refuse))
 		return fail(error, ERROR_RETRY, "%s reports a failure%s", name, quoted(c, end));
 	if (c->step->expect.count > 0 && !contains_any(end, c->step->expect))
-		return fail(error, ERROR_RETRY, "%s does not report success%s", name,
-				quoted(c, end));
+		return fail(error, ERROR_RETRY, "%s does not report success, which would be %s%s",
+				name, any_of(c, c->step->expect), quoted(c, end));
 	return true;
 }
 
