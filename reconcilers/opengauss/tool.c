@@ -16,7 +16,10 @@ struct command_step opengauss_tool(
 {
 	const struct words runner = setting_words(target->settings, "runner");
 	const char **words = arena_new_many(arena, const char *, runner.count + WORDS_MAX);
-	struct command_step command = { .user = setting_text(target->settings, "user") };
+	struct command_step command = {
+		.user = setting_text(target->settings, "user"),
+		.tool = word,
+	};
 	const size_t most = runner.count + WORDS_MAX;
 	size_t count = 0;
 	va_list more;
