@@ -216,6 +216,7 @@ void controller_rescan(struct controller *controller)
 	for (size_t i = 0; i < controller->subject_count; i++)
 		telling_what_is_untold(controller->subjects[i]);
 	intake_rescan(controller->intake);
+	feeds_judge_anew(controller);
 	strays_look(controller);
 	follow_events(controller);
 	scan_dirty(controller);

@@ -49,7 +49,8 @@ const struct option target_options[] = {
 				"completed, and up to which `chain` is judged." },
 	{ "passphrases", OPTION_PATH, FORM_FILE,
 			.help = "A file of passphrases, one a line, which are tried on encrypted "
-				"keys and key stores. Nobody else should be able to read it." },
+				"keys and key stores. Nobody else should be able to read it. Once it has "
+				"changed, what was refused is judged anew." },
 	{ "names", OPTION_WORDS, FORM_COVERED,
 			.help = "Names that a certificate must cover to be accepted: "
 				"\"db1.example\", \"*.cluster.example\", \"192.0.2.1\"." },

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from certificates import pkcs12_with_iterations, zip_of
+from certificates import pem_of, pkcs12_with_iterations, zip_of
 from waiting import PATIENCE, until
 
 MiB = 1 << 20
@@ -172,6 +172,30 @@ def test_a_refused_file_that_is_removed_is_forgotten(serving, authority):
     (web.drops / "web" / "bad.pem").unlink()
     web.until_state("web", "in-service")
     assert web.run("status").returncode == 0
+
+
+def test_what_was_refused_is_judged_anew_when_the_passphrases_are_put_right(certdrop, nginx, authority, scratch):
+    file = scratch / "passphrases"
+    file.write_text("wrong one\n")
+    certdrop.configure([nginx.target(passphrases=str(file))], rescan="1s")
+    certdrop.start()
+    pair = authority.issue("web.example.com")
+    certdrop.drop("web", {"key.pem": pair.key_encrypted(b"correct horse"), "cert.pem": pair.fullchain})
+    certdrop.until_state("web", "refused")
+    file.write_text("wrong one\ncorrect horse\n")
+    certdrop.until_in_service("web", pair)
+
+
+def test_what_lacks_its_issuer_is_judged_anew_when_that_comes_to_be_known(certdrop, nginx, authority, scratch):
+    file = scratch / "authorities.pem"
+    file.write_bytes(pem_of(authority.root))
+    certdrop.configure([nginx.target(authorities=str(file), chain="complete")], rescan="1s")
+    certdrop.start()
+    pair = authority.issue("web.example.com")
+    certdrop.drop("web", {"key.pem": pair.key, "cert.pem": pair.leaf})
+    certdrop.until_state("web", "waiting")
+    file.write_bytes(pem_of(authority.root) + pair.chain)
+    certdrop.until_in_service("web", pair)
 
 
 def test_not_yet_valid_is_not_installed(serving, authority):

@@ -8,6 +8,7 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/children/inspector.h"
+#include "controller/certdrop/feed/aids.h"
 #include "controller/certdrop/feed/delivery.h"
 #include "controller/certdrop/intake/intake.h"
 
@@ -30,6 +31,7 @@ struct feed {
 	bool again; /* something changed while the inspections ran */
 	struct digest *inspected; /* of the files that were inspected last */
 	size_t inspected_count;
+	struct digest aids; /* with which that was done (aids.h) */
 
 	struct entry *consumed; /* to be taken away, keys first, once it is all on disk */
 	size_t consumed_count;
@@ -230,9 +232,20 @@ static void remember_inspected(struct feed *feed)
 			inspected[feed->inspected_count++] = feed->harvest.items[i].digest;
 }
 
+static struct digest aids_now(const struct feed *feed)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	for (size_t i = 0; i < feed->count; i++)
+		aids_add(feed->deliveries[i].subject->target, &text);
+	return digest_of(buffer_text(&text), text.length);
+}
+
+/* The aids are looked at before they are read: what changes in between is judged once more. */
 static void inspect(struct feed *feed)
 {
 	feed->running = feed->count;
+	feed->aids = aids_now(feed);
 	for (size_t i = 0; i < feed->count; i++) {
 		struct delivery *delivery = &feed->deliveries[i];
 
@@ -274,6 +287,32 @@ void feed_scan(struct feed *feed)
 void feed_forget(struct feed *feed)
 {
 	inlet_mark(feed->inlet);
+}
+
+static bool complains(const struct feed *feed)
+{
+	for (size_t i = 0; i < feed->count; i++)
+		if (feed->deliveries[i].subject->intake.state != STATE_IDLE)
+			return true;
+	return false;
+}
+
+void feeds_judge_anew(const struct controller *controller)
+{
+	for (size_t i = 0; i < controller->feed_count; i++) {
+		struct feed *feed = controller->feeds[i];
+		struct digest now;
+
+		if (feed->running > 0 || !feed->inspected || !complains(feed))
+			continue;
+		now = aids_now(feed);
+		if (strcmp(now.hex, feed->aids.hex) == 0)
+			continue;
+		log_info("%s %s: passphrases or authorities have changed: judged anew",
+				feed->drop ? "drop" : "source", feed->name);
+		feed->aids = now;
+		feed_forget(feed);
+	}
 }
 
 /* ---- life ---- */

@@ -31,6 +31,10 @@ void feed_scan(struct feed *feed);
 /* The next scan inspects in any case: the judgement may be another one by now. */
 void feed_forget(struct feed *feed);
 
+/* What was refused or lacked something is inspected by the next scan, where the passphrases or the
+ * authorities of a target have changed since. */
+void feeds_judge_anew(const struct controller *controller);
+
 /* The directory in which receipts are written, -1: there is none (a source, or it is gone). */
 int feed_directory(const struct feed *feed);
 
