@@ -98,6 +98,7 @@ void controller_tell(struct controller *controller, struct subject *subject)
 {
 	struct observer *next;
 
+	telling_log(subject);
 	telling_receipt(subject);
 	for (struct observer *o = controller->observers; o; o = next) {
 		next = o->next;

@@ -117,6 +117,7 @@ void subject_free(struct subject *subject)
 	arena_free(subject->steps_memory);
 	former_done(&subject->former);
 	verdict_forget(subject);
+	free(subject->logged);
 	free(subject);
 }
 
@@ -303,6 +304,7 @@ static void set_wanted(struct subject *subject, const struct credential *facts,
 	subject->by_order = false;
 	subject->accepted = false;
 	subject->lies_there = false;
+	subject->lay_there = false;
 	subject_remember(subject);
 }
 

@@ -79,6 +79,7 @@ struct subject {
 	struct former former;
 	bool accepted; /* there is a plan for it */
 	bool lies_there; /* its files stay in the drop until then */
+	bool lay_there; /* they did: that they are taken away is no news of another drop */
 	struct arena *refusals_memory; /* NULL: nothing was refused */
 	struct refusal *refusals; /* the latest first */
 
@@ -91,6 +92,7 @@ struct subject {
 	struct arena *story_memory;
 	struct story intake, outcome;
 	struct pending pending;
+	char *logged; /* what the log has of it: "refused: ..."; NULL: nothing that still holds */
 	bool untold; /* the receipt may not say it: it could not be written, or a crash came first */
 	bool applying;
 	const char *applying_why; /* what is to be known of it besides; NULL: nothing */

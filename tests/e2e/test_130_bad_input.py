@@ -150,6 +150,7 @@ def test_is_not_acted_on(serving, authority, make):
     # While a file is being written it may be waited for, being empty or incomplete.
     receipt = web.until_state("web", "refused", "waiting", seconds=30, where=lambda receipt: re.search(
         REASONS.get(make.__name__, "."), receipt["reason"] or "", re.I))
+    assert f"target web: {receipt['state']}: " in web.log()
     assert "\x1b" not in receipt["reason"] + web.log() and "root:" not in receipt["reason"]
     assert web.dropped("web") == sorted(names), "a refused file stays where it is"
     assert nginx.published.readlink() == generation and nginx.called("test") == calls

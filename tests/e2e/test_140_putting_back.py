@@ -114,6 +114,7 @@ def test_rollback_by_order(serving, authority):
     certdrop.drop("web", {"all.pem": second.fullchain + second.key})
     certdrop.until_in_service("web", second)
     done = certdrop.run("rollback", "web")
+    assert "target web: rolled back by order: " in certdrop.log()
     assert done.returncode == 0, done.stdout + done.stderr
     assert nginx.served() == first.fingerprint
     assert (nginx.published / "privkey.pem").read_bytes() == first.key

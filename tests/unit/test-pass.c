@@ -1,11 +1,14 @@
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "controller/base/file.h"
 #include "controller/certdrop/answer/request.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed/verdict.h"
@@ -1192,6 +1195,91 @@ static void what_is_damaged_is_not_tried(void **state)
 	assert_reason(here.subject, "drop the certificate and its key again: ");
 }
 
+/* ---- the log ---- */
+
+/* What is logged goes to a file from now on; gives what log_back() needs. */
+static int log_to_file(void)
+{
+	autoclose int file =
+			open(in_directory("log"), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+	const int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	assert_true(file >= 0 && saved >= 0);
+	assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+	return saved;
+}
+
+static void log_back(int saved)
+{
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	(void)close(saved);
+}
+
+static size_t count_logged(const char *line)
+{
+	autoclose int directory = open(here.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autodone(buffer) struct buffer text = { 0 };
+	struct error error;
+	size_t count = 0;
+
+	assert_true(file_read(directory, "log", 1 << 20, &text, &error));
+	for (const char *at = buffer_text(&text); (at = strstr(at, line)); at++)
+		count++;
+	return count;
+}
+
+static void what_is_refused_is_logged_once(void **state)
+{
+	int saved;
+
+	(void)state;
+	start_service();
+	saved = log_to_file();
+	for (int i = 0; i < 2; i++) {
+		subject_tell_intake(here.subject, STATE_REFUSED, "the key is EC");
+		subject_tell_applying(here.subject, NULL);
+		subject_tell_not_applying(here.subject);
+	}
+	subject_tell_intake(here.subject, STATE_WAITING, "the key for CN=a");
+	log_back(saved);
+	assert_int_equal(count_logged("target web: refused: the key is EC\n"), 1);
+	assert_int_equal(count_logged("target web: waiting: the key for CN=a\n"), 1);
+
+	/* What comes again after something else is. */
+	saved = log_to_file();
+	subject_tell_intake(here.subject, STATE_IDLE, NULL);
+	subject_tell_intake(here.subject, STATE_REFUSED, "the key is EC");
+	log_back(saved);
+	assert_int_equal(count_logged("target web: refused: the key is EC\n"), 2);
+}
+
+static void what_is_held_is_logged_when_more_than_a_number_changes(void **state)
+{
+	int saved;
+
+	(void)state;
+	start_service();
+	saved = log_to_file();
+	subject_tell_outcome(here.subject, STATE_HELD, "it is 12:00, which cannot be trusted");
+	subject_tell_outcome(here.subject, STATE_HELD, "it is 12:01, which cannot be trusted");
+	subject_tell_outcome(here.subject, STATE_HELD, "a peer is offline");
+	log_back(saved);
+	assert_int_equal(count_logged("target web: held: it is "), 1);
+	assert_int_equal(count_logged("target web: held: a peer is offline\n"), 1);
+}
+
+static void whoever_only_asks_logs_nothing(void **state)
+{
+	int saved;
+
+	(void)state;
+	start_controller(MODE_DRY);
+	saved = log_to_file();
+	subject_tell_intake(here.subject, STATE_REFUSED, "the key is EC");
+	log_back(saved);
+	assert_int_equal(count_logged("target web"), 0);
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, controlling_end)
@@ -1242,6 +1330,9 @@ int main(void)
 		claim(a_damaged_predecessor_keeps_nothing_out),
 		claim(what_is_wanted_and_damaged_has_to_be_dropped_again),
 		claim(what_is_damaged_is_not_tried),
+		claim(what_is_refused_is_logged_once),
+		claim(what_is_held_is_logged_when_more_than_a_number_changes),
+		claim(whoever_only_asks_logs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

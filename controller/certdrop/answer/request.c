@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/base/log.h"
 #include "controller/certdrop/answer/report.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed/claim.h"
@@ -306,6 +307,9 @@ static bool begin_rollback(struct request *request, struct error *error)
 		return fail(error, ERROR_INPUT, "the predecessor, %s, is another's: %s",
 				facts.subject, refused);
 
+	log_info("target %s: rolled back by order: %s (sha256 %.16s) is wanted again instead of %s",
+			subject->target->name, facts.subject, facts.fingerprint,
+			subject->wanted ? subject->facts.subject : "what is lost");
 	if (subject->wanted)
 		journal_park(journal, subject->target->name, subject->wanted,
 				"rolled back by order");

@@ -1,5 +1,6 @@
 #include "controller/certdrop/answer/telling.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -159,6 +160,75 @@ void telling_receipt(struct subject *subject)
 			    "directory",
 				subject->target->name, error.text);
 }
+
+/* ---- the log ---- */
+
+/* Dates and amounts aside: what is held for the same reason is no news each time that it is looked at. */
+static bool same_but_for_numbers(const char *a, const char *b)
+{
+	static const char digits[] = "0123456789";
+
+	for (;; a++, b++) {
+		a += strspn(a, digits);
+		b += strspn(b, digits);
+		if (*a != *b || !*a)
+			return *a == *b;
+	}
+}
+
+/* All else that a target comes to is logged by whoever does it. */
+static bool is_for_the_log(const struct subject *subject)
+{
+	switch (subject_state(subject)) {
+	case STATE_REFUSED:
+	case STATE_HELD:
+		return true;
+	case STATE_WAITING:
+		return subject->intake.state == STATE_WAITING;
+	case STATE_IDLE:
+	case STATE_APPLYING:
+	case STATE_IN_SERVICE:
+	case STATE_ROLLED_BACK:
+	case STATE_FAILED:
+		break;
+	}
+	return false;
+}
+
+static bool is_logged(const struct subject *subject, const char *line)
+{
+	if (!subject->logged)
+		return false;
+	if (subject_state(subject) == STATE_HELD)
+		return same_but_for_numbers(subject->logged, line);
+	return strcmp(subject->logged, line) == 0;
+}
+
+void telling_log(struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	const char *reason = subject_reason(subject);
+	const char *line;
+
+	/* A change that is carried out meanwhile is no end of it. */
+	if (subject->controller->mode != MODE_SERVICE || subject->applying)
+		return;
+	line = is_for_the_log(subject)
+			? arena_printf(arena, "%s: %s", state_name(subject_state(subject)),
+					  reason ? reason : "no reason is known")
+			: NULL;
+	if (line && is_logged(subject, line))
+		return;
+	free(subject->logged);
+	subject->logged = line ? strdup(line) : NULL;
+	assert(subject->logged || !line);
+	if (line)
+		log_line(subject_state(subject) == STATE_WAITING ? LOG_LEVEL_INFO
+								 : LOG_LEVEL_WARNING,
+				"target %s: %s", subject->target->name, line);
+}
+
+/* ---- what could not be written ---- */
 
 void telling_what_is_untold(struct subject *subject)
 {

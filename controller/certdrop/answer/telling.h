@@ -10,6 +10,10 @@
 
 void telling_receipt(struct subject *subject);
 
+/* One line in the log of the service when a drop waits, is refused or is held, and when that reason
+ * changes. Another number in it is no news of what is held. */
+void telling_log(struct subject *subject);
+
 /* The receipt that could not be written the last time; does nothing when it could. */
 void telling_what_is_untold(struct subject *subject);
 

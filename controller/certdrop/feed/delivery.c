@@ -97,6 +97,20 @@ static uint64_t wait_for_chain(const struct admission *a, const struct harvest *
 	return age_ms >= 0 && age_ms < CHAIN_MS ? (uint64_t)(CHAIN_MS - age_ms) : 0;
 }
 
+/* What lay there until the product had spoken is not dropped a second time. */
+static void log_same(const struct delivery *delivery, const struct admission *a)
+{
+	struct subject *subject = delivery->subject;
+
+	if (delivery->from_drop && !subject->lay_there && a->spent.count > 0 &&
+			subject->controller->mode != MODE_DRY)
+		log_info("target %s: taken away: %s (sha256 %.16s) is %s already",
+				subject->target->name, a->credential.subject,
+				a->credential.fingerprint,
+				subject->in_service_since > 0 ? "in service" : "taken in");
+	subject->lay_there = false;
+}
+
 static uint64_t admit(struct delivery *delivery, const struct admission *a,
 		const struct harvest *harvest, struct arena *arena)
 {
@@ -104,8 +118,6 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 	struct error error;
 
 	if (!put_into_store(delivery, a, &error)) {
-		log_error("target %s: %s, trying again in %d s", subject->target->name, error.text,
-				AGAIN_MS / 1000);
 		subject_tell_intake(subject, STATE_HELD, error.text);
 		return AGAIN_MS;
 	}
@@ -114,6 +126,8 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 	if (a->kind == ADMISSION_TAKE)
 		want(delivery, a, arena);
 	delivery->accepted = !verdict_await(subject);
+	if (delivery->accepted && a->kind == ADMISSION_SAME)
+		log_same(delivery, a);
 	if (delivery->accepted &&
 			(a->kind == ADMISSION_TAKE || subject->target->reconciler->refuses))
 		subject_accepted(subject, newest_ns(harvest));
@@ -248,6 +262,7 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 	uint64_t wait;
 
 	delivery->accepted = false;
+	delivery->from_drop = from_drop;
 	if (failure) {
 		subject_tell_intake(subject, STATE_HELD, failure);
 		return AGAIN_MS;

@@ -16,6 +16,7 @@ struct delivery {
 	struct inspection *inspection;
 
 	/* after delivery_decide() */
+	bool from_drop;
 	bool accepted; /* the credential is in store and journal once they are flushed */
 	struct rows inputs; /* the files that it was made of, those with a key first */
 	struct rows spent; /* those of them that are to be taken away */

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "controller/base/log.h"
 #include "controller/certdrop/feed/feed.h"
 #include "reconcilers/reconciler.h"
 
@@ -21,6 +20,7 @@ bool verdict_await(struct subject *subject)
 {
 	subject->lies_there = subject->target->reconciler->refuses && !subject->accepted &&
 			subject->in_service_since == 0;
+	subject->lay_there = subject->lay_there || subject->lies_there;
 	return subject->lies_there;
 }
 
@@ -51,8 +51,6 @@ bool verdict_refuse(struct subject *subject, const char *reason)
 {
 	if (!subject->lies_there)
 		return false;
-	log_warning("target %s: %s is refused: %s", subject->target->name, subject->facts.subject,
-			reason);
 	keep(subject, reason);
 	subject_want_former(subject);
 	look_again(subject);
