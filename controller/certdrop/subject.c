@@ -59,6 +59,8 @@ static void lose(struct subject *subject, const char *digest, const struct error
 		.reason = arena_copy(subject->story_memory, why->text) };
 }
 
+static const char not_looked_at[] = "what it has now was not looked at yet";
+
 static void recall(struct subject *subject, const struct remembered *remembered)
 {
 	struct error error;
@@ -78,6 +80,10 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 				   &subject->facts, &error)) {
 		subject->wanted = subject->facts.digest;
 		subject->in_service_since = remembered->in_service_since;
+		/* It is told once it is looked at: nobody was told of it, or not everybody. */
+		if (subject->outcome.state == STATE_IDLE)
+			subject->outcome = (struct story){ .state = STATE_WAITING,
+				.reason = not_looked_at };
 	} else {
 		lose(subject, remembered->wanted, &error);
 	}
@@ -87,6 +93,24 @@ static void former_done(struct former *former)
 {
 	arena_free(former->memory);
 	*former = (struct former){ 0 };
+}
+
+static struct story unfinished_story(void)
+{
+	return (struct story){ .state = STATE_WAITING,
+		.reason = "a change of it is unfinished: the service is not running" };
+}
+
+/* Whoever only looks leaves it as it is. */
+static void find_unfinished(struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+
+	subject->unfinished = subject->controller->mode == MODE_DRY &&
+			journal_open_pass(subject->controller->journal, arena,
+					subject->target->name) != NULL;
+	if (subject->unfinished)
+		subject->outcome = unfinished_story();
 }
 
 struct subject *subject_new(struct controller *controller, const struct target *target)
@@ -104,6 +128,7 @@ struct subject *subject_new(struct controller *controller, const struct target *
 	subject->gap_ms = -1;
 	if (journal_target(controller->journal, subject->wanted_memory, target->name, &remembered))
 		recall(subject, &remembered);
+	find_unfinished(subject);
 	return subject;
 }
 
@@ -336,19 +361,26 @@ static void keep_former(struct subject *subject)
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
 		struct words others)
 {
-	const struct story taken_in = { .state = STATE_IDLE,
+	const struct story taken_in = { .state = STATE_WAITING,
 		.reason = "taken in, not yet in service" };
 	/* Whoever only looks takes nothing in: it lies there until somebody does. */
 	const struct story lies_there = { .state = STATE_WAITING,
 		.reason = "not taken in yet: the service is not running" };
 	const bool dry = subject->controller->mode == MODE_DRY;
+	const struct story here = subject->unfinished ? unfinished_story() : lies_there;
 	/* What was never proven is no predecessor: the one before it still is. */
 	const bool proven = subject_was_in_service(subject, subject->wanted);
 
 	keep_former(subject);
-	set_stories(subject, subject->intake, dry ? lies_there : taken_in, (struct pending){ 0 });
+	set_stories(subject, subject->intake, dry ? here : taken_in, (struct pending){ 0 });
 	set_wanted(subject, facts, proven ? subject->wanted : subject->predecessor, NULL, inputs,
 			others);
+}
+
+void subject_tell_taken_in(struct subject *subject)
+{
+	if (!subject->applying && subject->outcome.state == STATE_WAITING)
+		controller_tell(subject->controller, subject);
 }
 
 void subject_precede(struct subject *subject, const char *digest)

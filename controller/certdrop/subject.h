@@ -21,7 +21,7 @@
 
 enum state {
 	STATE_IDLE, /* nothing was dropped yet */
-	STATE_WAITING, /* for something that is missing, or for the service */
+	STATE_WAITING, /* for something that is missing, for its turn, or for the service */
 	STATE_REFUSED, /* what was dropped will not do */
 	STATE_HELD, /* for a window, the clock, a lease, an approval */
 	STATE_APPLYING,
@@ -66,6 +66,7 @@ struct subject {
 	struct arena *wanted_memory;
 	const char *wanted; /* digest, NULL: nothing is wanted yet */
 	struct credential facts;
+	bool unfinished; /* a change of it was cut short, and no service runs that would take it up */
 	const char *lost; /* digest of what would be wanted, were it whole in the store; NULL */
 	const char *predecessor; /* digest, NULL: there is none */
 	const char *put_back; /* why what was dropped last is put back; NULL: it is not */
@@ -144,6 +145,9 @@ void subject_in_service_anew(struct subject *subject);
  * predecessor if it was in service. `inputs` and `others` are copied. */
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
 		struct words others);
+
+/* What was dropped is wanted now: whoever dropped it must not go on reading of the one before. */
+void subject_tell_taken_in(struct subject *subject);
 
 /* What was put into service while another one came to be wanted is the predecessor of that. */
 void subject_precede(struct subject *subject, const char *digest);

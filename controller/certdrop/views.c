@@ -176,6 +176,10 @@ struct words views_explain(struct arena *arena, const struct subject *subject)
 						state_name(subject_state(subject)),
 						subject_reason(subject)));
 	say_pending(&sentences);
+	if (subject->unfinished)
+		say(&sentences, "a change of it is unfinished, and is taken up when the service runs");
+	if (subject->pass)
+		say(&sentences, "it is being looked at, or changed, just now");
 	if (subject->seen_at == 0) {
 		say(&sentences, "the target was not looked at yet");
 		return sentences.words;

@@ -247,6 +247,65 @@ static void status_exits_with_0_when_all_is_in_service(void **state)
 	assert_int_equal(told.events, 1);
 }
 
+static void keep_status(void)
+{
+	json_decref(told.document);
+	told.document = report_status(here.controller, &here.subject, 1);
+}
+
+static void assert_next(const char *state, const char *next)
+{
+	const char *text;
+
+	keep_status();
+	text = json_string_value(field("targets", "next"));
+	assert_string_equal(json_string_value(field("targets", "state")), state);
+	if (!text || !strstr(text, next))
+		fail_msg("next is \"%s\"", text ? text : "nothing");
+}
+
+static void what_is_taken_in_waits_for_its_turn_and_is_told_where_it_was_dropped(void **state)
+{
+	json_t *receipt;
+
+	(void)state;
+	part("worker.ask", "hang");
+	start_controller(MODE_SERVICE);
+	want("wanted");
+	assert_next("waiting", "what it has now is being looked at");
+	assert_string_equal(json_string_value(field("targets", "reason")),
+			"taken in, not yet in service");
+
+	subject_tell_taken_in(here.subject);
+	receipt = json_load_file(in_directory("drop/web/receipt.json"), 0, NULL);
+	assert_non_null(receipt);
+	assert_string_equal(json_string_value(json_object_get(receipt, "subject")), "CN=wanted");
+	assert_string_equal(json_string_value(json_object_get(receipt, "state")), "waiting");
+	json_decref(receipt);
+}
+
+static void without_the_service_an_unfinished_change_is_told(void **state)
+{
+	const struct pass_entry entry = { .target = "web", .plan = "plan" };
+	int64_t pass;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	want("wanted");
+	pass = journal_pass_begin(here.controller->journal, &entry);
+	journal_step_begin(here.controller->journal, pass, 0, false, "make it so");
+	stop_controller();
+
+	start_controller(MODE_DRY);
+	assert_next("waiting", "certdrop apply web: what is unfinished is taken up first");
+	assert_non_null(strstr(json_string_value(field("targets", "reason")), "is unfinished"));
+	/* Neither what was dropped since nor what is refused hides it. */
+	want("later");
+	assert_non_null(strstr(subject_reason(here.subject), "is unfinished"));
+	subject_tell_intake(here.subject, STATE_REFUSED, "the key is EC");
+	assert_next("refused", "what is unfinished is taken up first");
+}
+
 static void a_wait_ends_when_its_time_is_over(void **state)
 {
 	(void)state;
@@ -428,6 +487,8 @@ int main(void)
 		claim(status_has_all_that_is_promised),
 		claim(status_exits_with_0_when_all_is_in_service),
 		claim(a_wait_ends_when_its_time_is_over),
+		claim(what_is_taken_in_waits_for_its_turn_and_is_told_where_it_was_dropped),
+		claim(without_the_service_an_unfinished_change_is_told),
 		claim(a_reason_that_is_no_utf_8_is_told_all_the_same),
 		claim(whoever_hangs_up_is_not_told),
 		claim(an_order_to_go_back_waits_only_for_what_is_changed),

@@ -85,17 +85,32 @@ static const char *next_step_of_held(const struct subject *subject)
 	return "it goes on by itself";
 }
 
+static const char *next_step_of_waiting(struct arena *arena, const struct subject *subject)
+{
+	if (subject->intake.state == STATE_WAITING)
+		return "drop what is missing";
+	if (subject->controller->mode != MODE_SERVICE)
+		return arena_printf(arena,
+				"start the service, or take it in with certdrop apply %s",
+				subject->target->name);
+	return subject->pass ? "what it has now is being looked at, then it goes on by itself"
+			     : "it goes on by itself when it is its turn";
+}
+
 static const char *next_step(struct arena *arena, const struct subject *subject)
 {
+	if (subject->unfinished)
+		return arena_printf(arena,
+				"start the service, or use certdrop apply %s: what is unfinished is taken "
+				"up first",
+				subject->target->name);
 	switch (subject_state(subject)) {
 	case STATE_IDLE:
-		return "drop a certificate and its key";
+		return subject->pass && subject->seen_at == 0
+				? "it is being looked at for the first time"
+				: "drop a certificate and its key";
 	case STATE_WAITING:
-		if (subject->outcome.state == STATE_WAITING && subject->intake.state == STATE_IDLE)
-			return arena_printf(arena,
-					"start the service, or take it in with certdrop apply %s",
-					subject->target->name);
-		return "drop what is missing";
+		return next_step_of_waiting(arena, subject);
 	case STATE_REFUSED:
 		return "drop another one, or take this one away";
 	case STATE_HELD:

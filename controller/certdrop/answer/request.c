@@ -15,7 +15,9 @@
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
 
-enum { HISTORY_LIMIT = 20 };
+/* What a product answers is not waited for longer than that when it is asked already, or may be slow: what is
+ * known is told then. */
+enum { HISTORY_LIMIT = 20, LOOK_MS = 15000 };
 
 struct command {
 	const char *name;
@@ -25,6 +27,7 @@ struct command {
 	bool (*over)(struct request *request);
 	/* The document, and the exit code. */
 	json_t *(*report)(struct request *request, int *exit);
+	bool looks; /* and tells what is known if that takes long */
 };
 
 struct request {
@@ -142,6 +145,8 @@ static void on_first_turn(uv_timer_t *timer)
 
 	if (request->wait_ms > 0)
 		(void)uv_timer_start(timer, on_timeout, (uint64_t)request->wait_ms, 0);
+	else if (request->command->looks && request->controller->mode == MODE_SERVICE)
+		(void)uv_timer_start(timer, on_timeout, LOOK_MS, 0);
 	move_on(request);
 }
 
@@ -309,14 +314,14 @@ static bool begin_rollback(struct request *request, struct error *error)
 
 	log_info("target %s: rolled back by order: %s (sha256 %.16s) is wanted again instead of %s",
 			subject->target->name, facts.subject, facts.fingerprint,
-			subject->wanted ? subject->facts.subject : "what is lost");
+			subject->wanted ? subject->facts.subject : "none");
 	if (subject->wanted)
 		journal_park(journal, subject->target->name, subject->wanted,
 				"rolled back by order");
 	subject_want_back(subject, NULL);
 	subject->by_order = true;
 	subject_tell_intake(subject, STATE_IDLE, NULL);
-	subject_tell_outcome(subject, STATE_IDLE, "going back to the predecessor");
+	subject_tell_outcome(subject, STATE_WAITING, "going back to the predecessor");
 	controller_due(request->controller, subject);
 	return true;
 }
@@ -350,12 +355,12 @@ static json_t *report_of_explain(struct request *request, int *exit)
 /* ---- the table ---- */
 
 static const struct command commands[] = {
-	{ "status", begin_scan, status_over, report_of_status },
-	{ "plan", begin_plan, plan_over, report_of_plan },
-	{ "apply", begin_apply, apply_over, report_of_status },
-	{ "rollback", begin_rollback, apply_over, report_of_status },
-	{ "history", begin_nothing, over_at_once, report_of_history },
-	{ "explain", begin_scan, explain_over, report_of_explain },
+	{ "status", begin_scan, status_over, report_of_status, true },
+	{ "plan", begin_plan, plan_over, report_of_plan, false },
+	{ "apply", begin_apply, apply_over, report_of_status, false },
+	{ "rollback", begin_rollback, apply_over, report_of_status, false },
+	{ "history", begin_nothing, over_at_once, report_of_history, false },
+	{ "explain", begin_scan, explain_over, report_of_explain, true },
 };
 
 static const struct command *find_command(const char *name)

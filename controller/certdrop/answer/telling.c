@@ -48,6 +48,11 @@ static void add_steps(struct arena *arena, const struct subject *subject, struct
 	receipt->step_count = subject->steps.count;
 }
 
+static bool is_waiting_its_turn(const struct subject *subject)
+{
+	return subject->intake.state == STATE_IDLE && subject->outcome.state == STATE_WAITING;
+}
+
 static struct receipt receipt_of(struct arena *arena, const struct subject *subject)
 {
 	const long long soon = subject->controller->config->expiry_warning_ms / 1000;
@@ -55,7 +60,7 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		.target = subject->target->name,
 		.state = state_name(subject_state(subject)),
 		.reason = subject_reason(subject),
-		.passing = subject->applying,
+		.passing = subject->applying || is_waiting_its_turn(subject),
 		.warnings = views_warnings(arena, subject, soon, clock_now()),
 		.gap_ms = subject->gap_ms,
 		.gap_budget_ms = subject->gap_budget_ms > 0 ? subject->gap_budget_ms : -1,

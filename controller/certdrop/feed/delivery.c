@@ -134,6 +134,8 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 	if (a->kind == ADMISSION_TAKE || subject->outcome.state != STATE_IN_SERVICE)
 		controller_due(subject->controller, subject);
 	subject_tell_intake(subject, STATE_IDLE, NULL);
+	if (a->kind == ADMISSION_TAKE)
+		subject_tell_taken_in(subject);
 	return 0;
 }
 

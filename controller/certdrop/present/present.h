@@ -16,7 +16,7 @@
  * Whatever a document holds, no control character but line feeds and tabs of plans reaches
  * the output: subjects and file names come from strangers.
  *
- * States: idle (nothing was ever dropped), waiting (a piece is missing: the reason says
+ * States: idle (nothing was ever dropped), waiting (for a piece, or for its turn: the reason says
  * which), refused, held, applying, in-service, rolled-back, failed.
  *
  * Times are RFC 3339 in UTC. BRIEF is {digest, fingerprint, subject, not_after} or null;
