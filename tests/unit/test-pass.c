@@ -289,6 +289,9 @@ static void a_plan_says_itself_why_it_waits(void **state)
 	assert_state(here.subject, STATE_HELD);
 	assert_reason(here.subject, "a peer is offline");
 	assert_true(uv_timer_get_due_in(&here.subject->timer) > 0);
+	assert_true(uv_timer_get_due_in(&here.subject->timer) <= 60000);
+	assert_true(here.subject->retry_at_ms > 0);
+	assert_true(here.subject->retry_at_ms <= clock_now_ms() + 60000);
 
 	here.held = NULL;
 	differ(1000);

@@ -11,8 +11,9 @@
 #include "controller/certdrop/views.h"
 #include "reconcilers/reconciler.h"
 
-/* So much of a window is needed at least, and so long is a drop that is being looked into waited for. */
-enum { EXPECTED_MS = 60000, DROP_S = 1 };
+/* So much of a window is needed at least, so long is a drop that is being looked into waited for, and what a
+ * product holds is looked at again after so long, or after `check`. */
+enum { EXPECTED_MS = 60000, DROP_S = 1, HELD_MS = 60000 };
 
 static struct gate opened(void)
 {
@@ -272,6 +273,14 @@ static struct gate in_window(struct arena *arena, const struct subject *subject,
 
 /* ---- all of it ---- */
 
+/* What the product waits for (a peer that is offline) tells nobody when it is over. */
+static long long look_again_at(const struct subject *subject, long long now)
+{
+	const long long check_ms = config_check_ms(subject->controller->config, subject->target);
+
+	return now + ((check_ms < HELD_MS ? check_ms : HELD_MS) + 999) / 1000;
+}
+
 /* Once it is in service, what is done for it is no going back any more. */
 static bool is_going_back(const struct subject *subject, const struct plan *plan)
 {
@@ -289,7 +298,7 @@ struct gate gate_decide(struct arena *arena, const struct subject *subject, cons
 	if (is_going_back(subject, plan))
 		return opened();
 	if (plan->held)
-		return closed(plan->held, 0);
+		return closed(plan->held, plan->follow_up ? 0 : look_again_at(subject, now));
 	gate = after_others(arena, subject);
 	if (!gate.open)
 		return gate;

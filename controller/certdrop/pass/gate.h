@@ -20,7 +20,9 @@
 struct gate {
 	bool open;
 	const char *reason; /* why it is not; of an open one, why it is though no window is, or NULL */
-	long long at; /* when it opens, seconds since 1970; 0: not known, it is looked at again */
+	/* When it opens, or where only the product can tell, is looked at again: seconds since 1970; 0: not
+	 * known, it is looked at again at the next check. */
+	long long at;
 	bool another_first; /* it opens when another target has nothing to do */
 };
 

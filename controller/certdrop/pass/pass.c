@@ -352,6 +352,13 @@ static void plan_next(struct pass *pass)
 	}
 }
 
+/* What it was to come for comes now; what is next told is when the pass is over. */
+static void stop_timer(struct subject *subject)
+{
+	(void)uv_timer_stop(&subject->timer);
+	subject->retry_at_ms = 0;
+}
+
 static bool asks_lightly(const struct plan *questions)
 {
 	for (size_t i = 0; i < questions->count; i++)
@@ -376,7 +383,7 @@ void pass_start(struct subject *subject, enum pass_purpose purpose, pass_planned
 	subject->pass = pass;
 	/* Whoever only looks changes nothing, not even when it is tried again. */
 	if (purpose == PASS_RECONCILE)
-		(void)uv_timer_stop(&subject->timer);
+		stop_timer(subject);
 
 	pass->open = journal_open_pass(
 			subject->controller->journal, pass->arena, subject->target->name);
@@ -394,7 +401,7 @@ bool pass_go_on(struct pass *pass)
 	if (pass->purpose != PASS_AHEAD)
 		return false;
 	pass->purpose = PASS_RECONCILE;
-	(void)uv_timer_stop(&pass->subject->timer);
+	stop_timer(pass->subject);
 	if (!pass->job)
 		plan_next(pass);
 	return true;

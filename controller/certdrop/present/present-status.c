@@ -64,7 +64,11 @@ static void add_next(struct buffer *words, const json_t *target)
 	if (next)
 		buffer_add(words, next);
 	if (at)
-		buffer_printf(words, "%stried again at %s", next ? "; " : "", at);
+		buffer_printf(words, "%s%s at %s", next ? "; " : "",
+				strcmp(field_text(target, "state", "-"), "held") == 0
+						? "looked at again"
+						: "tried again",
+				at);
 }
 
 /* "restart it, at 2026-...: why not yet"; nothing when nothing is pending. */
