@@ -134,7 +134,8 @@ static void on_reload(uv_signal_t *handle, int number)
 	}
 	notify_send("RELOADING=1");
 	log_info("reloading the configuration%s",
-			is_changing(service) ? ", once the change that is under way has ended" : "");
+			is_changing(service) ? ", once the change that is under way has ended"
+					     : "");
 	config_free(service->next_config);
 	service->next_config = config;
 	drain(service);

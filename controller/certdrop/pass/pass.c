@@ -102,6 +102,9 @@ void pass_try_again_later(struct pass *pass, const struct error *error)
 	uint32_t random = 0;
 	uint64_t delay;
 
+	/* Whatever came meanwhile would only have the same wrong password tried once more. */
+	if (error->kind == ERROR_CONFIG)
+		subject->again = false;
 	subject->attempts++;
 	(void)uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
 	delay = backoff_ms(subject->attempts, (uint64_t)config->retry_first_ms,
