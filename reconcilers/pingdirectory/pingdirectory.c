@@ -10,7 +10,9 @@
  *
  * What can go wrong, and why the plans look as they do:
  * - A peer that is offline does not learn the new certificate in time, and shuts the server out
- *   when it is back. So that is waited for, unless the key pair stays the same.
+ *   when it is back. So that is waited for, unless the key pair stays the same; and so is a server
+ *   of the topology that nobody asks, because it is not among the peers (topology.c).
+ * - A server that is another than the instance would lose its own key pair (topology.c).
  * - Purging while anybody still shows or expects the old one is the classic outage.
  * - Two servers with one inter-server key refuse to replicate: the registry tells who has what.
  * - Neither an exit code nor a result proves anything: each server's registry counts, and what is
@@ -31,8 +33,6 @@ static const char *const forms[] = { "certificates", "key-store", NULL };
 static const char *const formats[] = { "jks", "pkcs12", NULL };
 static const char *const store_profiles[] = { "modern", "old-java", NULL };
 static const char *const offline_words[] = { "hold", "go-on", NULL };
-
-enum { FINGERPRINT_LENGTH = 64 };
 
 /* Where a server is, and how it is known to be that server. */
 #define SERVER_OPTIONS                                                                               \
@@ -58,11 +58,13 @@ static const struct option options[] = {
 			.help = "Which certificate it is: inter-server, by which the servers of a topology "
 				"know each other, or listener, which LDAPS and HTTPS clients meet." },
 	{ "instance", OPTION_TEXT, .required = true,
-			.help = "The name of the server instance in the topology registry." },
+			.help = "The name of the server instance in the topology registry. Nothing is changed "
+				"where the server says that it is another one (instance-name of its global "
+				"configuration, dsconfig get-global-configuration-prop)." },
 	SERVER_OPTIONS,
 	{ "peers", OPTION_GROUPS, .members = peer_options,
-			.help = "The other servers of the topology. Each has to have the new certificate in "
-				"its registry." },
+			.help = "The other servers of the topology, all of them. Each has to have the new "
+				"certificate in its registry." },
 	{ "bind-dn", OPTION_TEXT, .required = true,
 			.help = "Who we are, to all of these servers." },
 	{ "password-file", OPTION_PATH, FORM_FILE, .required = true,
@@ -73,8 +75,9 @@ static const struct option options[] = {
 			.help = "How long the servers may take to see a change of the registry. They look "
 				"every 5 s, by default." },
 	{ "offline", OPTION_CHOICE, .fallback = "hold", .choices = offline_words,
-			.help = "What to do while a peer does not answer: hold the change, unless the key "
-				"pair stays the same; or go on, and leave that peer behind." },
+			.help = "What to do while a peer cannot be asked, or a server that the registry names is "
+				"not among `peers`: hold the change, unless the key pair stays the same; or "
+				"go on, and leave that server behind. Purging is held in any case." },
 	{ "route", OPTION_CHOICE, .fallback = "ldap", .choices = routes,
 			.help = "ldap: by extended operations, from anywhere. The server needs a handler of "
 				"the type replace-certificate with allow-remotely-provided-certificates, and "
@@ -146,70 +149,6 @@ static const struct option options[] = {
 
 /* ---- settings ---- */
 
-size_t server_count(const struct settings *settings)
-{
-	return 1 + setting_count(settings, "peers");
-}
-
-struct server server_at(const struct settings *settings, size_t index)
-{
-	const struct settings *group =
-			index == 0 ? settings : setting_item(settings, "peers", index - 1);
-
-	return (struct server){
-		.url = setting_text(group, "server"),
-		.ca_file = setting_text(group, "ca-file"),
-		.pin = setting_text(group, "pin"),
-		.server_name = setting_text(group, "server-name"),
-	};
-}
-
-static bool check_server(const struct server *server, struct error *error)
-{
-	const char *host = strstr(server->url, "//");
-
-	if ((strncmp(server->url, "ldaps://", strlen("ldaps://")) != 0 &&
-			    strncmp(server->url, "ldap://", strlen("ldap://")) != 0) ||
-			!host[2] || strchr(host + 2, '/'))
-		return fail(error, ERROR_CONFIG,
-				"server \"%s\" is not ldaps://host:port or ldap://host:port",
-				server->url);
-	if (!sound_port(server->url, error))
-		return false;
-	if (server->pin && strspn(server->pin, "0123456789abcdef") != FINGERPRINT_LENGTH)
-		return fail(error, ERROR_CONFIG,
-				"pin \"%s\" is not a fingerprint: 64 lower-case hexadecimal digits",
-				server->pin);
-	if (server->pin && server->ca_file)
-		return fail(error, ERROR_CONFIG, "%s has both a pin and a ca-file", server->url);
-	return true;
-}
-
-/* It becomes a part of names and filters of LDAP, in which other characters mean something. */
-static bool check_instance(const struct settings *settings, struct error *error)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._- ";
-	const char *instance = setting_text(settings, "instance");
-
-	return (*instance && strspn(instance, allowed) == strlen(instance)) ||
-			fail(error, ERROR_CONFIG,
-					"instance \"%s\" is not made of letters, digits, dots, dashes, "
-					"underscores and blanks",
-					instance);
-}
-
-static bool check_servers(const struct settings *settings, struct error *error)
-{
-	for (size_t i = 0; i < server_count(settings); i++) {
-		const struct server server = server_at(settings, i);
-
-		if (!check_server(&server, error))
-			return false;
-	}
-	return sound_peers(settings, error);
-}
-
 static bool check_route(const struct settings *settings, struct error *error)
 {
 	const bool tool = equal(setting_text(settings, "route"), "tool");
@@ -248,8 +187,7 @@ static bool check(const struct target *target, struct error *error)
 	const struct settings *settings = target->settings;
 	const bool listener = equal(setting_text(settings, "certificate"), "listener");
 
-	if (!check_instance(settings, error) || !check_servers(settings, error) ||
-			!check_route(settings, error) ||
+	if (!servers_check(settings, error) || !check_route(settings, error) ||
 			(listener && !check_listener(settings, error)))
 		return false;
 	if (!listener && setting_text(settings, "source"))
@@ -316,14 +254,18 @@ static void wait_for_monitor(struct ping *p)
 				setting_text(p->settings, "instance"));
 }
 
-/* Whoever is not there does not learn of it: of the new one in time, of the old one's end at all. */
+/* Whoever is not seen to learn of it may not: of the new one in time, of the old one's end at all. */
 static void wait_for_peers(struct ping *p, bool purge)
 {
 	const bool harmless = p->same_key || equal(setting_text(p->settings, "offline"), "go-on");
+	const char *why = p->forgotten;
 
-	if (*p->offline && (purge || !harmless))
-		p->plan->held = arena_printf(p->arena,
-				"%s does not answer, and would be left behind", p->offline);
+	if (harmless && !purge)
+		return;
+	if (*p->offline)
+		why = arena_printf(p->arena, "%s%s%s", why, *why ? "; " : "", p->offline);
+	if (*why)
+		p->plan->held = why;
 }
 
 static bool plan_ping(const struct target *target, const struct credential *wanted,
@@ -343,7 +285,7 @@ static bool plan_ping(const struct target *target, const struct credential *want
 
 	if (!registry_known(&p))
 		return true;
-	if (!registry_read(&p) || !use_read(&p, &in_use))
+	if (!registry_read(&p) || !topology_read(&p) || !use_read(&p, &in_use))
 		return false;
 	if (in_use && registry_has_it(&p)) {
 		if (!setting_flag(p.settings, "purge") || p.retired.count == 0)

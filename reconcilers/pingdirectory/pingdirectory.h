@@ -26,7 +26,7 @@ extern const struct rule ping_rules[];
 extern const struct profile ping_profiles[];
 const struct slot *ping_slot(const char *name);
 
-/* ---- the servers of a topology ---- */
+/* ---- the servers of a topology (servers.c) ---- */
 
 struct server {
 	const char *url, *ca_file, *pin, *server_name;
@@ -36,8 +36,15 @@ struct server {
 size_t server_count(const struct settings *settings);
 struct server server_at(const struct settings *settings, size_t index);
 
-/* To the first, as whom the settings say; what to ask is to be filled in. */
+/* As whom the settings say; what to ask is to be filled in. */
+struct ldap_step request_to(const struct settings *settings, const struct server *server);
 struct ldap_step request_to_own(const struct settings *settings);
+
+/* Was the question not asked, or could it not be? */
+bool is_silent(const struct record *told);
+
+/* False: ERROR_CONFIG tells what is wrong with them, or with the name of the instance. */
+bool servers_check(const struct settings *settings, struct error *error);
 
 /* ---- are the settings sound together? (sound.c) ---- */
 
@@ -67,7 +74,8 @@ struct ping {
 	struct words registered; /* fingerprints on the target's own server */
 	struct words retired; /* those of them that the wanted credential does not have */
 	bool same_key; /* the wanted one is on a key pair that is registered already */
-	const char *offline; /* the peers that do not answer, "" when all do */
+	const char *offline; /* says which peers could not be asked, and why; "" when all could */
+	const char *forgotten; /* says who is in the topology and no peer; "" when nobody is */
 };
 
 /* Also false when one is NULL. */
@@ -85,15 +93,30 @@ void registry_ask(const struct target *target, struct plan *plan);
 /* False: the others are being asked. */
 bool registry_known(struct ping *p);
 
-/* What the servers say of the target's instance, and of who else has the certificate. False:
- * `error` tells why it must not, or cannot, be replaced. */
+/* What the servers say of the target's instance. False in `error`: it cannot be known, or the
+ * registry has no such instance. */
 bool registry_read(struct ping *p);
+
+/* What is asked of an instance's certificates: in the same order, which they are and on which keys. */
+enum { REGISTRY_PICKS = 2 };
+struct rows registry_picks(struct arena *arena, const struct slot *slot);
+
+/* False, as the error that the answer tells: a wrong password is not waited for. */
+bool pass_on(struct ping *p, const struct record *told);
 
 /* Has each server that answers the wanted certificate? */
 bool registry_has_it(const struct ping *p);
 
 /* Until it has, with each server that answered; and, with `gone`, nothing that is retired. */
 void registry_prove(const struct ping *p, bool gone);
+
+/* ---- who the servers are (topology.c) ---- */
+
+/* Together with what registry_known() asks of the others. */
+void topology_ask(struct ping *p);
+
+/* False: `error` tells that the server is not the instance, or who else has the certificate. */
+bool topology_read(struct ping *p);
 
 /* ---- what is in use (use.c) ---- */
 

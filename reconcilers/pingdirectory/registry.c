@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-static const char others[] = "other instances";
-
 /* ---- asking ---- */
 
 static const char *question_name(struct arena *arena, const struct server *server)
@@ -28,16 +26,11 @@ static const struct record *told_by(const struct ping *p, size_t index)
 	return answer(p->seen, question_name(p->arena, &server));
 }
 
-static bool is_silent(const struct record *told)
+struct rows registry_picks(struct arena *arena, const struct slot *slot)
 {
-	return !told || record_text(told, "failed");
-}
-
-/* Of each certificate, in the same order, which it is and on which key. */
-static struct rows picks_of(struct arena *arena, const struct slot *slot)
-{
-	const char *const kinds[] = { "certificates", "keys" };
-	struct rows picks = { .items = arena_new_many(arena, struct words, 2), .count = 2 };
+	const char *const kinds[REGISTRY_PICKS] = { "certificates", "keys" };
+	struct rows picks = { .items = arena_new_many(arena, struct words, REGISTRY_PICKS),
+		.count = REGISTRY_PICKS };
 
 	for (size_t i = 0; i < picks.count; i++) {
 		const char **row = arena_new_many(arena, const char *, 3);
@@ -50,28 +43,15 @@ static struct rows picks_of(struct arena *arena, const struct slot *slot)
 	return picks;
 }
 
-/* A search at a server, as whom the settings say. */
-static struct ldap_step search_at(const struct settings *settings, const struct server *server)
-{
-	return (struct ldap_step){
-		.url = server->url,
-		.ca_file = server->ca_file,
-		.pin = server->pin,
-		.server_name = server->server_name,
-		.bind_dn = setting_text(settings, "bind-dn"),
-		.password_file = setting_text(settings, "password-file"),
-	};
-}
-
 static struct ldap_step search_own(const struct settings *settings, const struct slot *slot,
 		const struct server *server, struct arena *arena)
 {
-	struct ldap_step search = search_at(settings, server);
+	struct ldap_step search = request_to(settings, server);
 
 	search.base = arena_printf(arena, "%scn=%s,%s", slot->branch,
 			setting_text(settings, "instance"), setting_text(settings, "registry"));
 	search.scope = "base";
-	search.pick = picks_of(arena, slot);
+	search.pick = registry_picks(arena, slot);
 	return search;
 }
 
@@ -89,21 +69,6 @@ static void ask_at(const struct target *target, size_t index, struct plan *plan)
 			->together = 1;
 }
 
-static void ask_others(struct ping *p)
-{
-	const struct server own = server_at(p->settings, 0);
-	struct ldap_step search = search_at(p->settings, &own);
-
-	search.base = setting_text(p->settings, "registry");
-	search.scope = "one";
-	search.filter = arena_printf(p->arena, "(&(objectClass=ds-cfg-server-instance)(!(cn=%s)))",
-			setting_text(p->settings, "instance"));
-	search.label = "cn";
-	search.pick = picks_of(p->arena, p->slot);
-	plan_ask_ldap(p->plan, others, "see which certificates the other servers have", &search)
-			->together = 1;
-}
-
 void registry_ask(const struct target *target, struct plan *plan)
 {
 	ask_at(target, 0, plan);
@@ -118,15 +83,13 @@ bool registry_known(struct ping *p)
 	for (size_t i = 1; i < server_count(p->settings); i++)
 		if (!told_by(p, i))
 			ask_at(p->target, i, p->plan);
-	if (p->slot->own && !answer(p->seen, others))
-		ask_others(p);
+	topology_ask(p);
 	return p->plan->count == before;
 }
 
 /* ---- what was answered ---- */
 
-/* The kind of error is that of the answer: a wrong password is not waited for. */
-static bool pass_on(struct ping *p, const struct record *told)
+bool pass_on(struct ping *p, const struct record *told)
 {
 	const struct words why = record_words(told, "failed");
 	enum error_kind kind = ERROR_RETRY;
@@ -167,37 +130,26 @@ static void read_own(struct ping *p, const struct record *told)
 			p->retired.items[p->retired.count++] = p->registered.items[i];
 }
 
+/* Why it cannot be asked begins with where. */
 static void read_peers(struct ping *p)
 {
-	p->offline = "";
-	for (size_t i = 1; i < server_count(p->settings); i++)
-		if (is_silent(told_by(p, i)))
-			p->offline = arena_printf(p->arena, "%s%s%s", p->offline,
-					*p->offline ? ", " : "", server_at(p->settings, i).url);
-}
+	const char *urls = "", *reasons = "";
 
-/* A copied server root brings its key along, and replication refuses servers that share one. */
-static bool is_nobodys(struct ping *p)
-{
-	static const struct {
-		const char *pick, *what;
-	} picks[] = { { "certificates", "this certificate" }, { "keys", "its key" } };
-	const struct record *told = answer(p->seen, others);
-	const char *const ours[] = { p->wanted->fingerprint, p->wanted->key_fingerprint };
+	for (size_t i = 1; i < server_count(p->settings); i++) {
+		const struct record *told = told_by(p, i);
+		const char *why = record_text(told, "failed");
 
-	if (is_silent(told))
-		return pass_on(p, told);
-	for (size_t k = 0; k < 2; k++) {
-		const struct rows rows = record_rows(p->arena, told, picks[k].pick);
-
-		for (size_t i = 0; i < rows.count; i++)
-			if (ours[k] && words_contain(rows.items[i], ours[k]))
-				return fail(p->error, ERROR_INPUT,
-						"server instance %s has %s already; PingDirectory inter-server "
-						"certificates allow no sharing",
-						rows.items[i].items[0], picks[k].what);
+		if (!is_silent(told))
+			continue;
+		urls = arena_printf(p->arena, "%s%s%s", urls, *urls ? ", " : "",
+				server_at(p->settings, i).url);
+		reasons = arena_printf(p->arena, "%s%s%s", reasons, *reasons ? "; " : "",
+				why ? why : "not asked yet");
 	}
-	return true;
+	p->offline = *urls ? arena_printf(p->arena,
+					     "%s could not be asked, and would be left behind: %s",
+					     urls, reasons)
+			   : "";
 }
 
 bool registry_read(struct ping *p)
@@ -213,7 +165,7 @@ bool registry_read(struct ping *p)
 				setting_text(p->settings, "registry"));
 	read_own(p, told);
 	read_peers(p);
-	return !p->slot->own || is_nobodys(p);
+	return true;
 }
 
 bool registry_has_it(const struct ping *p)

@@ -71,20 +71,6 @@ static const char *store_type(const struct settings *settings)
 	return equal(setting_text(settings, "store-format"), "jks") ? "JKS" : "PKCS12";
 }
 
-struct ldap_step request_to_own(const struct settings *settings)
-{
-	const struct server own = server_at(settings, 0);
-
-	return (struct ldap_step){
-		.url = own.url,
-		.ca_file = own.ca_file,
-		.pin = own.pin,
-		.server_name = own.server_name,
-		.bind_dn = setting_text(settings, "bind-dn"),
-		.password_file = setting_text(settings, "password-file"),
-	};
-}
-
 /* ---- is the way open? ---- */
 
 static void ask_text(const struct target *target, struct plan *plan, const char *name,

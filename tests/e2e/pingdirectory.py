@@ -127,8 +127,10 @@ class PingDirectory(Stage):
             put(path, self.identities[instance.name, alias].jks(alias))
             put(path.with_name(path.name + ".pin"), f"{PIN}\n".encode())
         put(instance.configuration, entries.written([
+            entries.Entry(standin.CONFIG, {"objectClass": ["top", "ds-cfg-root-config"], "cn": "config",
+                                           "ds-cfg-instance-name": instance.name}),
             *(entries.Entry(dn, {"objectClass": ["top", "ds-cfg-branch"], "cn": dn.partition(",")[0][3:]})
-              for dn in ("cn=config", standin.TOPOLOGY, standin.INSTANCES)),
+              for dn in (standin.TOPOLOGY, standin.INSTANCES)),
             *(entry for each in self.instances for entry in each.registry_entries(
                 *(self.identities[each.name, alias].pem.decode()
                   for alias in (standin.ADS_ALIAS, standin.LISTENER_ALIAS))))]).encode())

@@ -312,6 +312,8 @@ def test_binding_and_looking(running):
     with pytest.raises(ldap.Refusal) as caught:
         client.read("cn=ds9," + standin.INSTANCES)
     assert caught.value.code == ldap.NO_SUCH_OBJECT
+    for name in ("ds1", "ds2"):
+        assert running.client(name).read(standin.CONFIG)["ds-cfg-instance-name"] == [name.encode()]
     monitor = client.read("cn=X.509 Certificate inter-server-certificate,cn=monitor")
     assert monitor["alias"] == [b"ads-certificate"] and monitor["currently-valid"] == [b"true"]
     running.set(require_secure_bind=True)

@@ -3,8 +3,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certificates import pem_of
-from ping_target import (assert_everywhere, by_tool, drop, identities, needs_java, reason, shared,  # noqa: F401
-                         target, thorough, topology)
+from ping_target import (assert_everywhere, by_tool, drop, identities, needs_java, reached, reason,  # noqa: F401
+                         shared, target, thorough, topology)
 from pingdirectory import PASSWORD, PIN, READER, READER_PASSWORD, Identity, put
 from service import plain
 from waiting import until
@@ -67,13 +67,43 @@ def test_a_listener_certificate_is_replaced_where_clients_meet_it(certdrop, topo
 
 # ---- what is found before anything is changed ----
 
+def test_a_server_that_is_another_instance_is_named_and_nothing_tried(certdrop, shared):
+    """Its own key pair would be overwritten, and what is put back would be the other one's."""
+    asked, old = len(shared.records()), {name: shared[name].in_store() for name in ("ds1", "ds2")}
+    certdrop.configure([target(shared, **{**reached(shared, "ds2"), "peers": tuple(
+        reached(shared, name) for name in ("ds1", "ds3"))})])
+    certdrop.start()
+    drop(certdrop, Identity("another.example.com"))
+    reason(certdrop, "failed", f"ldaps://127.0.0.1:{shared['ds2'].ldaps} is the server instance ds2, not ds1")
+    assert {name: shared[name].in_store() for name in old} == old
+    assert "extended" not in {line.get("operation") for line in shared.records()[asked:]}
+
+
+def test_a_server_of_the_topology_that_is_no_peer_holds_the_change_and_any_purge(certdrop, shared):
+    old, new = shared.registered("ds1"), Identity("another.example.com")
+    some = {"peers": (reached(shared, "ds2"),), "soak": "0s", "check": "1s"}
+    says = "ds3 of the topology is not among `peers`, and would be left behind"
+    certdrop.configure([target(shared, **some)])
+    certdrop.start()
+    drop(certdrop, new)
+    reason(certdrop, "held", says)
+    assert shared.registered("ds1") == old
+
+    certdrop.configure([target(shared, **some, offline="go-on")])
+    certdrop.restart()
+    certdrop.until_in_service("ds1", new, seconds=40)
+    until(lambda: says in certdrop.run("status", "ds1").stdout,
+          lambda: certdrop.run("status", "ds1").stdout + certdrop.log())
+    assert_everywhere(shared, [*old, new.fingerprint])
+
+
 def test_a_peer_that_is_offline_holds_the_change(certdrop, topology, identities):
     old = topology["ds1"].presented()
     certdrop.configure([target(topology, check="1s")])
     topology.stop("ds3")
     certdrop.start()
     drop(certdrop, identities[0])
-    reason(certdrop, "held", "does not answer, and would be left behind")
+    reason(certdrop, "held", "could not be asked, and would be left behind: ")
     assert topology["ds1"].presented() == old and topology.registered("ds1") == [old]
     topology.start("ds3")
     certdrop.until_in_service("ds1", identities[0], seconds=40)

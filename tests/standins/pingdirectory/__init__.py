@@ -31,6 +31,8 @@ docs.ping.directory/PingDirectory/latest/cli/replace-certificate.html, SDK githu
     handler type replace-certificate, privilege     replace-certificate-extended-operation-handler (config guide);
       permit-replace-certificate-request              usingCertificates (devops): the privilege is not given by default
     registry entries, attributes, PEM in a string   SDK unboundidds/TopologyRegistryTrustManager
+    ds-cfg-instance-name in cn=config: its own      config guide, Global Configuration: instance-name;
+                                                      pd_ds_upgrade_servers_in_topology: unique, never changed
     anything but clean PEM blocks loses them all    the same class's parser
     peers poll the primary, digests are compared    pd_ds_topology_components: mirrored-subtree-peer-polling-interval
     no primary: the subtree cannot be written       the same page, force-as-master-for-mirrored-data

@@ -20,7 +20,8 @@ from standins.stage import Stage
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 STAGE = Stage(ROOT)
-TOPOLOGY = "cn=Topology,cn=config"
+CONFIG = "cn=config"
+TOPOLOGY = f"cn=Topology,{CONFIG}"
 INSTANCES = f"cn=Server Instances,{TOPOLOGY}"
 MONITOR = "cn=monitor"
 SUBTREE_MONITOR = f"cn=Mirrored subtree manager for base DN cn_Topology_cn_config,{MONITOR}"
