@@ -241,7 +241,8 @@ struct probe_step {
 struct ldap_step {
 	const char *url; /* "ldaps://ds1.example:636"; with "ldap://", StartTLS comes first */
 	const char *ca_file; /* trusts these authorities; NULL: the system's */
-	const char *pin; /* trusts just the server whose certificate has this fingerprint */
+	const char *pin; /* trusts just the server whose certificate has this fingerprint, or one of
+			  * these, with blanks between them */
 	const char *server_name; /* the name to verify and to ask for instead of the URL's */
 	const char *bind_dn, *password_file; /* simple bind; NULL: anonymous */
 

@@ -183,6 +183,22 @@ static void a_server_is_trusted_by_authority_or_by_fingerprint(void **state)
 	}
 }
 
+static void any_of_several_fingerprints_will_do(void **state)
+{
+	autodone(conversation) struct conversation a, b;
+	const char *right = served.fingerprint.hex, *wrong = first.fingerprint.hex;
+
+	(void)state;
+	assert_string_equal(record_text(ask(&a, slapd.ldaps,
+							arena_printf(arena, "\tpin \"%s %s\"\n",
+									wrong, right)),
+					    "code"),
+			"0");
+	assert_failed(ask(&b, slapd.ldaps, arena_printf(arena, "\tpin \"%s %s\"\n", wrong, wrong)),
+			"retry",
+			"nor one that replaced it; if it was replaced, so must be the pin");
+}
+
 static void nothing_is_said_to_a_server_that_is_not_trusted(void **state)
 {
 	struct responder plain = { .pair = &served, .start_tls = true }, tls = { .pair = &served };
@@ -510,6 +526,7 @@ int main(void)
 		cmocka_unit_test(an_entry_that_is_not_there_is_an_error_or_an_answer),
 		cmocka_unit_test(a_filter_that_is_none_is_named),
 		cmocka_unit_test(a_server_is_trusted_by_authority_or_by_fingerprint),
+		cmocka_unit_test(any_of_several_fingerprints_will_do),
 		cmocka_unit_test(nothing_is_said_to_a_server_that_is_not_trusted),
 		cmocka_unit_test(a_server_that_will_not_start_tls_is_not_talked_to),
 		cmocka_unit_test(a_wrong_password_is_named_and_not_shown),

@@ -97,8 +97,10 @@ static bool explain(const struct ldap_stream *stream, const struct ldap_trust *t
 		return fail_while(error, "TLS handshake");
 	if (trust->pin)
 		return fail(error, ERROR_RETRY,
-				"its certificate is not the one with the fingerprint %.16s",
-				trust->pin);
+				"its certificate is not the one with the fingerprint %.16s%s; if it was "
+				"replaced, so must be the pin",
+				trust->pin,
+				strchr(trust->pin, ' ') ? ", nor one that replaced it" : "");
 	return fail(error, ERROR_RETRY, "its certificate is not trusted: %s",
 			X509_verify_cert_error_string(verified));
 }

@@ -20,8 +20,8 @@ bool certificate_of(X509 *x509, struct certificate *certificate);
 bool certificate_key(X509 *x509, struct digest *digest);
 
 /* For SSL_CTX_set_cert_verify_callback(): trusts, instead of a chain, just the server whose
- * certificate has the fingerprint `pin`, a text. */
-int certificate_check_pin(X509_STORE_CTX *context, void *pin);
+ * certificate has a fingerprint that is among `pins`, a text with blanks between them. */
+int certificate_check_pin(X509_STORE_CTX *context, void *pins);
 
 /* The first PEM certificate in a text. False: there is none. */
 bool certificate_find(const char *text, size_t length, struct certificate *certificate);
