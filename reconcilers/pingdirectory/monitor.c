@@ -31,7 +31,7 @@ enum { DATE_COUNT = sizeof(dates) / sizeof(*dates) };
 
 static void ask_monitor(struct ping *p)
 {
-	struct ldap_step search = request_to_own(p->settings);
+	struct ldap_step search = request_to_own(p->plan, p->settings);
 	const char *codes[] = { "0", "32", "50" };
 	const char *rows[DATE_COUNT][3];
 	struct words picks[DATE_COUNT];

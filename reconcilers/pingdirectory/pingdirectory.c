@@ -44,7 +44,12 @@ static const char *const offline_words[] = { "hold", "go-on", NULL };
 					"server's, or is it. Without it, those of the system." },    \
 			{ "pin", OPTION_TEXT,                                                        \
 				.help = "Instead: the SHA-256 fingerprint of the server's listener " \
-					"certificate." },                                            \
+					"certificate. After a change of that it has to be changed, " \
+					"unless `replaced-by` tells." },                             \
+			{ "replaced-by", OPTION_WORDS, FORM_TARGET,                                  \
+				.help = "The targets of certdrop that replace the certificate "      \
+					"that is pinned: what they have put into service is "        \
+					"trusted, too." },                                           \
 	{                                                                                            \
 		"server-name", OPTION_TEXT,                                                          \
 				.help = "The name to be found in that certificate, when it is not "  \

@@ -30,6 +30,7 @@ const struct slot *ping_slot(const char *name);
 
 struct server {
 	const char *url, *ca_file, *pin, *server_name;
+	struct words replaced_by; /* the targets that replace the certificate that is pinned */
 };
 
 /* The target's own is the first; the others are its peers. */
@@ -37,8 +38,9 @@ size_t server_count(const struct settings *settings);
 struct server server_at(const struct settings *settings, size_t index);
 
 /* As whom the settings say; what to ask is to be filled in. */
-struct ldap_step request_to(const struct settings *settings, const struct server *server);
-struct ldap_step request_to_own(const struct settings *settings);
+struct ldap_step request_to(const struct plan *plan, const struct settings *settings,
+		const struct server *server);
+struct ldap_step request_to_own(const struct plan *plan, const struct settings *settings);
 
 /* Was the question not asked, or could it not be? */
 bool is_silent(const struct record *told);

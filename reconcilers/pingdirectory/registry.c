@@ -43,15 +43,15 @@ struct rows registry_picks(struct arena *arena, const struct slot *slot)
 	return picks;
 }
 
-static struct ldap_step search_own(const struct settings *settings, const struct slot *slot,
-		const struct server *server, struct arena *arena)
+static struct ldap_step search_own(const struct plan *plan, const struct settings *settings,
+		const struct slot *slot, const struct server *server)
 {
-	struct ldap_step search = request_to(settings, server);
+	struct ldap_step search = request_to(plan, settings, server);
 
-	search.base = arena_printf(arena, "%scn=%s,%s", slot->branch,
+	search.base = arena_printf(plan->arena, "%scn=%s,%s", slot->branch,
 			setting_text(settings, "instance"), setting_text(settings, "registry"));
 	search.scope = "base";
-	search.pick = registry_picks(arena, slot);
+	search.pick = registry_picks(plan->arena, slot);
 	return search;
 }
 
@@ -59,7 +59,7 @@ static void ask_at(const struct target *target, size_t index, struct plan *plan)
 {
 	const struct slot *slot = ping_slot(setting_text(target->settings, "certificate"));
 	const struct server server = server_at(target->settings, index);
-	struct ldap_step search = search_own(target->settings, slot, &server, plan->arena);
+	struct ldap_step search = search_own(plan, target->settings, slot, &server);
 	const char *found_or_not[] = { "0", "32" };
 
 	search.success = (struct words){ .items = found_or_not, .count = 2 };
@@ -199,7 +199,7 @@ void registry_prove(const struct ping *p, bool gone)
 
 	for (size_t i = 0; i < server_count(p->settings); i++) {
 		const struct server server = server_at(p->settings, i);
-		struct ldap_step search = search_own(p->settings, p->slot, &server, p->arena);
+		struct ldap_step search = search_own(p->plan, p->settings, p->slot, &server);
 		struct step *step;
 
 		if (is_silent(told_by(p, i)))

@@ -76,7 +76,7 @@ static const char *store_type(const struct settings *settings)
 static void ask_text(const struct target *target, struct plan *plan, const char *name,
 		const char *text, const char *base, const char *attribute)
 {
-	struct ldap_step search = request_to_own(target->settings);
+	struct ldap_step search = request_to_own(plan, target->settings);
 	const char *row[] = { "values", attribute, "text" };
 	const char *codes[] = { "0", "32", "50" };
 	struct words words = { .items = row, .count = 3 };
@@ -286,7 +286,7 @@ static void put_listener(const struct ping *p, struct value *value)
 static struct step *operate(const struct ping *p, enum phase phase, const char *text,
 		const char *operation, struct value *value)
 {
-	struct ldap_step request = request_to_own(p->settings);
+	struct ldap_step request = request_to_own(p->plan, p->settings);
 	const char *tags[] = { "91", "90" };
 
 	request.operation = operation;

@@ -23,26 +23,43 @@ struct server server_at(const struct settings *settings, size_t index)
 		.ca_file = setting_text(group, "ca-file"),
 		.pin = setting_text(group, "pin"),
 		.server_name = setting_text(group, "server-name"),
+		.replaced_by = setting_words(group, "replaced-by"),
 	};
 }
 
-struct ldap_step request_to(const struct settings *settings, const struct server *server)
+/* What certdrop itself has made the server show is as good as what is written down. */
+static const char *pins_of(const struct plan *plan, const struct server *server)
+{
+	const char *pins = server->pin;
+
+	for (size_t i = 0; i < server->replaced_by.count; i++) {
+		const struct words known = plan_in_service(plan, server->replaced_by.items[i]);
+
+		for (size_t k = 0; k < known.count; k++)
+			if (!strstr(pins, known.items[k]))
+				pins = arena_printf(plan->arena, "%s %s", pins, known.items[k]);
+	}
+	return pins;
+}
+
+struct ldap_step request_to(const struct plan *plan, const struct settings *settings,
+		const struct server *server)
 {
 	return (struct ldap_step){
 		.url = server->url,
 		.ca_file = server->ca_file,
-		.pin = server->pin,
+		.pin = pins_of(plan, server),
 		.server_name = server->server_name,
 		.bind_dn = setting_text(settings, "bind-dn"),
 		.password_file = setting_text(settings, "password-file"),
 	};
 }
 
-struct ldap_step request_to_own(const struct settings *settings)
+struct ldap_step request_to_own(const struct plan *plan, const struct settings *settings)
 {
 	const struct server own = server_at(settings, 0);
 
-	return request_to(settings, &own);
+	return request_to(plan, settings, &own);
 }
 
 bool is_silent(const struct record *told)
@@ -68,6 +85,9 @@ static bool check_server(const struct server *server, struct error *error)
 		return fail(error, ERROR_CONFIG,
 				"pin \"%s\" is not a fingerprint: 64 lower-case hexadecimal digits",
 				server->pin);
+	if (server->replaced_by.count > 0 && !server->pin)
+		return fail(error, ERROR_CONFIG, "replaced-by of %s is nothing without a pin",
+				server->url);
 	if (server->pin && server->ca_file)
 		return fail(error, ERROR_CONFIG, "%s has both a pin and a ca-file", server->url);
 	return true;

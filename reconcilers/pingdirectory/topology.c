@@ -30,7 +30,7 @@ static const char *question_name(struct arena *arena, const struct server *serve
 
 static void ask_name(struct ping *p, const struct server *server)
 {
-	struct ldap_step search = request_to(p->settings, server);
+	struct ldap_step search = request_to(p->plan, p->settings, server);
 	const char *row[] = { "name", "ds-cfg-instance-name", "text" };
 	const char *codes[] = { "0", "32", "50" };
 	struct words words = { .items = row, .count = 3 };
@@ -48,7 +48,7 @@ static void ask_name(struct ping *p, const struct server *server)
 static void ask_others(struct ping *p)
 {
 	const struct server own = server_at(p->settings, 0);
-	struct ldap_step search = request_to(p->settings, &own);
+	struct ldap_step search = request_to(p->plan, p->settings, &own);
 	const char *name[] = { "names", "cn", "text" };
 	struct words rows[1 + REGISTRY_PICKS] = { { .items = name, .count = 3 } };
 	const struct rows picks = registry_picks(p->arena, p->slot);

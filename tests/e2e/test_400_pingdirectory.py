@@ -65,6 +65,30 @@ def test_a_listener_certificate_is_replaced_where_clients_meet_it(certdrop, topo
     until(lambda: topology.registered("ds1", "listener", at="ds3") == [pair.fingerprint], certdrop.log)
 
 
+def test_a_pin_that_another_target_makes_stale_is_named_and_can_be_told_of(certdrop, topology, authority, identities,
+                                                                          scratch):
+    pair, trusted = authority.issue("localhost"), scratch / "trusted.pem"
+    put(trusted, topology.identities["ds3", "server-cert"].pem + pem_of(authority.root))
+    more = {"certificate": "listener", "ca-file": trusted, "server-name": "localhost",
+            "key-manager-provider": "JKS", "trust-manager-provider": "JKS", "authorities": trusted, "purge": False,
+            "probe": [f"127.0.0.1:{topology['ds3'].ldaps}"]}
+    listener = {**target(topology, "ds3", **more), "name": "ds3-listener"}
+    del listener["pin"]
+    others = {name: reached(topology, name) for name in ("ds2", "ds3")}
+    certdrop.configure([listener, target(topology, check="1s", peers=tuple(others.values()))])
+    certdrop.start()
+    certdrop.drop("ds3-listener", {"fullchain.pem": pair.fullchain + pem_of(authority.root), "key.pem": pair.key})
+    certdrop.until_in_service("ds3-listener", pair, seconds=40)
+    drop(certdrop, identities[0])
+    reason(certdrop, "held", f"its certificate is not the one with the fingerprint {others['ds3']['pin'][:16]}; "
+                             "if it was replaced, so must be the pin")
+
+    others["ds3"]["replaced-by"] = ["ds3-listener"]
+    certdrop.configure([listener, target(topology, peers=tuple(others.values()))])
+    certdrop.restart()
+    certdrop.until_in_service("ds1", identities[0], seconds=40)
+
+
 # ---- what is found before anything is changed ----
 
 def test_a_server_that_is_another_instance_is_named_and_nothing_tried(certdrop, shared):
