@@ -125,6 +125,8 @@ struct subject *subject_new(struct controller *controller, const struct target *
 	subject->seen_memory = arena_new();
 	subject->story_memory = arena_new();
 	subject->steps_memory = arena_new();
+	subject->left_memory = arena_new();
+	subject->left = "";
 	subject->gap_ms = -1;
 	if (journal_target(controller->journal, subject->wanted_memory, target->name, &remembered))
 		recall(subject, &remembered);
@@ -140,6 +142,7 @@ void subject_free(struct subject *subject)
 	arena_free(subject->seen_memory);
 	arena_free(subject->story_memory);
 	arena_free(subject->steps_memory);
+	arena_free(subject->left_memory);
 	former_done(&subject->former);
 	verdict_forget(subject);
 	free(subject->logged);
@@ -381,6 +384,16 @@ void subject_tell_taken_in(struct subject *subject)
 {
 	if (!subject->applying && subject->outcome.state == STATE_WAITING)
 		controller_tell(subject->controller, subject);
+}
+
+bool subject_leave(struct subject *subject, const char *left)
+{
+	if (strcmp(subject->left, left) == 0)
+		return false;
+	arena_free(subject->left_memory);
+	subject->left_memory = arena_new();
+	subject->left = arena_copy(subject->left_memory, left);
+	return true;
 }
 
 void subject_precede(struct subject *subject, const char *digest)

@@ -84,6 +84,10 @@ struct subject {
 	struct arena *refusals_memory; /* NULL: nothing was refused */
 	struct refusal *refusals; /* the latest first */
 
+	/* what lies in its directory and was not taken in: leftover.h */
+	struct arena *left_memory;
+	const char *left; /* records "file NAME SHA256 STATE REASON"; "": nothing */
+
 	/* installed and served: the latest answers; their memory is `seen_memory` */
 	struct arena *seen_memory;
 	struct records seen;
@@ -148,6 +152,9 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 
 /* What was dropped is wanted now: whoever dropped it must not go on reading of the one before. */
 void subject_tell_taken_in(struct subject *subject);
+
+/* What lies in its directory and was not taken in is this, from now on. false: it was before. */
+bool subject_leave(struct subject *subject, const char *left);
 
 /* What was put into service while another one came to be wanted is the predecessor of that. */
 void subject_precede(struct subject *subject, const char *digest);

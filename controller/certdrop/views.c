@@ -5,7 +5,7 @@
 
 #include "controller/certdrop/present/date.h"
 
-enum { SENTENCES_MAX = 64 };
+enum { SENTENCES_MAX = 64, NAMES_MAX = 5 };
 
 struct view_installed view_installed(const struct records *seen)
 {
@@ -85,6 +85,30 @@ static void warn_of_end(void *context, const struct view_served *served)
 		say(sentences, warning);
 }
 
+/* What is refused or lacks something is told as the state, unless something came after it. */
+static void warn_of_left(struct sentences *sentences)
+{
+	const struct subject *subject = sentences->subject;
+	const char *names = NULL;
+	struct records left;
+	struct error ignored;
+	size_t i;
+
+	if (subject->intake.state != STATE_IDLE ||
+			!records_read(sentences->arena, subject->left, &left, &ignored) ||
+			left.count == 0)
+		return;
+	for (i = 0; i < left.count && i < NAMES_MAX; i++)
+		names = arena_printf(sentences->arena, "%s%s%s", names ? names : "",
+				names ? ", " : "", record_word(left.items[i], 1));
+	if (left.count > i)
+		names = arena_printf(sentences->arena, "%s and %zu more", names, left.count - i);
+	say(sentences,
+			arena_printf(sentences->arena,
+					"not taken in, and still lying there: %s; the receipt says why",
+					names));
+}
+
 struct words views_warnings(struct arena *arena, const struct subject *subject,
 		long long warning_ms, long long now)
 {
@@ -92,6 +116,7 @@ struct words views_warnings(struct arena *arena, const struct subject *subject,
 
 	sentences.warning_ms = warning_ms;
 	sentences.now = now;
+	warn_of_left(&sentences);
 	views_served(&subject->seen, warn_of_end, &sentences);
 	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
 		if (subject->facts.warnings.items[i].count > 0)

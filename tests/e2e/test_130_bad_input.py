@@ -1,4 +1,5 @@
 """Bad input is refused or waited for with a reason, stays where it is, touches nothing and delays nothing."""
+import hashlib
 import os
 import re
 import time
@@ -132,6 +133,9 @@ INPUTS = [wrong_key, expired, truncated, truncated_der, sixty_four_mebibytes, si
           zip_bomb, zip_of_many, zip_that_climbs_out, endless_pkcs12, noise, damaged_key,
           name_with_terminal_escapes]
 
+# Read as a whole and then refused, or waited for: the receipt knows their digests.
+DECLINED = [wrong_key, expired, truncated, zip_bomb, endless_pkcs12, noise]
+
 # What the reason has to speak of, in any wording.
 REASONS = {"wrong_key": "key", "expired": "expired", "truncated": "bad.pem", "sixty_four_mebibytes": "bytes|MiB",
            "link_to_shadow": "link", "fifo": "regular file|fifo", "hard_link_to_a_foreign_file": "link|belongs to",
@@ -151,6 +155,12 @@ def test_is_not_acted_on(serving, authority, make):
     receipt = web.until_state("web", "refused", "waiting", seconds=30, where=lambda receipt: re.search(
         REASONS.get(make.__name__, "."), receipt["reason"] or "", re.I))
     assert f"target web: {receipt['state']}: " in web.log()
+    found = {file["sha256"]: file for file in receipt["not_taken"]}
+    for file in (web.drops / "web" / name for name in names):
+        if make in DECLINED and file.is_file():
+            assert found[hashlib.sha256(file.read_bytes()).hexdigest()]["state"] == receipt["state"]
+    assert all(file["reason"] for file in receipt["not_taken"])
+    assert len(receipt["not_taken"]) == len(names)
     assert "\x1b" not in receipt["reason"] + web.log() and "root:" not in receipt["reason"]
     assert web.dropped("web") == sorted(names), "a refused file stays where it is"
     assert nginx.published.readlink() == generation and nginx.called("test") == calls
@@ -242,3 +252,20 @@ def test_what_is_held_says_who_has_to_act(certdrop, nginx, authority):
     certdrop.start()
     certdrop.until_state("web", "held")
     assert following(hold=True).startswith("take `hold` out")
+
+
+def test_what_is_left_lying_is_told(serving, authority):
+    """A key without its certificate is waited for, until another pair is taken in: then it must not be forgotten."""
+    web, nginx, first = serving
+    lonely, good = authority.issue("lonely.example.com"), authority.issue("good.example.com")
+    web.drop("web", {"lonely.key": lonely.key})
+    web.until_state("web", "waiting")
+    web.drop("web", {"good.pem": good.fullchain + good.key})
+    web.until_in_service("web", good)
+    until(lambda: web.dropped("web") == ["lonely.key"], web.log)
+    receipt = web.until_state("web", "in-service", where=lambda receipt: receipt["not_taken"])
+    assert [file["name"] for file in receipt["not_taken"]] == ["lonely.key"]
+    assert receipt["not_taken"][0]["state"] == "waiting" and receipt["not_taken"][0]["reason"]
+    assert "still lying there: lonely.key" in web.run("status").stdout
+    (web.drops / "web" / "lonely.key").unlink()
+    web.until_state("web", "in-service", where=lambda receipt: not receipt["not_taken"])

@@ -43,6 +43,9 @@ static const struct receipt_input inputs[] = { { "web.pem", "aa11" }, { "k\xFF.k
 static const struct receipt_step steps[] = { { "publish the files", "done", 12 },
 	{ "make the server load them", "failed", 30000 } };
 
+static const struct receipt_left left[] = { { "old.pem", "cc33", "refused", "it is expired" },
+	{ "pipe", NULL, "refused", "only regular files are taken" } };
+
 static struct receipt sample(void)
 {
 	return (struct receipt){
@@ -54,6 +57,8 @@ static struct receipt sample(void)
 		.not_after = 1801353600,
 		.inputs = inputs,
 		.input_count = 2,
+		.left = left,
+		.left_count = 2,
 		.steps = steps,
 		.step_count = 2,
 		.gap_ms = 40,
@@ -112,6 +117,20 @@ static void all_fields_are_there_in_their_order(void **state)
 		       "    {\n"
 		       "      \"name\": \"k\xEF\xBF\xBD.key\",\n"
 		       "      \"sha256\": \"bb22\"\n"
+		       "    }\n"
+		       "  ],\n"
+		       "  \"not_taken\": [\n"
+		       "    {\n"
+		       "      \"name\": \"old.pem\",\n"
+		       "      \"sha256\": \"cc33\",\n"
+		       "      \"state\": \"refused\",\n"
+		       "      \"reason\": \"it is expired\"\n"
+		       "    },\n"
+		       "    {\n"
+		       "      \"name\": \"pipe\",\n"
+		       "      \"sha256\": null,\n"
+		       "      \"state\": \"refused\",\n"
+		       "      \"reason\": \"only regular files are taken\"\n"
 		       "    }\n"
 		       "  ],\n"
 		       "  \"steps\": [\n"

@@ -32,6 +32,27 @@ static void add_inputs(struct arena *arena, const struct subject *subject, struc
 	receipt->input_count = records.count;
 }
 
+static void add_left(struct arena *arena, const struct subject *subject, struct receipt *receipt)
+{
+	struct receipt_left *left;
+	struct records records;
+	struct error ignored;
+
+	if (!records_read(arena, subject->left, &records, &ignored))
+		return;
+	left = arena_new_many(arena, struct receipt_left, records.count + 1);
+	for (size_t i = 0; i < records.count; i++) {
+		const char *digest = record_word(records.items[i], 2);
+
+		left[i].name = record_word(records.items[i], 1);
+		left[i].sha256 = *digest ? digest : NULL;
+		left[i].state = record_word(records.items[i], 3);
+		left[i].reason = record_word(records.items[i], 4);
+	}
+	receipt->left = left;
+	receipt->left_count = records.count;
+}
+
 static void add_steps(struct arena *arena, const struct subject *subject, struct receipt *receipt)
 {
 	struct receipt_step *steps =
@@ -77,6 +98,7 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		receipt.not_after = subject->facts.not_after;
 	}
 	add_inputs(arena, subject, &receipt);
+	add_left(arena, subject, &receipt);
 	add_steps(arena, subject, &receipt);
 	return receipt;
 }

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "controller/base/log.h"
+#include "controller/certdrop/answer/telling.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/admission.h"
 #include "controller/certdrop/feed/claim.h"
+#include "controller/certdrop/feed/leftover.h"
 #include "controller/certdrop/feed/verdict.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
@@ -255,43 +257,59 @@ static struct admission decide(const struct delivery *delivery, const struct har
 	return a;
 }
 
+static uint64_t act(struct delivery *delivery, const struct admission *a,
+		const struct harvest *harvest, struct arena *arena)
+{
+	struct subject *subject = delivery->subject;
+
+	switch (a->kind) {
+	case ADMISSION_TAKE:
+	case ADMISSION_SAME:
+		return admit(delivery, a, harvest, arena);
+	case ADMISSION_HOLD:
+		return hold(subject, a);
+	case ADMISSION_NOTHING:
+		subject_tell_intake(subject, STATE_IDLE, NULL);
+		break;
+	case ADMISSION_WAIT:
+		complain(delivery, harvest, STATE_WAITING, a->reason);
+		break;
+	case ADMISSION_REFUSE:
+		complain(delivery, harvest, STATE_REFUSED, a->reason);
+		break;
+	case ADMISSION_PARKED:
+		tell_parked(delivery, a, harvest, arena);
+		break;
+	}
+	return 0;
+}
+
 uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harvest, bool from_drop,
 		struct arena *arena)
 {
 	const char *failure = inspection_failure(delivery->inspection);
 	struct subject *subject = delivery->subject;
-	struct admission a;
-	uint64_t wait;
+	struct admission a = { 0 };
+	uint64_t again = 0;
+	bool others;
 
 	delivery->accepted = false;
 	delivery->from_drop = from_drop;
+	if (!failure)
+		a = decide(delivery, harvest, from_drop, arena);
+	if (!failure && from_drop && subject->controller->mode == MODE_SERVICE)
+		again = wait_for_chain(&a, harvest);
+	if (again > 0)
+		return again;
+	others = !is_being_written(harvest) && leftover_keep(delivery, &a, failure, harvest);
 	if (failure) {
 		subject_tell_intake(subject, STATE_HELD, failure);
-		return AGAIN_MS;
+		again = AGAIN_MS;
+	} else {
+		again = act(delivery, &a, harvest, arena);
 	}
-	a = decide(delivery, harvest, from_drop, arena);
-	wait = from_drop && subject->controller->mode == MODE_SERVICE ? wait_for_chain(&a, harvest)
-								      : 0;
-	if (wait > 0)
-		return wait;
-	switch (a.kind) {
-	case ADMISSION_TAKE:
-	case ADMISSION_SAME:
-		return admit(delivery, &a, harvest, arena);
-	case ADMISSION_HOLD:
-		return hold(subject, &a);
-	case ADMISSION_NOTHING:
-		subject_tell_intake(subject, STATE_IDLE, NULL);
-		break;
-	case ADMISSION_WAIT:
-		complain(delivery, harvest, STATE_WAITING, a.reason);
-		break;
-	case ADMISSION_REFUSE:
-		complain(delivery, harvest, STATE_REFUSED, a.reason);
-		break;
-	case ADMISSION_PARKED:
-		tell_parked(delivery, &a, harvest, arena);
-		break;
-	}
-	return 0;
+	/* Whoever was told just now was told of these, too: nothing is written twice. */
+	if (others)
+		telling_receipt(subject);
+	return again;
 }

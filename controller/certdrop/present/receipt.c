@@ -43,6 +43,22 @@ static json_t *inputs_json(const struct receipt *receipt)
 	return list;
 }
 
+static json_t *left_json(const struct receipt *receipt)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < receipt->left_count; i++) {
+		json_t *left = json_object();
+
+		add(left, "name", document_text(receipt->left[i].name));
+		add(left, "sha256", document_text(receipt->left[i].sha256));
+		add(left, "state", document_text(receipt->left[i].state));
+		add(left, "reason", document_text(receipt->left[i].reason));
+		(void)json_array_append_new(list, left);
+	}
+	return list;
+}
+
 static json_t *steps_json(const struct receipt *receipt)
 {
 	json_t *list = json_array();
@@ -87,6 +103,7 @@ json_t *receipt_json(const struct receipt *receipt)
 	add(json, "subject", document_text(receipt->subject));
 	add(json, "not_after", document_time(receipt->not_after));
 	add(json, "inputs", inputs_json(receipt));
+	add(json, "not_taken", left_json(receipt));
 	add(json, "steps", steps_json(receipt));
 	add(json, "gap_ms", number_json(receipt->gap_ms));
 	add(json, "gap_budget_ms", number_json(receipt->gap_budget_ms));

@@ -11,7 +11,9 @@
  *           "fingerprint": "9f2c...",        of the leaf that it is about, or null
  *           "subject": "CN=web.example",     or null
  *           "not_after": "2027-...Z",        RFC 3339, or null
- *           "inputs":   [ { "name": "web.pem", "sha256": "..." } ],
+ *           "inputs":   [ { "name": "web.pem", "sha256": "..." } ],   what it was made of
+ *           "not_taken": [ { "name": "old.pem", "sha256": "..." or null,
+ *                            "state": "refused", "reason": "..." } ],   what lies there: leftover.h
  *           "steps":    [ { "text": "...", "result": "done", "milliseconds": 12 } ],
  *           "gap_ms": 40,                    see gap.h, or null
  *           "gap_budget_ms": 5000,           or null
@@ -35,9 +37,14 @@ struct receipt_input {
 	const char *name, *sha256;
 };
 
+struct receipt_left {
+	const char *name, *sha256; /* NULL: it could not be read */
+	const char *state, *reason;
+};
+
 struct receipt_step {
 	const char *text;
-	const char *result; /* "done", "failed", "put back", "not taken" */
+	const char *result; /* "done", "failed", "put back", "putting back failed" */
 	long long milliseconds;
 };
 
@@ -48,6 +55,8 @@ struct receipt {
 	long long not_after; /* seconds; 0: unknown */
 	const struct receipt_input *inputs;
 	size_t input_count;
+	const struct receipt_left *left;
+	size_t left_count;
 	const struct receipt_step *steps;
 	size_t step_count;
 	long long gap_ms, gap_budget_ms; /* -1: none */
