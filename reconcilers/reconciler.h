@@ -66,6 +66,12 @@ struct reconciler {
 	bool (*plan)(const struct target *target, const struct credential *wanted,
 			const struct answers *seen, struct plan *plan, struct error *error);
 
+	/* The fingerprint of what is installed, by the answers to the questions of ask(); in their arena. `wanted`,
+	 * a fingerprint or NULL, if that is among several. NULL: they do not tell. Where an answer has a `leaf`
+	 * (STEP_LOOK) it tells by itself, and this may be NULL. */
+	const char *(*installed)(const struct target *target, const char *wanted,
+			const struct answers *seen);
+
 	/* What `certdrop generate` can make for it; ends with an entry without a name. May be
 	 * NULL. */
 	const struct profile *profiles;

@@ -13,7 +13,7 @@
 void scrub_lines(struct buffer *text, const char *secret, size_t length);
 
 /* What looks like a secret: PEM blocks of private keys, to the end of the text when there is
- * no END line, base64 of 60 characters or more that is not plain hexadecimal (a
- * fingerprint), and the name and password in a URI. Control characters other than line ends
+ * no END line, base64 of 60 characters or more that is neither plain hexadecimal (a
+ * fingerprint) nor a path, and the name and password in a URI. Control characters other than line ends
  * and tabs become '?'. */
 void scrub_foreign(struct buffer *text);

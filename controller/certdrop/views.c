@@ -4,11 +4,24 @@
 #include <string.h>
 
 #include "controller/certdrop/present/date.h"
+#include "reconcilers/reconciler.h"
 
 enum { SENTENCES_MAX = 64, NAMES_MAX = 5 };
 
-struct view_installed view_installed(const struct records *seen)
+static const char *told_by_product(struct arena *arena, const struct subject *subject)
 {
+	const struct answers seen = { .arena = arena, .records = subject->seen };
+	const struct target *target = subject->target;
+
+	if (!target->reconciler->installed)
+		return NULL;
+	return target->reconciler->installed(
+			target, subject->wanted ? subject->facts.fingerprint : NULL, &seen);
+}
+
+struct view_installed view_installed(struct arena *arena, const struct subject *subject)
+{
+	const struct records *seen = &subject->seen;
 	struct view_installed view = { 0 };
 
 	for (size_t i = 0; i < seen->count; i++) {
@@ -20,7 +33,18 @@ struct view_installed view_installed(const struct records *seen)
 		view.fingerprint = leaf.items[0];
 		view.not_after = strtoll(leaf.items[1], NULL, 10);
 	}
+	if (!view.fingerprint)
+		view.fingerprint = told_by_product(arena, subject);
 	return view;
+}
+
+/* The answer to a handshake has the address first, and no kind of error. */
+static bool is_unanswered(const struct field *field)
+{
+	enum error_kind kind;
+
+	return strcmp(field->name, "failed") == 0 && field->values.count > 1 &&
+			error_kind_read(field->values.items[1], &kind);
 }
 
 static void tell_served(const struct record *answer, view_served_fn *told, void *context)
@@ -35,7 +59,8 @@ static void tell_served(const struct record *answer, view_served_fn *told, void 
 			served.fingerprint = field->values.items[1];
 			served.not_after = strtoll(field->values.items[2], NULL, 10);
 			told(context, &served);
-		} else if (strcmp(field->name, "failed") == 0 && field->values.count > 1) {
+		} else if (strcmp(field->name, "failed") == 0 && field->values.count > 1 &&
+				!is_unanswered(field)) {
 			served.error = field->values.items[1];
 			told(context, &served);
 		}
@@ -46,6 +71,26 @@ void views_served(const struct records *seen, view_served_fn *told, void *contex
 {
 	for (size_t i = 0; i < seen->count; i++)
 		tell_served(seen->items[i], told, context);
+}
+
+static void add_unanswered(struct words *words, const struct record *answer)
+{
+	for (size_t i = 0; i < answer->field_count; i++) {
+		const struct field *field = &answer->fields[i];
+
+		if (words->count < SENTENCES_MAX && is_unanswered(field) &&
+				!words_contain(*words, field->values.items[0]))
+			words->items[words->count++] = field->values.items[0];
+	}
+}
+
+struct words views_unanswered(struct arena *arena, const struct subject *subject)
+{
+	struct words words = { .items = arena_new_many(arena, const char *, SENTENCES_MAX) };
+
+	for (size_t i = 0; i < subject->seen.count; i++)
+		add_unanswered(&words, subject->seen.items[i]);
+	return words;
 }
 
 /* ---- sentences ---- */
@@ -142,14 +187,15 @@ static void compare_served(void *context, const struct view_served *served)
 	else
 		say(sentences,
 				arena_printf(sentences->arena,
-						"%s serves another certificate (sha256 %.16s)",
-						served->address, served->fingerprint));
+						"%s serves %s certificate (sha256 %.16s)",
+						served->address, subject->wanted ? "another" : "a",
+						served->fingerprint));
 }
 
 static void compare_installed(struct sentences *sentences)
 {
 	const struct subject *subject = sentences->subject;
-	const struct view_installed view = view_installed(&subject->seen);
+	const struct view_installed view = view_installed(sentences->arena, subject);
 
 	if (!view.fingerprint)
 		say(sentences, "no certificate is installed, or it cannot be seen");
@@ -158,7 +204,8 @@ static void compare_installed(struct sentences *sentences)
 	else
 		say(sentences,
 				arena_printf(sentences->arena,
-						"another certificate is installed (sha256 %.16s)",
+						"%s certificate is installed (sha256 %.16s)",
+						subject->wanted ? "another" : "a",
 						view.fingerprint));
 	for (size_t i = 0; i < subject->seen.count; i++) {
 		const struct rows differs =
@@ -167,6 +214,16 @@ static void compare_installed(struct sentences *sentences)
 		for (size_t j = 0; j < differs.count; j++)
 			say(sentences, differs.items[j].count > 0 ? differs.items[j].items[0] : "");
 	}
+}
+
+static void say_unanswered(struct sentences *sentences)
+{
+	const struct words words = views_unanswered(sentences->arena, sentences->subject);
+
+	for (size_t i = 0; i < words.count; i++)
+		say(sentences,
+				arena_printf(sentences->arena, "a question was not answered: %s",
+						words.items[i]));
 }
 
 static void say_pending(struct sentences *sentences)
@@ -214,5 +271,6 @@ struct words views_explain(struct arena *arena, const struct subject *subject)
 					date_print(subject->seen_at).text));
 	compare_installed(&sentences);
 	views_served(&subject->seen, compare_served, &sentences);
+	say_unanswered(&sentences);
 	return sentences.words;
 }

@@ -9,6 +9,7 @@
  *         served ADDRESS FINGERPRINT NOT-AFTER  served at that address, in a completed handshake
  *         failed ADDRESS "why"                  nothing is served there
  *         differs "sentence"                    what is there deviates from what was put there
+ *         failed "why" KIND                     the question was not answered; KIND: base/error.h
  */
 
 #include "controller/certdrop/subject.h"
@@ -25,10 +26,14 @@ struct view_served {
 	long long not_after;
 };
 
-struct view_installed view_installed(const struct records *seen);
+/* What it cannot see in the fields above it has from the product; its texts may be in the arena. */
+struct view_installed view_installed(struct arena *arena, const struct subject *subject);
 
 typedef void view_served_fn(void *context, const struct view_served *served);
 void views_served(const struct records *seen, view_served_fn *told, void *context);
+
+/* Why questions were not answered, each sentence once, in the arena. */
+struct words views_unanswered(struct arena *arena, const struct subject *subject);
 
 /* Sentences about what ends in less than `warning_ms`, in the arena. `now` in seconds. */
 struct words views_warnings(struct arena *arena, const struct subject *subject,

@@ -311,6 +311,15 @@ static bool plan_ping(const struct target *target, const struct credential *want
 	return true;
 }
 
+/* The registry is what the others go by; the key store, what the server goes by. */
+static const char *installed(
+		const struct target *target, const char *wanted, const struct answers *seen)
+{
+	const char *shown = registry_shows(target, wanted, seen);
+
+	return shown ? shown : use_shows(seen);
+}
+
 const struct reconciler pingdirectory_reconciler = {
 	.product = "pingdirectory",
 	.summary = "The certificates of PingDirectory servers.",
@@ -321,6 +330,7 @@ const struct reconciler pingdirectory_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_ping,
+	.installed = installed,
 	.profiles = ping_profiles,
 	.replaces = ping_replaces,
 };

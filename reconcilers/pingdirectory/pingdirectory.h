@@ -106,6 +106,11 @@ struct rows registry_picks(struct arena *arena, const struct slot *slot);
 /* False, as the error that the answer tells: a wrong password is not waited for. */
 bool pass_on(struct ping *p, const struct record *told);
 
+/* Which certificate the registry has for the server, at the server itself: `wanted`, if that is among
+ * several. NULL: it does not tell. */
+const char *registry_shows(
+		const struct target *target, const char *wanted, const struct answers *seen);
+
 /* Has each server that answers the wanted certificate? */
 bool registry_has_it(const struct ping *p);
 
@@ -127,6 +132,9 @@ void use_ask(const struct target *target, struct plan *plan);
 /* Is the wanted one shown everywhere? False in `error`: nobody can see that now, so there would
  * be no proof either. */
 bool use_read(struct ping *p, bool *in_use);
+
+/* Which certificate the ads-truststore holds. NULL: it was not asked, or does not tell. */
+const char *use_shows(const struct answers *seen);
 
 /* In prove, of the wanted one; in undo, of what was shown before. */
 void use_prove(const struct ping *p, enum phase phase);

@@ -168,6 +168,21 @@ bool registry_read(struct ping *p)
 	return true;
 }
 
+const char *registry_shows(
+		const struct target *target, const char *wanted, const struct answers *seen)
+{
+	const struct ping p = { .settings = target->settings, .seen = seen, .arena = seen->arena };
+	const struct record *told = told_by(&p, 0);
+	struct words values;
+
+	if (is_silent(told))
+		return NULL;
+	values = values_of(told, "certificates");
+	if (wanted && words_contain(values, wanted))
+		return wanted;
+	return values.count > 0 && !equal(values.items[0], "unreadable") ? values.items[0] : NULL;
+}
+
 bool registry_has_it(const struct ping *p)
 {
 	for (size_t i = 0; i < server_count(p->settings); i++) {

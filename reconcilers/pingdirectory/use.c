@@ -105,6 +105,28 @@ void use_ask(const struct target *target, struct plan *plan)
 
 /* ---- what was answered ---- */
 
+/* The other way round. */
+static const char *without_colons(struct arena *arena, const char *shown)
+{
+	char *text = arena_alloc(arena, strlen(shown) + 1);
+	char *to = text;
+
+	for (; *shown; shown++)
+		if (*shown != ':')
+			*to++ = *shown >= 'A' && *shown <= 'F' ? (char)(*shown - 'A' + 'a')
+							       : *shown;
+	*to = '\0';
+	return text;
+}
+
+const char *use_shows(const struct answers *seen)
+{
+	const struct record *told = answer(seen, key_store);
+	const char *shown = told ? record_text(told, "fingerprint") : NULL;
+
+	return shown ? without_colons(seen->arena, shown) : NULL;
+}
+
 static bool read_address(struct ping *p, const char *address, bool *in_use)
 {
 	const struct record *told = answer(p->seen, address);

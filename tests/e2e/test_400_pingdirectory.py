@@ -231,6 +231,7 @@ def test_the_predecessor_comes_back_on_demand(certdrop, first, identities):
     certdrop.until_in_service("ds1", identities[1], seconds=40)
     until(lambda: certdrop.run("rollback", "ds1").returncode == 0, certdrop.log)
     assert first["ds1"].presented() == first["ds1"].in_store() == identities[0].fingerprint
+    assert "ds1: what is wanted is installed" in certdrop.run("explain", "ds1").stdout
 
 
 @thorough

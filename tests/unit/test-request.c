@@ -306,6 +306,35 @@ static void without_the_service_an_unfinished_change_is_told(void **state)
 	assert_next("refused", "what is unfinished is taken up first");
 }
 
+static void what_was_not_answered_is_not_told_as_served(void **state)
+{
+	(void)state;
+	part("worker.ask",
+			"say answer installed\\n\\tfailed \"cannot connect\" retry\\n"
+			"answer shake\\n\\tfailed 127.0.0.1:1 refused\\nend asked\\n");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"status\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(json_array_size(field("targets", "served")), 1);
+	assert_int_equal(json_array_size(field("targets", "unanswered")), 1);
+	assert_string_equal(json_string_value(json_array_get(field("targets", "unanswered"), 0)),
+			"cannot connect");
+	assert_true(json_is_null(field("targets", "installed")));
+}
+
+static void what_only_the_product_can_tell_is_installed(void **state)
+{
+	(void)state;
+	part("worker.ask", "say answer registry\\n\\tcertificates ds1 bb22\\nend asked\\n");
+	here.shows = "bb22";
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"status\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_string_equal(json_string_value(json_object_get(
+					    field("targets", "installed"), "fingerprint")),
+			"bb22");
+}
+
 static void a_wait_ends_when_its_time_is_over(void **state)
 {
 	(void)state;
@@ -486,6 +515,8 @@ int main(void)
 		claim(a_plan_shows_what_is_pending_and_why_it_waits),
 		claim(status_has_all_that_is_promised),
 		claim(status_exits_with_0_when_all_is_in_service),
+		claim(what_was_not_answered_is_not_told_as_served),
+		claim(what_only_the_product_can_tell_is_installed),
 		claim(a_wait_ends_when_its_time_is_over),
 		claim(what_is_taken_in_waits_for_its_turn_and_is_told_where_it_was_dropped),
 		claim(without_the_service_an_unfinished_change_is_told),

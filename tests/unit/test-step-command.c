@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controller/apply/deadline.h"
+#include "controller/apply/scrub.h"
 #include "tests/unit/worker.h"
 
 static struct pair pair;
@@ -354,6 +355,49 @@ static void a_shortage_of_descriptors_is_waited_for(void **state)
 	assert_int_equal(pipes_refused, 0);
 }
 
+/* ---- what is taken out of output ---- */
+
+static void assert_scrubbed(const char *text, const char *expected)
+{
+	autodone(buffer) struct buffer shown = { 0 };
+
+	buffer_add(&shown, text);
+	scrub_foreign(&shown);
+	assert_string_equal(buffer_text(&shown), expected);
+}
+
+static void paths_stay(void **state)
+{
+	static const char *const paths[] = {
+		"cannot update key store '/opt/ping/server-instances/ds1/config/replication/ads-truststore'",
+		"Failed to remote copy [/var/lib/opengauss/cluster/install/data/om_cert/om_server_certificate.key]",
+		"/home/operator/.local/share/PingDirectory/ServerInstance1/config/schema/replication/store",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		assert_scrubbed(paths[i], paths[i]);
+}
+
+/* Slashes and all: each is what openssl rand -base64 45 wrote, or its like. */
+static void what_may_be_a_key_does_not(void **state)
+{
+	static const char *const keys[] = {
+		"/Vq7eL2wPz0kTn9XbR4uJ/c1sYh8GmQd5oAi3FtEy/ZxK6vCpW2lBjN7rMSg",
+		"/8dQ0fLzGk3TnRb/uJc1sYhV7eL2wPxM9mQd5oAi4FtEyZxK6vCpW/lBjN7rMSg",
+		"/Vq7eL2wPz0kTn9XbR4uJ_c1sYh8GmQd5oAi3FtEy-ZxK6vCpW2lBjN7rMSgabc",
+		"/aaaaaaaaaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaaaaaa/aaaaaaaaaaaaaaaa=",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		char stars[80] = { 0 };
+
+		memset(stars, '*', strlen(keys[i]));
+		assert_scrubbed(keys[i], stars);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +418,8 @@ int main(void)
 		cmocka_unit_test(what_a_tool_needs_is_looked_for_first),
 		cmocka_unit_test(two_of_a_lock_never_run_at_a_time),
 		cmocka_unit_test(what_is_not_there_is_a_matter_of_settings),
+		cmocka_unit_test(paths_stay),
+		cmocka_unit_test(what_may_be_a_key_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -27,7 +27,8 @@ static json_t *stored_facts(const struct controller *controller, const char *dig
 
 static json_t *installed(const struct subject *subject)
 {
-	const struct view_installed view = view_installed(&subject->seen);
+	autoarena struct arena *arena = arena_new();
+	const struct view_installed view = view_installed(arena, subject);
 
 	if (!view.fingerprint)
 		return json_null();
@@ -143,14 +144,15 @@ static json_t *target_status(const struct subject *subject)
 	const struct target *target = subject->target;
 	autoarena struct arena *arena = arena_new();
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"target", target->name, "product", target->reconciler->product, "state",
 			state_name(subject_state(subject)), "reason",
 			document_text(subject_reason(subject)), "next",
 			document_text(next_step(arena, subject)), "retry_at",
 			document_time(subject->retry_at_ms / 1000), "pending", pending(subject),
 			"wanted", document_brief(subject->wanted ? &subject->facts : NULL),
-			"installed", installed(subject), "served", served(subject), "previous",
+			"installed", installed(subject), "served", served(subject), "unanswered",
+			document_words(views_unanswered(arena, subject)), "previous",
 			stored_facts(subject->controller, subject->predecessor), "warnings",
 			warnings(subject), "updated", document_time(subject->since));
 }

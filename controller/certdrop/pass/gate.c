@@ -205,9 +205,9 @@ static void keep_earliest(void *context, const struct view_served *served)
 
 /* When does what is to be replaced end? What is installed counts where nobody can see what is
  * served. */
-static long long end_of_the_old(const struct subject *subject)
+static long long end_of_the_old(struct arena *arena, const struct subject *subject)
 {
-	const struct view_installed installed = view_installed(&subject->seen);
+	const struct view_installed installed = view_installed(arena, subject);
 	struct ends ends = { .wanted = subject->facts.fingerprint };
 
 	views_served(&subject->seen, keep_earliest, &ends);
@@ -259,7 +259,7 @@ static struct gate in_window(struct arena *arena, const struct subject *subject,
 	if (opening.at == from)
 		return opened();
 
-	end = plan->follow_up ? 0 : end_of_the_old(subject);
+	end = plan->follow_up ? 0 : end_of_the_old(arena, subject);
 	override = end == 0 ? 0 : end - setting_number(settings, "window-override") / 1000;
 	if (end == 0 || override > from)
 		return between_windows(arena, &opening, disruption_words(arena, bound),

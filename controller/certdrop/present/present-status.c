@@ -93,6 +93,7 @@ static void add_target_lines(struct buffer *text, const struct style *style, con
 	autodone(buffer) struct buffer next = { 0 };
 	autodone(buffer) struct buffer pending = { 0 };
 	const json_t *warnings = field_list(target, "warnings");
+	const json_t *unanswered = field_list(target, "unanswered");
 
 	line_add(text, style, TONE_PLAIN, name);
 	buffer_add(text, " ");
@@ -111,6 +112,8 @@ static void add_target_lines(struct buffer *text, const struct style *style, con
 	add_brief_line(text, style, target, "wanted");
 	add_brief_line(text, style, target, "installed");
 	add_served_lines(text, style, target);
+	for (size_t i = 0; i < json_array_size(unanswered); i++)
+		add_line(text, style, name, "unanswered", item_text(unanswered, i));
 	add_brief_line(text, style, target, "previous");
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		add_line(text, style, name, "warning", item_text(warnings, i));
@@ -159,6 +162,7 @@ static void add_target_row(struct table *table, const json_t *target)
 	autodone(buffer) struct buffer next = { 0 };
 	autodone(buffer) struct buffer pending = { 0 };
 	const json_t *warnings = field_list(target, "warnings");
+	const json_t *unanswered = field_list(target, "unanswered");
 
 	(void)snprintf(date, sizeof(date), "%s", field_text(shown, "not_after", "-"));
 	table_row(table);
@@ -178,6 +182,8 @@ static void add_target_row(struct table *table, const json_t *target)
 		table_note(table, TONE_PENDING, buffer_text(&pending));
 	if (*fingerprint && !is_served(target, fingerprint))
 		note_served(table, target, fingerprint);
+	for (size_t i = 0; i < json_array_size(unanswered); i++)
+		table_note(table, TONE_BAD, item_text(unanswered, i));
 	for (size_t i = 0; i < json_array_size(warnings); i++)
 		table_note(table, TONE_PENDING, item_text(warnings, i));
 }

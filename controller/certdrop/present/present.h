@@ -32,6 +32,7 @@
  *                        "wanted": BRIEF, "installed": BRIEF, "previous": BRIEF,
  *                        "served": [{"address", "fingerprint", "not_after"} or
  *                                   {"address", "error"}],
+ *                        "unanswered": [why a question to the product was not answered],
  *                        "warnings": [sentence], "updated": time}],
  *           "degraded": [sentence],
  *           "watching": {"directories", "watches", "events", "overflows", "rescans", "reopened",
