@@ -301,7 +301,7 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 		again = wait_for_chain(&a, harvest);
 	if (again > 0)
 		return again;
-	others = !is_being_written(harvest) && leftover_keep(delivery, &a, failure, harvest);
+	others = leftover_keep(delivery, &a, failure, harvest);
 	if (failure) {
 		subject_tell_intake(subject, STATE_HELD, failure);
 		again = AGAIN_MS;
