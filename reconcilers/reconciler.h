@@ -72,6 +72,11 @@ struct reconciler {
 	const char *(*installed)(const struct target *target, const char *wanted,
 			const struct answers *seen);
 
+	/* What the operator should know of what is seen, though it holds up nothing: a sentence that is
+	 * told with the target's state, in the answers' arena, or NULL. Answers may be missing. May be
+	 * NULL. */
+	const char *(*warn)(const struct target *target, const struct answers *seen);
+
 	/* What `certdrop generate` can make for it; ends with an entry without a name. May be
 	 * NULL. */
 	const struct profile *profiles;

@@ -154,6 +154,18 @@ static void warn_of_left(struct sentences *sentences)
 					names));
 }
 
+static void warn_of_what_is_seen(struct sentences *sentences)
+{
+	const struct subject *subject = sentences->subject;
+	const struct answers seen = { .arena = sentences->arena, .records = subject->seen };
+	const char *warning = NULL;
+
+	if (subject->target->reconciler->warn)
+		warning = subject->target->reconciler->warn(subject->target, &seen);
+	if (warning)
+		say(sentences, warning);
+}
+
 struct words views_warnings(struct arena *arena, const struct subject *subject,
 		long long warning_ms, long long now)
 {
@@ -163,6 +175,7 @@ struct words views_warnings(struct arena *arena, const struct subject *subject,
 	sentences.now = now;
 	warn_of_left(&sentences);
 	views_served(&subject->seen, warn_of_end, &sentences);
+	warn_of_what_is_seen(&sentences);
 	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
 		if (subject->facts.warnings.items[i].count > 0)
 			say(&sentences,

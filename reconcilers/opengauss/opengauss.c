@@ -78,7 +78,8 @@ static const struct option options[] = {
 				"It counts with restart = \"later\"; with \"never\" nothing is restarted." },
 	{ "probe", OPTION_WORDS, FORM_ADDRESS, .required = true,
 			.help = "The addresses, host:port, of all nodes: each has to complete a handshake "
-				"with the new certificate." },
+				"with the new certificate. Nothing is proven of a node that is not "
+				"among them; status warns where gs_om tells of more." },
 	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
 			.help = "How many handshakes in a row must show the new certificate." },
 	{ "probe-deadline", OPTION_DURATION, .fallback = "60s", .min = 100, .max = 3600000,
@@ -286,6 +287,43 @@ static void ask(const struct target *target, struct plan *plan)
 	}
 }
 
+/* ---- what should be known ---- */
+
+/* A name may stand for several. */
+static size_t addresses_proven(const struct target *target, const struct answers *seen)
+{
+	const struct words addresses = setting_words(target->settings, "probe");
+	size_t count = 0;
+
+	for (size_t i = 0; i < addresses.count; i++) {
+		const struct record *told = answer(seen, addresses.items[i]);
+		size_t behind = 0;
+
+		if (told)
+			behind = record_rows(seen->arena, told, "served").count +
+					record_rows(seen->arena, told, "failed").count;
+		count += behind > 0 ? behind : 1;
+	}
+	return count;
+}
+
+static const char *warn(const struct target *target, const struct answers *seen)
+{
+	const struct record *cluster = answer(seen, "cluster");
+	const size_t proven = addresses_proven(target, seen);
+	size_t nodes;
+
+	if (!cluster || setting_flag(target->settings, "local"))
+		return NULL;
+	nodes = record_words(cluster, "node").count;
+	if (nodes <= proven)
+		return NULL;
+	return arena_printf(seen->arena,
+			"gs_om tells of %zu nodes, and probe has only %zu of them: what the others "
+			"serve is not proven",
+			nodes, proven);
+}
+
 const struct reconciler opengauss_reconciler = {
 	.product = "opengauss",
 	.summary = "The certificates of an openGauss cluster, or of a single openGauss server.",
@@ -295,4 +333,5 @@ const struct reconciler opengauss_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = opengauss_plan,
+	.warn = warn,
 };

@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from gauss_packages import NAMES
-from gauss_target import LITE, cert_calls, drop_package, new, old, until_served, watched  # noqa: F401
+from gauss_target import LITE, cert_calls, drop_package, new, old, target, until_served, watched  # noqa: F401
 from opengauss import OWNER, as_owner, codec, put, revocation_list
 from postgresql import PROGRAMS
 
@@ -29,6 +29,15 @@ def test_a_package_is_installed_on_all_nodes_under_the_passphrase_in_service(cer
     assert call[2].startswith("--cert-file=/") and len(call) == 3
     assert certdrop.dropped("gauss") == []
     assert "@" not in certdrop.run("history", "gauss").stdout.replace("$@", "")
+
+
+def test_a_node_that_is_not_proven_is_told(certdrop, scratch, watched):
+    cluster = watched(nodes=2)
+    assert certdrop.json("status")["targets"][0]["warnings"] == []
+    certdrop.configure([target(cluster, scratch, probe=[f"127.0.0.1:{cluster.nodes[0].port}"])])
+    certdrop.restart()
+    (warning,) = certdrop.json("status")["targets"][0]["warnings"]
+    assert "gs_om tells of 2 nodes, and probe has only 1" in warning
 
 
 def test_loose_files_under_any_names_will_do(certdrop, watched, new):

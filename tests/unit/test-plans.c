@@ -9,6 +9,7 @@
  *         in-service    a record for each target that others are told about: its name, and fingerprints
  *                       (only where the file is there)
  *         questions     what ask() asks (only where the file is there)
+ *         warning       what is told of it besides; empty: nothing (only where the file is there)
  *
  * With UPDATE_PLANS set in the environment, what comes out is written instead of compared.
  */
@@ -100,6 +101,20 @@ static void check_questions(const struct plan_case *c)
 	compare(c, "questions", buffer_text(&text));
 }
 
+static void check_warning(const struct plan_case *c, const struct answers *seen)
+{
+	const struct answers none = { .arena = c->arena };
+	const char *warning = NULL;
+
+	if (c->target->reconciler->warn)
+		assert_null(c->target->reconciler->warn(c->target, &none));
+	if (!read_text(c, "warning"))
+		return;
+	if (c->target->reconciler->warn)
+		warning = c->target->reconciler->warn(c->target, seen);
+	compare(c, "warning", warning ? arena_printf(c->arena, "%s\n", warning) : "");
+}
+
 static void check_plan(const struct plan_case *c)
 {
 	struct answers seen = { .arena = c->arena };
@@ -125,6 +140,7 @@ static void check_plan(const struct plan_case *c)
 		plan_print(&plan, &text);
 	}
 	compare(c, "plan", buffer_text(&text));
+	check_warning(c, &seen);
 }
 
 static void the_plan_is_the_golden_one(void **state)
