@@ -10,13 +10,14 @@ enum { SENTENCES_MAX = 64, NAMES_MAX = 5 };
 
 static const char *told_by_product(struct arena *arena, const struct subject *subject)
 {
-	const struct answers seen = { .arena = arena, .records = subject->seen };
 	const struct target *target = subject->target;
+	struct answers *seen = arena_new_of(arena, struct answers);
 
+	*seen = (struct answers){ .arena = arena, .records = subject->seen };
 	if (!target->reconciler->installed)
 		return NULL;
 	return target->reconciler->installed(
-			target, subject->wanted ? subject->facts.fingerprint : NULL, &seen);
+			target, subject->wanted ? subject->facts.fingerprint : NULL, seen);
 }
 
 struct view_installed view_installed(struct arena *arena, const struct subject *subject)

@@ -105,6 +105,13 @@ void use_ask(const struct target *target, struct plan *plan)
 
 /* ---- what was answered ---- */
 
+static char small(char c)
+{
+	if (c >= 'A' && c <= 'F')
+		return (char)(c - 'A' + 'a');
+	return c;
+}
+
 /* The other way round. */
 static const char *without_colons(struct arena *arena, const char *shown)
 {
@@ -113,8 +120,7 @@ static const char *without_colons(struct arena *arena, const char *shown)
 
 	for (; *shown; shown++)
 		if (*shown != ':')
-			*to++ = *shown >= 'A' && *shown <= 'F' ? (char)(*shown - 'A' + 'a')
-							       : *shown;
+			*to++ = small(*shown);
 	*to = '\0';
 	return text;
 }

@@ -8,8 +8,8 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/children/inspector.h"
-#include "controller/certdrop/feed/aids.h"
 #include "controller/certdrop/feed/delivery.h"
+#include "controller/certdrop/feed/premises.h"
 #include "controller/certdrop/intake/intake.h"
 
 /* How long until an inspection that could not be made is tried again, and how often the clock is
@@ -31,7 +31,7 @@ struct feed {
 	bool again; /* something changed while the inspections ran */
 	struct digest *inspected; /* of the files that were inspected last */
 	size_t inspected_count;
-	struct digest aids; /* with which that was done (aids.h) */
+	struct digest premises; /* with which that was done (premises.h) */
 
 	struct entry *consumed; /* to be taken away, keys first, once it is all on disk */
 	size_t consumed_count;
@@ -232,20 +232,20 @@ static void remember_inspected(struct feed *feed)
 			inspected[feed->inspected_count++] = feed->harvest.items[i].digest;
 }
 
-static struct digest aids_now(const struct feed *feed)
+static struct digest premises_now(const struct feed *feed)
 {
 	autodone(buffer) struct buffer text = { 0 };
 
 	for (size_t i = 0; i < feed->count; i++)
-		aids_add(feed->deliveries[i].subject->target, &text);
+		premises_add(feed->deliveries[i].subject->target, &text);
 	return digest_of(buffer_text(&text), text.length);
 }
 
-/* The aids are looked at before they are read: what changes in between is judged once more. */
+/* The premises are looked at before they are read: what changes in between is judged once more. */
 static void inspect(struct feed *feed)
 {
 	feed->running = feed->count;
-	feed->aids = aids_now(feed);
+	feed->premises = premises_now(feed);
 	for (size_t i = 0; i < feed->count; i++) {
 		struct delivery *delivery = &feed->deliveries[i];
 
@@ -305,12 +305,12 @@ void feeds_judge_anew(const struct controller *controller)
 
 		if (feed->running > 0 || !feed->inspected || !complains(feed))
 			continue;
-		now = aids_now(feed);
-		if (strcmp(now.hex, feed->aids.hex) == 0)
+		now = premises_now(feed);
+		if (strcmp(now.hex, feed->premises.hex) == 0)
 			continue;
 		log_info("%s %s: passphrases or authorities have changed: judged anew",
 				feed->drop ? "drop" : "source", feed->name);
-		feed->aids = now;
+		feed->premises = now;
 		feed_forget(feed);
 	}
 }

@@ -80,6 +80,7 @@ static void not_applied(struct pass *pass, const struct error *error)
 static bool is_to_blame(const struct pass *pass, const struct job_result *result)
 {
 	return result->changed && result->error.kind != ERROR_CONFIG && !pass->plan.follow_up &&
+			!pass->plan.forward_only &&
 			!subject_was_in_service(pass->subject, pass->plan.credential);
 }
 
@@ -93,9 +94,7 @@ void pass_put_back(struct pass *pass, const char *why)
 
 static void on_undone(struct pass *pass, const struct job_result *result)
 {
-	if (pass->plan.forward_only)
-		not_applied(pass, &result->error);
-	else if (pass_has_second_try(pass, result))
+	if (pass_has_second_try(pass, result))
 		pass_second_try(pass, result);
 	else if (is_to_blame(pass, result))
 		pass_put_back(pass, result->error.text);

@@ -1,4 +1,4 @@
-#include "controller/certdrop/feed/aids.h"
+#include "controller/certdrop/feed/premises.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ static void add_one(const char *path, struct buffer *text)
 			facts.st_ctim.tv_nsec);
 }
 
-void aids_add(const struct target *target, struct buffer *text)
+void premises_add(const struct target *target, struct buffer *text)
 {
 	static const char *const names[] = { "passphrases", "key-passphrases", "authorities" };
 

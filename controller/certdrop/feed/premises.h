@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Aids: the files of a target's settings with which what lies in its directory is judged: passphrases,
+ * Premises: the files of a target's settings with which what lies in its directory is judged: passphrases,
  * those for keys alone, and authorities. Nobody watches them. When one of them has changed, what was
  * refused, or lacked something, may be good.
  */
@@ -10,4 +10,4 @@
 #include "controller/model/target.h"
 
 /* Appends which versions of them are there, by stat alone: equal texts mean that nothing has changed. */
-void aids_add(const struct target *target, struct buffer *text);
+void premises_add(const struct target *target, struct buffer *text);
