@@ -101,14 +101,25 @@ static struct story unfinished_story(void)
 		.reason = "a change of it is unfinished: the service is not running" };
 }
 
+/* A pass whose end could not be written down, though what came of it is remembered: it went into service
+ * after that had begun. */
+static bool has_succeeded(const struct subject *subject, const struct pass_entry *open)
+{
+	return subject->wanted && open->credential &&
+			strcmp(open->credential, subject->wanted) == 0 &&
+			open->started <= subject->in_service_since;
+}
+
 /* Whoever only looks leaves it as it is. */
 static void find_unfinished(struct subject *subject)
 {
 	autoarena struct arena *arena = arena_new();
+	const struct pass_entry *open = NULL;
 
-	subject->unfinished = subject->controller->mode == MODE_DRY &&
-			journal_open_pass(subject->controller->journal, arena,
-					subject->target->name) != NULL;
+	if (subject->controller->mode == MODE_DRY)
+		open = journal_open_pass(
+				subject->controller->journal, arena, subject->target->name);
+	subject->unfinished = open && !has_succeeded(subject, open);
 	if (subject->unfinished)
 		subject->outcome = unfinished_story();
 }
