@@ -16,6 +16,17 @@ struct words plan_in_service(const struct plan *plan, const char *target)
 				: (struct words){ 0 };
 }
 
+const char *plan_add_pins(const struct plan *plan, const char *pins, const char *target)
+{
+	const struct words known = plan_in_service(plan, target);
+
+	for (size_t i = 0; i < known.count; i++)
+		if (!pins || !strstr(pins, known.items[i]))
+			pins = pins ? arena_printf(plan->arena, "%s %s", pins, known.items[i])
+				    : known.items[i];
+	return pins;
+}
+
 /* ---- building ---- */
 
 static struct step *add(struct plan *plan, enum phase phase, enum step_kind kind, const char *text,

@@ -84,6 +84,10 @@ void plan_init(struct plan *plan, struct arena *arena, const char *target);
  * what is wanted for the target of that name, and of what was in service there before. */
 struct words plan_in_service(const struct plan *plan, const char *target);
 
+/* `pins`, fingerprints with blanks between them or NULL, and those of plan_in_service() that they
+ * lack: what certdrop itself has put there is as good as what is written down. */
+const char *plan_add_pins(const struct plan *plan, const char *pins, const char *target);
+
 /* ---- building; everything is copied into the plan's arena ---- */
 
 /* The step just added can be refined through what is returned (together, disruption,

@@ -42,6 +42,9 @@ struct ldap_step request_to(const struct plan *plan, const struct settings *sett
 		const struct server *server);
 struct ldap_step request_to_own(const struct plan *plan, const struct settings *settings);
 
+/* The port as it is written in a server's address; NULL: none is, and that of the protocol counts. */
+const char *server_port(const char *url);
+
 /* Was the question not asked, or could it not be? */
 bool is_silent(const struct record *told);
 

@@ -162,13 +162,11 @@ static void add_address(const struct ping *p, struct list *argv)
 	const char *url = server_at(p->settings, 0).url;
 	const bool tls = strncmp(url, "ldaps:", strlen("ldaps:")) == 0;
 	const char *host = strstr(url, "//") + 2;
-	const char *colon = strrchr(host, ':');
+	const char *port = server_port(url);
 
-	if (!colon || strchr(colon, ']'))
-		colon = NULL;
 	add_pair(argv, "--hostname",
-			colon ? arena_copy_bytes(p->arena, host, (size_t)(colon - host)) : host);
-	add_pair(argv, "--port", colon ? colon + 1 : tls ? "636" : "389");
+			port ? arena_copy_bytes(p->arena, host, (size_t)(port - 1 - host)) : host);
+	add_pair(argv, "--port", port ? port : tls ? "636" : "389");
 	add(argv, tls ? "--useSSL" : "--useStartTLS");
 }
 

@@ -27,18 +27,12 @@ struct server server_at(const struct settings *settings, size_t index)
 	};
 }
 
-/* What certdrop itself has made the server show is as good as what is written down. */
 static const char *pins_of(const struct plan *plan, const struct server *server)
 {
 	const char *pins = server->pin;
 
-	for (size_t i = 0; i < server->replaced_by.count; i++) {
-		const struct words known = plan_in_service(plan, server->replaced_by.items[i]);
-
-		for (size_t k = 0; k < known.count; k++)
-			if (!strstr(pins, known.items[k]))
-				pins = arena_printf(plan->arena, "%s %s", pins, known.items[k]);
-	}
+	for (size_t i = 0; i < server->replaced_by.count; i++)
+		pins = plan_add_pins(plan, pins, server->replaced_by.items[i]);
 	return pins;
 }
 
@@ -60,6 +54,13 @@ struct ldap_step request_to_own(const struct plan *plan, const struct settings *
 	const struct server own = server_at(settings, 0);
 
 	return request_to(plan, settings, &own);
+}
+
+const char *server_port(const char *url)
+{
+	const char *colon = strrchr(strstr(url, "//"), ':');
+
+	return colon && !strchr(colon, ']') ? colon + 1 : NULL;
 }
 
 bool is_silent(const struct record *told)

@@ -11,18 +11,10 @@ enum { PORT_MAX = 65535 };
 
 /* ---- addresses of servers ---- */
 
-/* The port as it is written; NULL: none is, and that of the protocol counts. */
-static const char *port_of(const char *url)
-{
-	const char *colon = strrchr(strstr(url, "//"), ':');
-
-	return colon && !strchr(colon, ']') ? colon + 1 : NULL;
-}
-
 /* "host:port", the same for all ways to write it; for addresses that are sound. */
 static const char *address_of(struct arena *arena, const char *url)
 {
-	const char *host = strstr(url, "//") + 2, *port = port_of(url);
+	const char *host = strstr(url, "//") + 2, *port = server_port(url);
 	const size_t length = port ? (size_t)(port - 1 - host) : strlen(host);
 	char *name = arena_copy_bytes(arena, host, length);
 
@@ -36,7 +28,7 @@ static const char *address_of(struct arena *arena, const char *url)
 
 bool sound_port(const char *url, struct error *error)
 {
-	const char *port = port_of(url);
+	const char *port = server_port(url);
 	const size_t digits = port ? strspn(port, "0123456789") : 0;
 	const long number = port ? strtol(port, NULL, 10) : 0;
 

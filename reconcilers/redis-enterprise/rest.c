@@ -80,19 +80,8 @@ static struct words hosts_of(const struct redis *r, const struct settings *acces
 	return hosts;
 }
 
-/* What shows the certificate that was replaced may show the one of before for a while, or again. */
-static const char *add_prints(const struct redis *r, const char *prints, const char *target)
-{
-	const struct words known = plan_in_service(r->plan, target);
-
-	for (size_t i = 0; i < known.count; i++)
-		if (!prints || !strstr(prints, known.items[i]))
-			prints = prints ? arena_printf(r->arena, "%s %s", prints, known.items[i])
-					: known.items[i];
-	return prints;
-}
-
-/* `prints`: what was written down; NULL: nothing. */
+/* `prints`: what was written down; NULL: nothing. What shows the certificate that was replaced may
+ * show the one of before for a while, or again. */
 static const char *prints_of(
 		const struct redis *r, const struct settings *access, const char *prints)
 {
@@ -100,9 +89,9 @@ static const char *prints_of(
 	const struct words targets = setting_words(access, "replaced-by");
 
 	if (access == r->settings && is_one_of(r->slot->name, shown_by_api))
-		prints = add_prints(r, prints, r->target->name);
+		prints = plan_add_pins(r->plan, prints, r->target->name);
 	for (size_t i = 0; i < targets.count; i++)
-		prints = add_prints(r, prints, targets.items[i]);
+		prints = plan_add_pins(r->plan, prints, targets.items[i]);
 	return prints;
 }
 
