@@ -2,6 +2,7 @@
 the time: each content is taken in, once, and the last one of each target is in service.
 
 How many contents: DROPS in the environment."""
+import fcntl
 import os
 import pathlib
 import queue
@@ -188,13 +189,16 @@ class Field:
     def start(self, **settings):
         """With room for so few events that they overflow: that is read when certdrop asks for a queue."""
         self.certdrop.configure(self.targets, **settings)
-        usual = QUEUE.read_text()
-        try:
-            if os.geteuid() == 0:
-                QUEUE.write_text("4")
+        if os.geteuid() != 0:
             self.certdrop.start()
-        finally:
-            if os.geteuid() == 0:
+            return
+        with open(QUEUE, encoding="ascii") as alone:  # or another test would put back what this one has set
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            usual = QUEUE.read_text()
+            try:
+                QUEUE.write_text("4")
+                self.certdrop.start()
+            finally:
                 QUEUE.write_text(usual)
 
     def watching(self):

@@ -116,11 +116,13 @@ quietly static bool holds(const struct taken *taken, const char *text)
 	return length == (ssize_t)strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
 }
 
-/* Scans at each event until the file has these bytes. */
+/* Scans at each event, and as long as something is growing, until the file has these bytes. */
 quietly static void expect_file(struct fixture *fixture, const char *name, const char *text)
 {
 	while (next_dirty(fixture, DEADLINE_MS)) {
-		scan(fixture);
+		do
+			scan(fixture);
+		while (fixture->harvest.retry_ms > 0 && !holds(find(fixture, name), text));
 		if (holds(find(fixture, name), text))
 			return;
 	}

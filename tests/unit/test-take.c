@@ -32,7 +32,7 @@ static int start_with(void **state, const struct inlet_policy *policy)
 
 static int start(void **state)
 {
-	const struct inlet_policy policy = { .link_grace_ms = -1 };
+	const struct inlet_policy policy = { .grace_ms = -1 };
 
 	calls.without_openat2 = false;
 	return start_with(state, &policy);
@@ -40,7 +40,7 @@ static int start(void **state)
 
 static int start_without_openat2(void **state)
 {
-	const struct inlet_policy policy = { .link_grace_ms = -1 };
+	const struct inlet_policy policy = { .grace_ms = -1 };
 
 	calls.without_openat2 = true;
 	return start_with(state, &policy);
@@ -215,6 +215,20 @@ static void file_written_while_it_is_read_is_put_off(void **state)
 
 /* A swapper exchanges a good file and a link to something outside all the time: nothing
  * but the good file may ever be taken. */
+/* Who never closes it is not waited for, once he has not written for a while: here, none. */
+static void file_that_stays_open_for_writing_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	const int fd = openat(inlet_directory(fixture->inlet), "web.pem",
+			O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, "hello\n", 6), 6);
+	scan(fixture);
+	assert_true(holds(find(fixture, "web.pem"), "hello\n"));
+	assert_true(find(fixture, "web.pem")->open_for_writing);
+	assert_int_equal(close(fd), 0);
+}
+
 static void swapped_file_gives_nothing_from_outside(void **state)
 {
 	struct fixture *fixture = *state;
@@ -612,6 +626,7 @@ int main(void)
 		claim(unreadable_file_is_refused_or_read_by_root),
 		claim(file_readable_by_all_is_flagged),
 		claim(file_written_while_it_is_read_is_put_off),
+		claim(file_that_stays_open_for_writing_is_taken),
 		claim_both(swapped_file_gives_nothing_from_outside),
 		claim(copy_is_sealed),
 		claim(consumed_files_are_gone),

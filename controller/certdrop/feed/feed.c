@@ -68,8 +68,9 @@ static void take_away(struct after_commit *waiting, bool committed)
 {
 	struct feed *feed = (struct feed *)((char *)waiting - offsetof(struct feed, commit));
 	struct error error;
+	size_t stayed = 0;
 	const bool gone = committed &&
-			inlet_consume(feed->inlet, feed->consumed, feed->consumed_count, NULL,
+			inlet_consume(feed->inlet, feed->consumed, feed->consumed_count, &stayed,
 					&error);
 	/* What is forbidden does not come right by itself. */
 	const bool again = !committed || (!gone && error.kind == ERROR_RETRY);
@@ -82,6 +83,8 @@ static void take_away(struct after_commit *waiting, bool committed)
 		feed_forget(feed);
 		scan_in(feed, AGAIN_MS);
 	}
+	/* What was written to meanwhile may have given no event. */
+	feed->again = feed->again || stayed > 0;
 	free(feed->consumed);
 	feed->consumed = NULL;
 	feed->consumed_count = 0;

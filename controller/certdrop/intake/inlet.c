@@ -42,7 +42,7 @@ static struct inlet_policy policy_copy(const struct inlet_policy *given)
 	policy.bytes = size_or(policy.bytes, 16 << 20);
 	policy.entries = size_or(policy.entries, 20000);
 	policy.mode = policy.mode ? policy.mode : 0700;
-	policy.link_grace_ms = policy.link_grace_ms ? policy.link_grace_ms : 1000;
+	policy.grace_ms = policy.grace_ms ? policy.grace_ms : 1000;
 	policy.root = policy.root ? copy_text(policy.root) : NULL;
 	policy.root_setting = copy_text(policy.root_setting ? policy.root_setting : "root");
 	if (policy.owner_count > 0) {

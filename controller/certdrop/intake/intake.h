@@ -72,8 +72,9 @@ struct inlet_policy {
 	size_t owner_count;
 	const char *root; /* source: links must stay beneath it; the directory itself */
 	const char *root_setting; /* "root": what the operator calls it, for refusals */
-	long link_grace_ms; /* 1,000: a file with a second name counts as growing for so long,
-			     * because an SFTP server links and then unlinks. -1: 0 */
+	long grace_ms; /* 1,000: a file that somebody has open for writing, or with a second name
+			* (an SFTP server links and then unlinks), counts as growing until it has not
+			* changed for so long. -1: 0 */
 };
 
 /* ---- all of them ---- */

@@ -85,7 +85,7 @@ static bool owner_allowed(const struct take *take, uid_t owner)
 	return false;
 }
 
-static bool linked_just_now(const struct take *take, const struct stat *status)
+static bool changed_just_now(const struct take *take, const struct stat *status)
 {
 	struct timespec now;
 	long long age_ms;
@@ -93,7 +93,7 @@ static bool linked_just_now(const struct take *take, const struct stat *status)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	age_ms = (now.tv_sec - status->st_ctim.tv_sec) * 1000LL +
 			(now.tv_nsec - status->st_ctim.tv_nsec) / 1000000;
-	return age_ms >= 0 && age_ms < take->policy->link_grace_ms;
+	return age_ms >= 0 && age_ms < take->policy->grace_ms;
 }
 
 static bool may_be_taken(struct take *take, struct taken *taken, const struct stat *status)
@@ -108,7 +108,7 @@ static bool may_be_taken(struct take *take, struct taken *taken, const struct st
 		return refuse(take, taken, "belongs to user %u, whose files are not taken here",
 				status->st_uid);
 	if (status->st_nlink > 1 && take->drop) {
-		if (linked_just_now(take, status))
+		if (changed_just_now(take, status))
 			return put_off(take, taken, "still has a second name");
 		return refuse(take, taken, "is a hard link: the file has %llu names",
 				(unsigned long long)status->st_nlink);
@@ -242,14 +242,17 @@ static bool snapshot(struct take *take, struct taken *taken, int fd, const struc
 		return put_off(take, taken, "cannot be copied now: %s", strerror(errno));
 	if (!copy(fd, made, (size_t)seen->size, &taken->digest))
 		return put_off(take, taken, "could not be read as a whole");
+	/* truncate(2) is a writer, too, and sets the size before the time: so who writes is asked first. */
+	taken->open_for_writing = file_has_writer(fd);
 	if (fstat(fd, &status) < 0)
 		return put_off(take, taken, "changed while it was read");
 	after = identity_of(&status);
 	if (!identity_equal(&after, seen))
 		return put_off(take, taken, "changed while it was read");
+	if (taken->open_for_writing && changed_just_now(take, &status))
+		return put_off(take, taken, "is still being written");
 	if (!memfd_seal(made, &error))
 		return put_off(take, taken, "cannot be copied now: %s", error.text);
-	taken->open_for_writing = file_has_writer(fd);
 	taken->entry.digest = taken->digest;
 	taken->state = TAKEN_COPY;
 	taken->fd = hand_over_fd(&made);
