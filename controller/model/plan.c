@@ -312,9 +312,45 @@ bool plan_check(const struct plan *plan, struct error *error)
 
 /* ---- answers ---- */
 
+static size_t place_of(const struct answers *seen, const char *name)
+{
+	const struct record *told = answer(seen, name);
+	size_t place = 0;
+
+	while (place < seen->records.count && seen->records.items[place] != told)
+		place++;
+	return place;
+}
+
+static void take_out(struct answers *seen, size_t place)
+{
+	struct records *records = &seen->records;
+
+	for (size_t i = place + 1; i < records->count; i++)
+		records->items[i - 1] = records->items[i];
+	if (place < records->count)
+		records->count--;
+}
+
+void answers_add(struct answers *seen, const struct record *answer)
+{
+	const char *name = record_word(answer, 1);
+	struct record *copy = record_new(seen->arena, "answer", name, NULL);
+
+	for (size_t i = 0; i < answer->field_count; i++)
+		record_add(seen->arena, copy, answer->fields[i].name, answer->fields[i].values);
+	take_out(seen, place_of(seen, name));
+	records_append(seen->arena, &seen->records, copy);
+}
+
 const struct record *answer(const struct answers *seen, const char *name)
 {
 	return records_find(&seen->records, "answer", name);
+}
+
+bool answer_is_later(const struct answers *seen, const char *name, const char *other)
+{
+	return answer(seen, name) && place_of(seen, name) > place_of(seen, other);
 }
 
 bool answers_all_serve(const struct answers *seen, struct words questions, const char *fingerprint)

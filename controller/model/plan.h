@@ -143,8 +143,14 @@ struct answers {
 	struct records records;
 };
 
+/* Puts a copy behind those that are there, and takes away the earlier one of that name: it was asked again. */
+void answers_add(struct answers *seen, const struct record *answer);
+
 /* NULL: that was not asked yet. */
 const struct record *answer(const struct answers *seen, const char *name);
+
+/* Did it come after the other one? Those that were asked together have come in either order. */
+bool answer_is_later(const struct answers *seen, const char *name, const char *other);
 
 /* Did each of these handshakes, at every address that its question found, show this certificate? */
 bool answers_all_serve(const struct answers *seen, struct words questions, const char *fingerprint);

@@ -213,6 +213,19 @@ bool cluster_has_it(const struct redis *r)
 	return cluster_has_it_installed(r) && all_serve(r);
 }
 
+/* What was shown before the cluster told of its certificate is what it had then: whoever has replaced it in
+ * between is not to be followed by a second replacement. */
+enum known cluster_know_served(struct redis *r)
+{
+	const struct words addresses = addresses_of(r);
+
+	if (!cluster_has_it_installed(r) || all_serve(r) ||
+			answer_is_later(r->seen, addresses.items[0], "certificate"))
+		return KNOWN;
+	cluster_ask_served(r);
+	return ASKED;
+}
+
 /* ---- the upload ---- */
 
 /* New connections meet the new certificate; those that are open stay, with two exceptions. */

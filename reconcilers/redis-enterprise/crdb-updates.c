@@ -114,9 +114,10 @@ static size_t count_tasks(const struct redis *r, const char *guid)
 	return count;
 }
 
+/* With dots, because sixty letters, digits and dashes in a row are taken for a key, and not shown. */
 static const char *task_id(const struct redis *r, const char *guid, const char *way)
 {
-	return arena_printf(r->arena, "certdrop-%s%.16s-%s-%zu-%s", way, r->wanted->fingerprint,
+	return arena_printf(r->arena, "certdrop.%s%.16s.%s.%zu.%s", way, r->wanted->fingerprint,
 			crdb_version(r, guid), count_tasks(r, guid), guid);
 }
 
@@ -216,8 +217,8 @@ void crdbs_add_way_back(struct redis *r)
 {
 	if (!r->plan->predecessor)
 		return;
-	add_tasks(r, PHASE_UNDO, "undo-");
-	add_updates(r, PHASE_UNDO, "undo-");
+	add_tasks(r, PHASE_UNDO, "undo.");
+	add_updates(r, PHASE_UNDO, "undo.");
 }
 
 void crdbs_add_proof(struct redis *r, enum phase phase)

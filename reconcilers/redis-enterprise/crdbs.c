@@ -208,7 +208,7 @@ static bool was_updated(const struct redis *r, const char *guid)
 	const struct record *tasks = answer(r->seen, "their tasks");
 	const struct words ids = record_words(tasks, "id");
 	const struct words states = record_words(tasks, "state");
-	const char *start = arena_printf(r->arena, "certdrop-%.16s-%ld-", r->wanted->fingerprint,
+	const char *start = arena_printf(r->arena, "certdrop.%.16s.%ld.", r->wanted->fingerprint,
 			strtol(crdb_version(r, guid), NULL, 10) - 1);
 
 	for (size_t i = 0; i < ids.count && i < states.count; i++)

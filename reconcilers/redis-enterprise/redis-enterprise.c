@@ -276,6 +276,8 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		known = crdbs_know(&r);
 	if (known != KNOWN)
 		return known == ASKED;
+	if (cluster_know_served(&r) == ASKED)
+		return true;
 	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r)) {
 		add_tidying(&r);
 		return true;

@@ -165,6 +165,9 @@ void cluster_add_way_back_proof(struct redis *r);
 /* What each address is asked. */
 void cluster_ask_served(struct redis *r);
 
+/* Once more, where the answers are too old. Never FAILED. */
+enum known cluster_know_served(struct redis *r);
+
 /* ---- the user's rights (rights.c) ---- */
 
 /* Whether the user may replace certificates is asked before anything is changed, and only then. The API has

@@ -198,6 +198,20 @@ def test_what_cannot_be_finished_within_its_budget_is_put_back(start):
     until(lambda: all_up(site), certdrop.log)
 
 
+def test_the_same_certificate_put_there_once_more_is_no_news(start):
+    """It breaks the links; but everybody has been told of it, and they come back by themselves."""
+    certdrop, site, targets = start("proxy")
+    pair = targets.pair("east")
+    drop(certdrop, "east-proxy", pair)
+    certdrop.until_in_service("east-proxy", pair, seconds=40)
+    site.set(syncer_retry_ms=60000)
+    site.replace("east", "proxy", pair)
+    assert not all_up(site)
+    asked = len(site.requests(method="GET"))
+    until(lambda: len(site.requests(method="GET")) > asked + 60, certdrop.log, seconds=40)  # twice, at least
+    assert updates(site, forced=True) == updates(site) == ONCE
+
+
 # ---- two controllers ----
 
 class Second(Certdrop):

@@ -218,15 +218,9 @@ static void on_step_over(struct job *job, const struct record *record, long numb
 
 static void on_answer(struct job *job, const struct record *record)
 {
-	if (!job->seen)
-		return;
-	/* In the memory of whoever asked, which outlives this job's. */
-	struct record *copy = record_new(job->seen->arena, "answer", record_word(record, 1), NULL);
-
-	for (size_t i = 0; i < record->field_count; i++)
-		record_add(job->seen->arena, copy, record->fields[i].name,
-				record->fields[i].values);
-	records_append(job->seen->arena, &job->seen->records, copy);
+	/* Into the memory of whoever asked, which outlives this job's. */
+	if (job->seen)
+		answers_add(job->seen, record);
 }
 
 static void on_job_end(struct job *job, const char *word)
