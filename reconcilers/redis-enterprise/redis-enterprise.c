@@ -303,6 +303,18 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 	return true;
 }
 
+/* What is asked first tells nothing of it: known is what was seen when the target was last compared. */
+static const char *installed(
+		const struct target *target, const char *wanted, const struct answers *seen)
+{
+	const struct record *told = answer(seen, "certificate");
+	const char *fingerprint = told ? record_text(told, "installed") : NULL;
+
+	(void)target;
+	(void)wanted;
+	return fingerprint && *fingerprint ? fingerprint : NULL;
+}
+
 const struct reconciler redis_enterprise_reconciler = {
 	.product = "redis-enterprise",
 	.summary = "The certificates of a Redis Enterprise cluster.",
@@ -312,6 +324,7 @@ const struct reconciler redis_enterprise_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_redis,
+	.installed = installed,
 	.comes_after = comes_after,
 	.replaces = replaces,
 };

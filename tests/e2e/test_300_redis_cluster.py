@@ -34,6 +34,11 @@ def shown(site, certificate):
     return {handshake(SERVED[certificate], address) for address in site.addresses("east")}
 
 
+def installed(certdrop):
+    return {target["target"]: (target["installed"] or {}).get("fingerprint")
+            for target in certdrop.json("status")["targets"]}
+
+
 def serve(certdrop, targets, *wanted):
     certdrop.configure(list(wanted), **QUICK)
     certdrop.start()
@@ -55,6 +60,9 @@ def test_each_certificate_is_replaced_by_rest(certdrop, east):
         assert shown(site, name) == {pairs[name].fingerprint}, name
     for node in site.cluster("east")["nodes"]:
         assert node["served"]["syncer"] == pairs["syncer"].fingerprint
+    certdrop.stop()
+    certdrop.start()
+    until(lambda: installed(certdrop) == {f"east-{name}": pairs[name].fingerprint for name in names}, certdrop.log)
 
 
 @on_each_version("8.2.0-25")
