@@ -17,7 +17,7 @@
 #include "controller/base/error.h"
 #include "controller/certdrop/children/pool.h"
 #include "controller/certdrop/config/config.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 struct intake;
 struct journal;

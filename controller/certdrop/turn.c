@@ -8,7 +8,7 @@
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 /* How long what nobody waits for is kept back, to share the commit of what follows; how long until
  * what could not be committed is tried again. */

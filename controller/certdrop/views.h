@@ -12,7 +12,7 @@
  *         failed "why" KIND                     the question was not answered; KIND: base/error.h
  */
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 struct view_installed {
 	const char *credential, *fingerprint; /* NULL: not known */

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "controller/certdrop/controller.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 /* { "targets": [...], "degraded": [...], "watching": {...}, "version": "..." } of these subjects. */
 json_t *report_status(struct controller *controller, struct subject *const *subjects, size_t count);

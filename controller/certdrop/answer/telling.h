@@ -6,7 +6,7 @@
  * once and is no reason to stop: it is written as soon as it can be.
  */
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 void telling_receipt(struct subject *subject);
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 enum job_outcome {
 	JOB_ASKED,

@@ -7,7 +7,7 @@
  */
 
 #include "controller/base/arena.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 /* Why the subject may not have this credential, with the rule quoted; NULL: it may. */
 const char *claim_refuses(const struct subject *subject, const struct credential *credential,

@@ -8,7 +8,7 @@
 
 #include "controller/certdrop/children/inspector.h"
 #include "controller/certdrop/intake/intake.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 struct delivery {
 	struct feed *feed;

@@ -1,8 +1,7 @@
-#include "controller/certdrop/feed/feed.h"
+#include "controller/certdrop/feed/feed-parts.h"
 
 #include <assert.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,34 +9,10 @@
 #include "controller/certdrop/children/inspector.h"
 #include "controller/certdrop/feed/delivery.h"
 #include "controller/certdrop/feed/premises.h"
-#include "controller/certdrop/intake/intake.h"
 
 /* How long until an inspection that could not be made is tried again, and how often the clock is
  * looked at again while something waits for it. */
 enum { AGAIN_MS = 5000, CLOCK_MS = 60000, DERIVATIONS_MAX = 2000000 };
-
-struct feed {
-	struct controller *controller;
-	struct inlet *inlet;
-	char *name;
-	bool drop;
-
-	struct delivery *deliveries; /* one for each target, in the order of the configuration */
-	size_t count, size;
-	size_t running; /* inspections */
-	struct harvest harvest;
-	enum { UNHINDERED, UNREADABLE, UNFIT } hindrance; /* of the last scan */
-	bool deciding; /* what the inspections found */
-	bool again; /* something changed while the inspections ran */
-	struct digest *inspected; /* of the files that were inspected last */
-	size_t inspected_count;
-	struct digest premises; /* with which that was done (premises.h) */
-
-	struct entry *consumed; /* to be taken away, keys first, once it is all on disk */
-	size_t consumed_count;
-	struct after_commit commit;
-	uv_timer_t timer;
-};
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -64,7 +39,7 @@ static void scan_if_changed(struct feed *feed)
 		feed_scan(feed);
 }
 
-static void take_away(struct after_commit *waiting, bool committed)
+void feed_take_away(struct after_commit *waiting, bool committed)
 {
 	struct feed *feed = (struct feed *)((char *)waiting - offsetof(struct feed, commit));
 	struct error error;
@@ -235,7 +210,7 @@ static void remember_inspected(struct feed *feed)
 			inspected[feed->inspected_count++] = feed->harvest.items[i].digest;
 }
 
-static struct digest premises_now(const struct feed *feed)
+struct digest feed_premises(const struct feed *feed)
 {
 	autodone(buffer) struct buffer text = { 0 };
 
@@ -248,7 +223,7 @@ static struct digest premises_now(const struct feed *feed)
 static void inspect(struct feed *feed)
 {
 	feed->running = feed->count;
-	feed->premises = premises_now(feed);
+	feed->premises = feed_premises(feed);
 	for (size_t i = 0; i < feed->count; i++) {
 		struct delivery *delivery = &feed->deliveries[i];
 
@@ -292,169 +267,11 @@ void feed_forget(struct feed *feed)
 	inlet_mark(feed->inlet);
 }
 
-static bool complains(const struct feed *feed)
-{
-	for (size_t i = 0; i < feed->count; i++)
-		if (feed->deliveries[i].subject->intake.state != STATE_IDLE)
-			return true;
-	return false;
-}
-
-void feeds_judge_anew(const struct controller *controller)
-{
-	for (size_t i = 0; i < controller->feed_count; i++) {
-		struct feed *feed = controller->feeds[i];
-		struct digest now;
-
-		if (feed->running > 0 || !feed->inspected || !complains(feed))
-			continue;
-		now = premises_now(feed);
-		if (strcmp(now.hex, feed->premises.hex) == 0)
-			continue;
-		log_info("%s %s: passphrases or authorities have changed: judged anew",
-				feed->drop ? "drop" : "source", feed->name);
-		feed->premises = now;
-		feed_forget(feed);
-	}
-}
-
-/* ---- life ---- */
-
-static struct feed *find_feed(const struct controller *controller, const char *name)
-{
-	for (size_t i = 0; i < controller->feed_count; i++)
-		if (strcmp(controller->feeds[i]->name, name) == 0)
-			return controller->feeds[i];
-	return NULL;
-}
-
-/* Names or numbers of users; "*" stands for everybody. */
-static void read_owners(struct words owners, uid_t *numbers, struct inlet_policy *policy)
-{
-	policy->owners = numbers;
-	for (size_t i = 0; i < owners.count; i++) {
-		const struct passwd *user = getpwnam(owners.items[i]);
-		char *end;
-		const unsigned long number = strtoul(owners.items[i], &end, 10);
-
-		if (strcmp(owners.items[i], "*") == 0)
-			policy->any_owner = true;
-		else if (user)
-			numbers[policy->owner_count++] = user->pw_uid;
-		else if (*end == '\0' && *owners.items[i])
-			numbers[policy->owner_count++] = (uid_t)number;
-		else
-			log_warning("drop-owners: there is no user \"%s\", ignoring it",
-					owners.items[i]);
-	}
-}
-
-static struct inlet *open_inlet(
-		struct feed *feed, const struct subject *subject, const char *source)
-{
-	const struct config *config = feed->controller->config;
-	autoarena struct arena *arena = arena_new();
-	struct inlet_policy policy = {
-		.allow_insecure = config->insecure_drop,
-		.root = target_source_root(subject->target),
-		.root_setting = "source-root",
-	};
-
-	read_owners(config->drop_owners,
-			arena_new_many(arena, uid_t, config->drop_owners.count + 1), &policy);
-	if (source)
-		return intake_add_source(feed->controller->intake, source, &policy, feed);
-	return intake_add_drop(feed->controller->intake,
-			arena_printf(arena, "%s/%s", config->drop, feed->name), &policy, feed);
-}
-
-static struct feed *feed_new(struct controller *controller, const struct subject *subject,
-		const char *name, const char *source)
-{
-	struct feed *feed = calloc(1, sizeof(*feed));
-	struct feed **feeds =
-			realloc(controller->feeds, (controller->feed_count + 1) * sizeof(*feeds));
-
-	assert(feed && feeds);
-	controller->feeds = feeds;
-	feeds[controller->feed_count++] = feed;
-	feed->controller = controller;
-	feed->name = strdup(name);
-	assert(feed->name);
-	feed->drop = source == NULL;
-	feed->commit.done = take_away;
-	feed->commit.can_wait = true;
-	(void)uv_timer_init(controller->loop, &feed->timer);
-	feed->timer.data = feed;
-	feed->inlet = open_inlet(feed, subject, source);
-	return feed;
-}
-
-static void add_delivery(struct feed *feed, struct subject *subject)
-{
-	struct delivery *deliveries =
-			realloc(feed->deliveries, (feed->count + 1) * sizeof(*deliveries));
-
-	assert(deliveries);
-	feed->deliveries = deliveries;
-	deliveries[feed->count++] = (struct delivery){ .feed = feed, .subject = subject };
-	subject->feed = feed;
-}
-
-void feeds_open(struct controller *controller)
-{
-	for (size_t i = 0; i < controller->subject_count; i++) {
-		struct subject *subject = controller->subjects[i];
-		const char *source = path_setting(subject, "source");
-		const char *name = source ? source : target_drop(subject->target);
-		struct feed *feed = find_feed(controller, name);
-
-		if (!feed)
-			feed = feed_new(controller, subject, name, source);
-		add_delivery(feed, subject);
-	}
-}
-
-void feeds_abandon(struct controller *controller)
-{
-	for (size_t i = 0; i < controller->feed_count; i++) {
-		struct feed *feed = controller->feeds[i];
-
-		for (size_t j = 0; j < feed->count; j++)
-			if (feed->deliveries[j].inspection)
-				inspection_abandon(feed->deliveries[j].inspection);
-		uv_close((uv_handle_t *)&feed->timer, NULL);
-	}
-}
-
-void feeds_close(struct controller *controller)
-{
-	for (size_t i = 0; i < controller->feed_count; i++) {
-		struct feed *feed = controller->feeds[i];
-
-		harvest_done(&feed->harvest);
-		free(feed->consumed);
-		free(feed->inspected);
-		free(feed->deliveries);
-		free(feed->name);
-		free(feed);
-	}
-	free(controller->feeds);
-	controller->feeds = NULL;
-	controller->feed_count = 0;
-}
+/* ---- telling ---- */
 
 bool feed_busy(const struct feed *feed)
 {
 	return feed->running > 0;
-}
-
-bool feeds_busy(const struct controller *controller)
-{
-	for (size_t i = 0; i < controller->feed_count; i++)
-		if (feed_busy(controller->feeds[i]))
-			return true;
-	return false;
 }
 
 int feed_directory(const struct feed *feed)
@@ -478,30 +295,4 @@ const char *feed_advice(const struct feed *feed)
 		return "put right what is wrong with the directory, it then goes on by itself";
 	}
 	return NULL;
-}
-
-static void add_sentence(json_t *sentences, const char *name, const char *sentence)
-{
-	if (sentence)
-		json_array_append_new(sentences, json_sprintf("%s: %s", name, sentence));
-}
-
-void feeds_degraded(const struct controller *controller, json_t *sentences)
-{
-	add_sentence(sentences, "watching", intake_degraded(controller->intake));
-	for (size_t i = 0; i < controller->feed_count; i++)
-		add_sentence(sentences, controller->feeds[i]->name,
-				inlet_degraded(controller->feeds[i]->inlet));
-}
-
-json_t *feeds_watching(const struct controller *controller)
-{
-	const struct intake_counters counters = intake_counters(controller->intake);
-
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "directories",
-			(json_int_t)counters.inlets, "watches", (json_int_t)counters.watches,
-			"events", (json_int_t)counters.events, "overflows",
-			(json_int_t)counters.overflows, "rescans", (json_int_t)counters.rescans,
-			"reopened", (json_int_t)counters.reopened, "silent_changes",
-			(json_int_t)counters.silent_changes, "files", (json_int_t)counters.files);
 }

@@ -14,7 +14,7 @@
  * the next start, because the world may have changed by then.
  */
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 /* Are the files of what is wanted to stay where they are for now? false: they may go. */
 bool verdict_await(struct subject *subject);

@@ -15,7 +15,7 @@
  * until the clock is to be trusted.
  */
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 struct gate {
 	bool open;

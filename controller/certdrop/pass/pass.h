@@ -17,7 +17,7 @@
  * A pass belongs to its subject, ends by itself, and then calls controller_pass_ended().
  */
 
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 enum pass_purpose {
 	PASS_RECONCILE,

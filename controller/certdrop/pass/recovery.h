@@ -6,7 +6,7 @@
  */
 
 #include "controller/certdrop/state/journal.h"
-#include "controller/certdrop/subject.h"
+#include "controller/certdrop/subject/subject.h"
 
 enum recovery {
 	RECOVERY_ASK, /* not to be told yet: the questions that were put must be answered first */
