@@ -208,6 +208,9 @@ class Lane:
             process.wait(STUCK)
         return settled or time.monotonic() < end
 
+    def is_recovered(self, back):
+        return self.is_settled(back)
+
     def is_settled(self, back):
         receipt = self.receipt()
         if back:
@@ -222,7 +225,7 @@ class Lane:
         start = time.monotonic()
         process = self.start(subject.command)
         while time.monotonic() < start + STUCK and not (
-                self.is_settled(subject.back) if subject.command == "run" else process.poll() is not None):
+                self.is_recovered(subject.back) if subject.command == "run" else process.poll() is not None):
             time.sleep(0.002)
         took = time.monotonic() - start
         if process.poll() is None:

@@ -180,6 +180,14 @@ class PowerLane(Lane):
         return Result(stopped, found, told, reader.torn + (found not in self.pairs), lost, bool(anew or self.begun_anew()),
                       took is None, took or STUCK, "; ".join(wrong))
 
+    def is_recovered(self, back):
+        """A receipt from before the cut may tell of an end that the journal did not get to know any more."""
+        return super().is_recovered(back) and not self.has_open_pass()
+
+    def has_open_pass(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.here}/state/journal.db?mode=ro", uri=True)) as database:
+            return database.execute("SELECT count(*) FROM pass WHERE ended = 0").fetchone()[0] > 0
+
     def begun_anew(self):
         """Why the database is not the one from before, or nothing."""
         aside = [path.name for path in (self.here / "state").glob("*.damaged*")]

@@ -268,15 +268,21 @@ static void what_was_dropped_under_its_name_is_kept(void **state)
 
 static void what_a_power_cut_left_of_it_is_no_drop(void **state)
 {
+	static const off_t sizes[] = { 0, 534, 4096, 9000 };
 	const struct receipt receipt = sample();
-	int fd = openat(directory, RECEIPT_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
 	(void)state;
-	assert_true(fd >= 0);
-	(void)close(fd);
-	assert_string_equal(moved_aside(), "");
-	write_receipt(&receipt);
-	assert_true(status_of(RECEIPT_NAME).st_size > 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const int fd = openat(directory, RECEIPT_NAME,
+				O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+		assert_true(fd >= 0);
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		(void)close(fd);
+		assert_string_equal(moved_aside(), "");
+		write_receipt(&receipt);
+		assert_true(status_of(RECEIPT_NAME).st_size > 0);
+	}
 }
 
 static void what_is_just_being_dropped_under_its_name_is_kept(void **state)

@@ -20,7 +20,7 @@ static const char updated_mark[] = "\n  \"updated\": ";
 /* How each of them begins. */
 static const char first_mark[] = "{\n  \"target\": ";
 
-enum { ASIDE_MAX = 1000 };
+enum { ASIDE_MAX = 1000, PAGE = 4096 };
 
 static void add(json_t *object, const char *name, json_t *value)
 {
@@ -163,11 +163,23 @@ static bool is_there(int directory, const char *name, const char *text)
 			memcmp(old, text, (size_t)(mark - text) + sizeof(updated_mark) - 1) == 0;
 }
 
-/* A power cut may leave nothing but the name of a receipt whose disk was not waited for. There is
- * nothing in it to lose, unless somebody is about to fill it. */
+/* In which no certificate and no key begins, in whatever format. */
+static bool begins_with_zeros(int fd)
+{
+	char bytes[PAGE];
+	const ssize_t length = pread(fd, bytes, sizeof(bytes), 0);
+
+	for (ssize_t i = 0; i < length; i++)
+		if (bytes[i] != '\0')
+			return false;
+	return length >= 0;
+}
+
+/* A power cut may leave nothing but the name of a receipt whose disk was not waited for, or zeros in the
+ * place of its bytes. There is nothing in it to lose, unless somebody is about to fill it. */
 static bool is_hollow(int fd, const struct stat *status)
 {
-	return status->st_size == 0 && status->st_uid == geteuid() && !file_has_writer(fd);
+	return status->st_uid == geteuid() && begins_with_zeros(fd) && !file_has_writer(fd);
 }
 
 /* A file that is not even ours to read is nobody's receipt either. false: it cannot be told for now. */
