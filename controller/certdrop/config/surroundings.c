@@ -15,34 +15,29 @@ struct search {
 	size_t count;
 };
 
+/* ---- what a setting may name ---- */
+
+static bool is_program(struct arena *arena, const char *name)
+{
+	return program_find(arena, name) != NULL;
+}
+
 /* A number is an account, too, whether it has a name or not. */
 static bool is_number(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-static const char *kind_of(enum option_form form)
+static bool is_user(struct arena *arena, const char *name)
 {
-	switch (form) {
-	case FORM_USER:
-		return "user";
-	case FORM_GROUP:
-		return "group";
-	case FORM_FILE:
-		return "file";
-	case FORM_DIRECTORY:
-	case FORM_PASSABLE:
-		return "directory";
-	case FORM_COMMAND:
-	case FORM_PROGRAM:
-	case FORM_ANY:
-	case FORM_ADDRESS:
-	case FORM_COVERED:
-	case FORM_USAGE:
-	case FORM_TARGET:
-		break;
-	}
-	return "program";
+	(void)arena;
+	return is_number(name) || getpwnam(name) != NULL;
+}
+
+static bool is_group(struct arena *arena, const char *name)
+{
+	(void)arena;
+	return is_number(name) || getgrnam(name) != NULL;
 }
 
 /* What cannot be looked at may well be there, for a worker with other rights. */
@@ -55,41 +50,51 @@ static bool is_there(const char *path, bool directory)
 	return S_ISDIR(status.st_mode) == directory;
 }
 
-static bool is_here(struct search *search, enum option_form form, const char *name)
+static bool is_file(struct arena *arena, const char *path)
 {
-	switch (form) {
-	case FORM_COMMAND:
-	case FORM_PROGRAM:
-		return program_find(search->arena, name) != NULL;
-	case FORM_USER:
-		return is_number(name) || getpwnam(name) != NULL;
-	case FORM_GROUP:
-		return is_number(name) || getgrnam(name) != NULL;
-	case FORM_FILE:
-		return is_there(name, false);
-	case FORM_DIRECTORY:
-	case FORM_PASSABLE:
-		return is_there(name, true);
-	case FORM_ANY:
-	case FORM_ADDRESS:
-	case FORM_COVERED:
-	case FORM_USAGE:
-	case FORM_TARGET:
-		break;
-	}
-	return true;
+	(void)arena;
+	return is_there(path, false);
 }
+
+static bool is_directory(struct arena *arena, const char *path)
+{
+	(void)arena;
+	return is_there(path, true);
+}
+
+/* Forms that are not here name nothing that could be missing. */
+static const struct kind {
+	const char *name;
+	bool (*is_here)(struct arena *arena, const char *name);
+} kinds[] = {
+	[FORM_COMMAND] = { "program", is_program },
+	[FORM_PROGRAM] = { "program", is_program },
+	[FORM_USER] = { "user", is_user },
+	[FORM_GROUP] = { "group", is_group },
+	[FORM_FILE] = { "file", is_file },
+	[FORM_DIRECTORY] = { "directory", is_directory },
+	[FORM_PASSABLE] = { "directory", is_directory },
+};
+
+/* NULL: see above. */
+static const struct kind *kind_of(enum option_form form)
+{
+	return form < sizeof(kinds) / sizeof(*kinds) && kinds[form].name ? &kinds[form] : NULL;
+}
+
+/* ---- looking ---- */
 
 static void look_for(struct search *search, const struct settings *settings,
 		const struct option *option, const char *name)
 {
 	const struct place place = setting_place(settings, option->name);
+	const struct kind *kind = kind_of(option->form);
 	const char *user;
 
-	if (!is_here(search, option->form, name)) {
+	if (kind && !kind->is_here(search->arena, name)) {
 		search->count++;
 		buffer_printf(search->lines, "%s:%u: %s: there is no %s \"%s\" here\n", place.file,
-				place.line, option->name, kind_of(option->form), name);
+				place.line, option->name, kind->name, name);
 		return;
 	}
 	user = option->form == FORM_PASSABLE ? setting_text(settings, "user") : NULL;
