@@ -98,6 +98,22 @@ static struct rows installed_pick(const struct redis *r)
 	return PICKS(r->arena, rows);
 }
 
+/* Whatever answers in the cluster's place (a load balancer's page, a node that is just starting) is not to be
+ * taken for a cluster without nodes or certificates. */
+static enum known is_no_answer(struct redis *r, const char *what)
+{
+	(void)fail(r->error, ERROR_RETRY, "%s answers, but tells of no %s", r->api, what);
+	return FAILED;
+}
+
+static bool are_versions(struct words versions)
+{
+	for (size_t i = 0; i < versions.count; i++)
+		if (version_is_before(versions.items[i], "1"))
+			return false;
+	return versions.count > 0;
+}
+
 enum known cluster_know(struct redis *r)
 {
 	const struct question question = { .access = r->settings,
@@ -109,6 +125,8 @@ enum known cluster_know(struct redis *r)
 
 	if (known != KNOWN)
 		return known;
+	if (!are_versions(record_words(nodes, "version")))
+		return is_no_answer(r, "node whose version could be read");
 	read_nodes(r, nodes);
 	known = rest_also(r, "roles", "/v1/nodes/status", PICKS(r->arena, role_picks), &roles);
 	known = both(known,
@@ -122,6 +140,10 @@ enum known cluster_know(struct redis *r)
 	find_leader(r, nodes, roles);
 	r->state = settings;
 	r->installed = record_text(certificate, "installed");
+	if (r->slot->always && (!r->installed || !*r->installed))
+		return is_no_answer(r,
+				arena_printf(r->arena, "certificate %s, which every cluster has",
+						r->slot->name));
 	return KNOWN;
 }
 
@@ -185,21 +207,31 @@ void cluster_ask_served(struct redis *r)
 	}
 }
 
-static bool all_serve(const struct redis *r)
+enum serving { ALL_SERVE, SOME_UNREACHABLE, SOME_SERVE_ANOTHER };
+
+static enum serving serving_at(const struct redis *r, const char *address)
+{
+	const struct record *told = answer(r->seen, address);
+	const struct rows served = record_rows(r->arena, told, "served");
+
+	for (size_t i = 0; i < served.count; i++)
+		if (!equal(served.items[i].items[1], r->wanted->fingerprint))
+			return SOME_SERVE_ANOTHER;
+	return served.count == 0 || record_text(told, "failed") ? SOME_UNREACHABLE : ALL_SERVE;
+}
+
+static enum serving serving(const struct redis *r)
 {
 	const struct words addresses = addresses_of(r);
+	enum serving worst = ALL_SERVE;
 
 	for (size_t i = 0; i < addresses.count; i++) {
-		const struct record *told = answer(r->seen, addresses.items[i]);
-		const struct rows served = record_rows(r->arena, told, "served");
+		const enum serving here = serving_at(r, addresses.items[i]);
 
-		if (served.count == 0 || record_text(told, "failed"))
-			return false;
-		for (size_t k = 0; k < served.count; k++)
-			if (!equal(served.items[k].items[1], r->wanted->fingerprint))
-				return false;
+		if (here > worst)
+			worst = here;
 	}
-	return true;
+	return worst;
 }
 
 /* What the cluster has and does not show everywhere is sent again, and never taken away. */
@@ -210,7 +242,18 @@ bool cluster_has_it_installed(const struct redis *r)
 
 bool cluster_has_it(const struct redis *r)
 {
-	return cluster_has_it_installed(r) && all_serve(r);
+	return cluster_has_it_installed(r) && serving(r) == ALL_SERVE;
+}
+
+bool cluster_is_partly_unreachable(const struct redis *r)
+{
+	return cluster_has_it_installed(r) && serving(r) == SOME_UNREACHABLE;
+}
+
+bool cluster_has_way_back(const struct redis *r)
+{
+	return r->plan->predecessor && !cluster_has_it_installed(r) &&
+			words_contain(plan_in_service(r->plan, r->target->name), r->installed);
 }
 
 /* What was shown before the cluster told of its certificate is what it had then: whoever has replaced it in
@@ -219,7 +262,7 @@ enum known cluster_know_served(struct redis *r)
 {
 	const struct words addresses = addresses_of(r);
 
-	if (!cluster_has_it_installed(r) || all_serve(r) ||
+	if (!cluster_has_it_installed(r) || serving(r) == ALL_SERVE ||
 			answer_is_later(r->seen, addresses.items[0], "certificate"))
 		return KNOWN;
 	cluster_ask_served(r);
@@ -340,7 +383,7 @@ void cluster_add_upload(struct redis *r)
 
 void cluster_add_way_back_upload(struct redis *r)
 {
-	if (r->plan->predecessor && !cluster_has_it_installed(r))
+	if (cluster_has_way_back(r))
 		add_upload(r, PHASE_UNDO,
 				arena_printf(r->arena, "put the old certificate %s back",
 						r->slot->name),
@@ -409,7 +452,7 @@ void cluster_add_way_back_proof(struct redis *r)
 		const struct words served =
 				record_words(answer(r->seen, addresses.items[i]), "served");
 
-		if (r->plan->predecessor && served.count > 1 && !cluster_has_it_installed(r))
+		if (cluster_has_way_back(r) && served.count > 1)
 			add_probe(r, PHASE_UNDO, "see the old certificate", addresses.items[i],
 					served.items[1]);
 	}

@@ -215,7 +215,7 @@ void crdbs_add_updates(struct redis *r, enum phase phase)
 
 void crdbs_add_way_back(struct redis *r)
 {
-	if (!r->plan->predecessor)
+	if (!cluster_has_way_back(r))
 		return;
 	add_tasks(r, PHASE_UNDO, "undo.");
 	add_updates(r, PHASE_UNDO, "undo.");

@@ -209,7 +209,7 @@ static void add_replacement(struct redis *r)
 {
 	const enum phase proof = gap_is_there(r) ? PHASE_FINISH : PHASE_PROVE;
 
-	r->plan->forward_only = !r->plan->predecessor;
+	r->plan->forward_only = !cluster_has_way_back(r);
 	gap_limit(r);
 	cluster_add_way_back_proof(r);
 	sources_add_way_back(r);
@@ -280,6 +280,11 @@ static bool plan_redis(const struct target *target, const struct credential *wan
 		return true;
 	if (cluster_has_it(&r) && replicas_have_it(&r) && crdbs_have_it(&r)) {
 		add_tidying(&r);
+		return true;
+	}
+	if (cluster_is_partly_unreachable(&r) && replicas_have_it(&r) && crdbs_have_it(&r)) {
+		plan->forward_only = true;
+		cluster_add_proof(&r, PHASE_PROVE);
 		return true;
 	}
 	if (!replicas_are_sound(&r))

@@ -30,6 +30,7 @@ struct slot {
 	const char *port; /* where each node shows it; NULL: nowhere, or at the databases' endpoints */
 	const char *path, *pointer; /* where it is read from */
 	const char *content; /* what is sent */
+	bool always; /* no cluster is without it */
 	bool keyless; /* certificates without a key */
 	bool bundle; /* several, of which none is the first */
 	bool rladmin; /* rladmin can set it, too; both for internode encryption at once */
@@ -155,6 +156,12 @@ bool version_takes(const struct redis *r);
 
 bool cluster_has_it_installed(const struct redis *r);
 bool cluster_has_it(const struct redis *r); /* and every address shows it */
+
+/* It has it, none shows another one, and some cannot be reached: to send it once more would help nobody. */
+bool cluster_is_partly_unreachable(const struct redis *r);
+
+/* Only what is there can be put back: not the predecessor of something that somebody has replaced since. */
+bool cluster_has_way_back(const struct redis *r);
 
 void cluster_add_check(struct redis *r); /* in prepare: as it was seen, on a warm connection */
 void cluster_add_upload(struct redis *r);

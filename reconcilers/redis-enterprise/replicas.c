@@ -254,7 +254,7 @@ void replicas_add_writing(struct redis *r, enum phase phase)
 
 void replicas_add_way_back(struct redis *r)
 {
-	if (r->plan->predecessor)
+	if (cluster_has_way_back(r))
 		add_amends(r, PHASE_UNDO, "give the old certificate to",
 				"{content:predecessor:fullchain}");
 }

@@ -126,6 +126,31 @@ static bool count_listed(struct http *h, json_t *reply, struct words condition, 
 	return true;
 }
 
+/* A pick of all there are is from a list, or from an object whose names are picked, too. */
+static bool is_of_form(const struct http *h, const json_t *reply)
+{
+	bool list = false, names = false;
+
+	for (size_t i = 0; i < h->step->pick.count; i++) {
+		const struct words row = h->step->pick.items[i];
+
+		list = list || (row.count > 1 && strncmp(row.items[1], "/*", 2) == 0);
+		names = names || (row.count > 1 && *row.items[1] == '\0');
+	}
+	return list && !names ? json_is_array(reply)
+			      : json_is_object(reply) || json_is_array(reply);
+}
+
+/* An empty list is an answer; something else in the place of a list (a load balancer's page) is none, and
+ * must not be taken for one. */
+static bool is_answer(const struct http *h, long status, const json_t *reply, struct error *error)
+{
+	if (h->step->pick.count == 0 || status < 200 || status > 299 || is_of_form(h, reply))
+		return true;
+	return fail(error, ERROR_RETRY, "%s %s: what it answers is not what was asked for",
+			h->step->method, h->step->url);
+}
+
 static bool add_answer(struct http *h, long status, json_t *reply, struct error *error)
 {
 	record_add_number(h->arena, h->answer, "status", status);
@@ -148,6 +173,7 @@ static enum progress judge(struct http *h, long status, json_t *reply, struct er
 	size_t found, stopped, reached;
 
 	if (!http_judge(h->arena, h->contents, h->step, status, reply, error) ||
+			!is_answer(h, status, reply, error) ||
 			!count_listed(h, reply, h->step->stop, &found, &stopped, error) ||
 			!count_listed(h, reply, h->step->until, &found, &reached, error))
 		return PROGRESS_FAILED;
