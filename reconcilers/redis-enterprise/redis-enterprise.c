@@ -82,8 +82,9 @@ static const struct option options[] = {
 				"certdrop looks after several of its clusters from several machines." },
 	{ "gap-budget", OPTION_DURATION, .min = 100, .max = 3600000,
 			.help = "How long after the replacement the last of the other clusters may have "
-				"been told. Within it, what fails is tried again at once; past it, the old "
-				"certificate is put back where that is possible. A change that would take "
+				"been told. Within it, a request that fails is made again at once; past it, or "
+				"when an update was accepted and then failed, the old certificate is put "
+				"back where that is possible. A change that would take "
 				"longer, as their answers beforehand show, is held. Without it: as long as "
 				"the replication backlogs of the databases last at their present "
 				"traffic, at least 5 s to try again and at most 60 s." },

@@ -243,7 +243,7 @@ class Drop:
 
     def rsync(self, content):
         path = self.aside(content)
-        self.run("rsync", "-a", path, self.place())
+        self.run("rsync", "-a", "--ignore-times", path, self.place())  # a file of that size and second may still lie there
 
     def sftp(self, content):
         path, place = self.aside(content), self.directory / f"sftp-{self.count}.pem"

@@ -106,7 +106,6 @@ def test_a_lost_reply_does_not_update_twice(start):
     assert updates(site) == ONCE and all_up(site)
 
 
-@thorough
 def test_a_task_that_fails_is_started_anew(start):
     certdrop, site, targets = start("proxy")
     site.fault("failed-task", cluster="east", crdb=site.guid("scores"), times=1)

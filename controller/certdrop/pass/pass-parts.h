@@ -21,6 +21,7 @@ struct pass {
 	struct answers seen;
 	unsigned rounds;
 	const struct pass_entry *open; /* what a crash left, until it is dealt with */
+	bool taken_up; /* what is left of that is being done */
 	bool stuck; /* it was not cut short: it could not be put back */
 	struct plan plan;
 	const char *first_try; /* how it went, when this is the second one; NULL */

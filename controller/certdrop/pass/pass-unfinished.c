@@ -25,6 +25,14 @@ static const char *why_not_back(const struct pass *pass)
 	return NULL;
 }
 
+static bool is_within_budget(const struct pass *pass)
+{
+	const struct gap gap = gap_recall(
+			pass->subject->controller->journal, &pass->plan, pass->entry, NULL);
+
+	return gap.changed_ms > 0 && clock_now_ms() - gap.changed_ms < pass->plan.gap_budget_ms;
+}
+
 /* The pass stays open: what is left of it is taken up before anything else is done. */
 static void go_on_later(struct pass *pass, const struct job_result *result, const char *why_not)
 {
@@ -35,6 +43,19 @@ static void go_on_later(struct pass *pass, const struct job_result *result, cons
 	(void)fail(&error, ERROR_RETRY,
 			"it is in service, but unfinished: %.300s%s; it goes on, because %s",
 			result->error.text, others, why_not);
+	pass_failed(pass, &error);
+}
+
+/* What was taken up once and failed again may have been accepted and then have failed, which the same
+ * request does not mend: what is seen then decides what is left. */
+static void begin_rest_anew(struct pass *pass, const struct job_result *result)
+{
+	struct error error;
+
+	(void)fail(&error, ERROR_RETRY,
+			"it is in service, but unfinished: %.300s; what is left of it is begun anew",
+			result->error.text);
+	pass_end_entry(pass, JOB_FAILED, result->error.text, result->gap_ms);
 	pass_failed(pass, &error);
 }
 
@@ -62,8 +83,8 @@ static void give_up(struct pass *pass, const struct error *why)
 	struct error error;
 
 	pass->failure = *why;
-	log_error("target %s: %s: past its budget it is put back", subject->target->name,
-			why->text);
+	log_error("target %s: %s: %sit is put back", subject->target->name, why->text,
+			is_within_budget(pass) ? "" : "past its budget ");
 	pass->job = job_undo(subject, &pass->plan, pass->entry, on_given_up, pass, &error);
 	if (!pass->job)
 		pass_failed(pass, &error);
@@ -72,12 +93,8 @@ static void give_up(struct pass *pass, const struct error *why)
 /* What could not even be prepared was not tried, and there is still time. */
 static bool has_time(const struct pass *pass, const struct job_result *result)
 {
-	const struct gap gap = gap_recall(
-			pass->subject->controller->journal, &pass->plan, pass->entry, NULL);
-
 	return result->phase == PHASE_PREPARE && result->error.kind == ERROR_RETRY &&
-			gap.changed_ms > 0 &&
-			clock_now_ms() - gap.changed_ms < pass->plan.gap_budget_ms;
+			is_within_budget(pass);
 }
 
 static void go_on_at_once(struct pass *pass, const struct job_result *result)
@@ -107,6 +124,8 @@ void pass_unfinished(struct pass *pass, struct job_result *result)
 	} else if (pass_is_superseded(pass)) {
 		pass_end_entry(pass, JOB_FAILED, result->error.text, result->gap_ms);
 		pass_superseded(pass, result);
+	} else if (pass->taken_up) {
+		begin_rest_anew(pass, result);
 	} else {
 		go_on_later(pass, result, why_not);
 	}
@@ -119,6 +138,7 @@ void pass_take_up_again(struct pass *pass)
 
 	log_info("target %s: a change that is unfinished is taken up again", subject->target->name);
 	pass->entry = pass->open->id;
+	pass->taken_up = true;
 	subject_tell_applying(subject, "a change that was left unfinished is taken up again");
 	pass->job = job_finish(subject, &pass->plan, pass->entry, pass_job_ended, pass, &error);
 	if (!pass->job)
