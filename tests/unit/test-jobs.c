@@ -64,6 +64,7 @@ static struct job *start_apply(struct ended *ended)
 	struct job *job;
 
 	make_plan(&plan);
+	here.subject->wanted = plan.credential;
 	job = job_apply(here.subject, &plan, begin_pass(&plan), on_done, ended, &error);
 	if (!job)
 		fail_msg("%s", error.text);
@@ -103,9 +104,9 @@ static void a_step_is_taken_once_it_is_on_disk(void **state)
 	assert_true(ended.result.changed);
 	assert_true(ended.result.gap_ms >= 0);
 	assert_int_equal(begun().count, 2);
-	assert_int_equal(here.subject->steps.count, 2);
-	assert_string_equal(record_word(here.subject->steps.items[0], 2), "done");
-	assert_string_equal(record_word(here.subject->steps.items[0], 3), "12");
+	assert_int_equal(here.subject->deeds.steps.count, 2);
+	assert_string_equal(record_word(here.subject->deeds.steps.items[0], 2), "done");
+	assert_string_equal(record_word(here.subject->deeds.steps.items[0], 3), "12");
 }
 
 static void no_go_ahead_without_a_commit(void **state)

@@ -13,6 +13,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed/verdict.h"
 #include "controller/certdrop/pass/gate.h"
+#include "controller/certdrop/present/receipt.h"
 #include "tests/unit/controlling.h"
 
 static const char works[] = "say begin 0\\n\nhear\nmark changed\nsay done 0 5\\nbegin 1\\n\nhear\n"
@@ -666,6 +667,111 @@ static void what_fails_is_parked_and_not_what_came_meanwhile(void **state)
 	controller_unobserve(here.controller, &watcher.observer);
 }
 
+/* ---- what the receipt has of it ---- */
+
+/* So many steps, and a gap or none. */
+static void assert_receipt(const struct credential *of, size_t steps, bool gap)
+{
+	json_t *receipt = json_load_file(in_directory("drop/web/" RECEIPT_NAME), 0, NULL);
+
+	assert_non_null(receipt);
+	assert_string_equal(json_string_value(json_object_get(receipt, "fingerprint")),
+			of->fingerprint);
+	assert_int_equal(json_array_size(json_object_get(receipt, "steps")), steps);
+	assert_true(json_is_integer(json_object_get(receipt, "gap_ms")) == gap);
+	json_decref(receipt);
+}
+
+static const struct credential *put_first_into_service(void)
+{
+	const struct credential *first = want(here.subject, "first");
+
+	part("worker.apply", works);
+	watch(first->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	return first;
+}
+
+static void what_one_went_through_is_not_told_of_the_next(void **state)
+{
+	const struct credential *second;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	assert_receipt(put_first_into_service(), 2, true);
+	second = want(here.subject, "second");
+	here.held = "somebody has to agree";
+	run_pass();
+	assert_state(here.subject, STATE_HELD);
+	assert_receipt(second, 0, false);
+
+	here.held = NULL;
+	watch(second->fingerprint);
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_IN_SERVICE);
+	assert_receipt(second, 2, true);
+}
+
+static void drop_what_is_held(void)
+{
+	here.held = "somebody has to agree";
+	drop_another();
+}
+
+static void what_one_goes_through_is_not_told_of_what_came_meanwhile(void **state)
+{
+	(void)state;
+	start_controller(MODE_ONCE);
+	want(here.subject, "first");
+	part("worker.apply", works);
+	watch(NULL);
+	watcher.also = drop_what_is_held;
+	run_pass();
+	controller_unobserve(here.controller, &watcher.observer);
+	assert_state(here.subject, STATE_HELD);
+	assert_receipt(make_credential("second"), 0, false);
+}
+
+static void what_was_put_back_is_told_with_what_it_went_through(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	first = put_first_into_service();
+	want(here.subject, "second");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay done 0 5\\nfailed 1 5 retry no\\ndone 0 5 undo\\n"
+			"end undone\\n");
+	run_pass();
+	assert_state(here.subject, STATE_ROLLED_BACK);
+	assert_receipt(first, 3, false);
+	run_pass();
+	assert_receipt(first, 3, false);
+
+	subject_want_back(here.subject, NULL);
+	subject_tell_outcome(here.subject, STATE_WAITING, "an order");
+	assert_int_equal(here.subject->deeds.steps.count, 0);
+}
+
+static void after_a_refusal_what_is_in_service_has_its_own_again(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	here.refuses = refuse_the_second(&first)->fingerprint;
+	subject_tell_taken_in(here.subject);
+	assert_receipt(make_credential("second"), 0, false);
+	assert_true(verdict_await(here.subject));
+	run_pass();
+	subject_tell_intake(here.subject, STATE_REFUSED, "another server has it");
+	assert_receipt(first, 2, true);
+}
+
 /* ---- the second step ---- */
 
 static const char told_nobody[] = "say begin 0\\n\nhear\nsay done 0 5\\nbegin 1\\n\nhear\n"
@@ -769,7 +875,7 @@ static void what_is_unfinished_is_taken_up_where_it_was_left(void **state)
 	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
 	assert_string_equal(latest.outcome, "applied");
 	assert_true(latest.gap_ms >= 0);
-	assert_int_equal(here.subject->gap_ms, latest.gap_ms);
+	assert_int_equal(here.subject->deeds.gap_ms, latest.gap_ms);
 }
 
 /* As if the change had been made five seconds earlier. */
@@ -1313,6 +1419,10 @@ int main(void)
 		claim(what_is_in_service_is_not_replaced_for_a_refusal),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
 		claim(what_fails_is_parked_and_not_what_came_meanwhile),
+		claim(what_one_went_through_is_not_told_of_the_next),
+		claim(what_one_goes_through_is_not_told_of_what_came_meanwhile),
+		claim(what_was_put_back_is_told_with_what_it_went_through),
+		claim(after_a_refusal_what_is_in_service_has_its_own_again),
 		claim(what_cannot_be_finished_is_put_back),
 		claim(where_others_have_moved_on_it_goes_on),
 		claim(without_a_predecessor_it_goes_on),

@@ -55,18 +55,18 @@ static void add_left(struct arena *arena, const struct subject *subject, struct 
 
 static void add_steps(struct arena *arena, const struct subject *subject, struct receipt *receipt)
 {
-	struct receipt_step *steps =
-			arena_new_many(arena, struct receipt_step, subject->steps.count + 1);
+	const struct records *done = &subject->deeds.steps;
+	struct receipt_step *steps = arena_new_many(arena, struct receipt_step, done->count + 1);
 
-	for (size_t i = 0; i < subject->steps.count; i++) {
-		const struct record *step = subject->steps.items[i];
+	for (size_t i = 0; i < done->count; i++) {
+		const struct record *step = done->items[i];
 
 		steps[i].text = record_word(step, 1);
 		steps[i].result = record_word(step, 2);
 		steps[i].milliseconds = strtoll(record_word(step, 3), NULL, 10);
 	}
 	receipt->steps = steps;
-	receipt->step_count = subject->steps.count;
+	receipt->step_count = done->count;
 }
 
 static bool is_waiting_its_turn(const struct subject *subject)
@@ -83,8 +83,9 @@ static struct receipt receipt_of(struct arena *arena, const struct subject *subj
 		.reason = subject_reason(subject),
 		.passing = subject->applying || is_waiting_its_turn(subject),
 		.warnings = views_warnings(arena, subject, soon, clock_now()),
-		.gap_ms = subject->gap_ms,
-		.gap_budget_ms = subject->gap_budget_ms > 0 ? subject->gap_budget_ms : -1,
+		.gap_ms = subject->deeds.gap_ms,
+		.gap_budget_ms = subject->deeds.gap_budget_ms > 0 ? subject->deeds.gap_budget_ms
+								  : -1,
 		.others = subject->others,
 		.pending = subject->pending.text,
 		.pending_reason = subject->pending.reason,

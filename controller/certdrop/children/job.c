@@ -71,13 +71,22 @@ static size_t unfinished(const struct job *job)
 	return count;
 }
 
+/* Something else came to be wanted meanwhile, or even before: the receipt is about that. */
+static bool is_for_receipt(const struct job *job)
+{
+	return job->subject->deeds.job == job;
+}
+
 static void finish(struct job *job, enum job_outcome outcome)
 {
+	struct deeds *deeds = &job->subject->deeds;
+
 	job->result.outcome = outcome;
 	job->result.unfinished = unfinished(job);
-	if (job->pass) {
-		job->subject->gap_ms = job->result.gap_ms;
-		job->subject->gap_budget_ms = (long)job->plan.gap_budget_ms;
+	if (is_for_receipt(job)) {
+		deeds->gap_ms = job->result.gap_ms;
+		deeds->gap_budget_ms = (long)job->plan.gap_budget_ms;
+		deeds->job = NULL;
 	}
 	controller_forget(job->subject->controller, &job->commit);
 	uv_close((uv_handle_t *)&job->watchdog, on_watchdog_closed);
@@ -148,13 +157,14 @@ static void on_begin(struct job *job, long number, bool undo)
 static void keep_for_receipt(
 		struct job *job, const struct step *step, const char *result, long milliseconds)
 {
-	struct subject *subject = job->subject;
+	struct deeds *deeds = &job->subject->deeds;
 	char digits[24];
 
+	if (!is_for_receipt(job))
+		return;
 	(void)snprintf(digits, sizeof(digits), "%ld", milliseconds);
-	records_append(subject->steps_memory, &subject->steps,
-			record_new(subject->steps_memory, "step", step->text, result, digits,
-					NULL));
+	records_append(deeds->memory, &deeds->steps,
+			record_new(deeds->memory, "step", step->text, result, digits, NULL));
 }
 
 static void measure(struct job *job, const struct step *step)
@@ -396,13 +406,15 @@ struct job *job_ask(struct subject *subject, const struct plan *questions, struc
 	return start(job, record_new(job->arena, "work", "ask", NULL), error);
 }
 
-static void forget_steps(struct subject *subject)
+static struct job *start_pass(struct job *job, struct record *head, struct error *error)
 {
-	arena_free(subject->steps_memory);
-	subject->steps_memory = arena_new();
-	subject->steps = (struct records){ 0 };
-	subject->gap_ms = -1;
-	subject->gap_budget_ms = 0;
+	struct subject *subject = job->subject;
+
+	subject_forget_deeds(subject);
+	job = start(job, head, error);
+	if (job && text_equal(job->plan.credential, subject->wanted))
+		subject->deeds.job = job;
+	return job;
 }
 
 struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t pass,
@@ -411,8 +423,7 @@ struct job *job_apply(struct subject *subject, const struct plan *plan, int64_t 
 	struct job *job = job_new(subject, plan, done, context);
 
 	job->pass = pass;
-	forget_steps(subject);
-	return start(job, record_new(job->arena, "work", "apply", NULL), error);
+	return start_pass(job, record_new(job->arena, "work", "apply", NULL), error);
 }
 
 /* The gap goes on, whoever was ended in between. */
@@ -441,8 +452,7 @@ struct job *job_finish(struct subject *subject, const struct plan *plan, int64_t
 	record_add(job->arena, head, "done",
 			journal_done(subject->controller->journal, job->arena, pass));
 	record_add_number(job->arena, head, "left", left > 0 ? left : 0);
-	forget_steps(subject);
-	return start(job, head, error);
+	return start_pass(job, head, error);
 }
 
 struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t pass,
@@ -454,6 +464,5 @@ struct job *job_undo(struct subject *subject, const struct plan *plan, int64_t p
 	record_add(job->arena, head, "begun",
 			journal_begun(subject->controller->journal, job->arena, pass));
 	job->pass = pass;
-	forget_steps(subject);
-	return start(job, head, error);
+	return start_pass(job, head, error);
 }

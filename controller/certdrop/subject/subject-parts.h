@@ -11,4 +11,7 @@ void subject_set_stories(struct subject *subject, struct story intake, struct st
 /* The outcome for as long as no service takes up a change that was cut short. */
 struct story unfinished_story(void);
 
+struct deeds no_deeds(void);
+void deeds_done(struct deeds *deeds);
+
 void former_done(struct former *former);

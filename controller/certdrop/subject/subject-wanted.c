@@ -53,10 +53,20 @@ bool subject_was_in_service(const struct subject *subject, const char *digest)
 					digest);
 }
 
+void subject_forget_deeds(struct subject *subject)
+{
+	deeds_done(&subject->deeds);
+	subject->deeds = no_deeds();
+}
+
+/* With its deeds: whoever drops another one must not read of them. */
 static void keep_former(struct subject *subject)
 {
 	struct arena *memory = arena_new();
 
+	/* Those of a job that is still under way would never be complete. */
+	if (subject->deeds.job)
+		subject_forget_deeds(subject);
 	former_done(&subject->former);
 	subject->former = (struct former){
 		.memory = memory,
@@ -65,7 +75,9 @@ static void keep_former(struct subject *subject)
 		.put_back = arena_copy(memory, subject->put_back),
 		.inputs = arena_copy(memory, subject->inputs),
 		.in_service_since = subject->in_service_since,
+		.deeds = subject->deeds,
 	};
+	subject->deeds = no_deeds();
 }
 
 void subject_want(struct subject *subject, const struct credential *facts, const char *inputs,
@@ -145,6 +157,8 @@ void subject_want_back(struct subject *subject, const char *put_back)
 	struct credential facts;
 	struct error ignored;
 
+	if (!put_back)
+		subject_forget_deeds(subject);
 	if (subject->predecessor &&
 			store_facts(subject->controller->store, subject->predecessor, arena, &facts,
 					&ignored))
@@ -176,6 +190,9 @@ void subject_want_former(struct subject *subject)
 		set_wanted(subject, former.wanted ? &facts : NULL, former.predecessor,
 				former.put_back, former.inputs, none);
 		subject->in_service_since = former.in_service_since;
+		deeds_done(&subject->deeds);
+		subject->deeds = former.deeds;
+		former.deeds = (struct deeds){ 0 };
 		subject_remember(subject);
 	}
 	if (!subject->wanted)

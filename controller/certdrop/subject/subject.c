@@ -60,9 +60,21 @@ static void recall(struct subject *subject, const struct remembered *remembered)
 	}
 }
 
+struct deeds no_deeds(void)
+{
+	return (struct deeds){ .memory = arena_new(), .gap_ms = -1 };
+}
+
+void deeds_done(struct deeds *deeds)
+{
+	arena_free(deeds->memory);
+	*deeds = (struct deeds){ 0 };
+}
+
 void former_done(struct former *former)
 {
 	arena_free(former->memory);
+	deeds_done(&former->deeds);
 	*former = (struct former){ 0 };
 }
 
@@ -129,10 +141,9 @@ struct subject *subject_new(struct controller *controller, const struct target *
 	subject->wanted_memory = arena_new();
 	subject->seen_memory = arena_new();
 	subject->story_memory = arena_new();
-	subject->steps_memory = arena_new();
 	subject->left_memory = arena_new();
 	subject->left = "";
-	subject->gap_ms = -1;
+	subject->deeds = no_deeds();
 	if (journal_target(controller->journal, subject->wanted_memory, target->name, &remembered))
 		recall(subject, &remembered);
 	find_unfinished(subject);
@@ -146,7 +157,7 @@ void subject_free(struct subject *subject)
 	arena_free(subject->wanted_memory);
 	arena_free(subject->seen_memory);
 	arena_free(subject->story_memory);
-	arena_free(subject->steps_memory);
+	deeds_done(&subject->deeds);
 	arena_free(subject->left_memory);
 	former_done(&subject->former);
 	verdict_forget(subject);

@@ -35,6 +35,7 @@ bool state_read(const char *name, enum state *state);
 
 struct controller;
 struct feed;
+struct job;
 struct pass;
 struct refusal;
 
@@ -50,11 +51,22 @@ struct pending {
 	long long at; /* when it comes, seconds since 1970; 0: not known */
 };
 
+/* The steps of the latest plan that was carried out, for the receipt. What is put back is told with those
+ * that it failed with; whatever else comes to be wanted has none yet. */
+struct deeds {
+	struct arena *memory;
+	struct records steps; /* "step TEXT RESULT MILLISECONDS" */
+	long gap_ms; /* -1: it had none */
+	long gap_budget_ms; /* 0: it had none */
+	const struct job *job; /* the one that adds to them; NULL: none does */
+};
+
 /* What was wanted before, in case that it is to be so again. */
 struct former {
 	struct arena *memory; /* NULL: it is not known */
 	const char *wanted, *predecessor, *put_back, *inputs; /* see struct subject */
 	long long in_service_since;
+	struct deeds deeds;
 };
 
 struct subject {
@@ -103,11 +115,7 @@ struct subject {
 	const char *applying_why; /* what is to be known of it besides; NULL: nothing */
 	long long since; /* when the state that is told began */
 
-	/* the steps of the latest pass, for the receipt: "step TEXT RESULT MILLISECONDS" */
-	struct arena *steps_memory;
-	struct records steps;
-	long gap_ms; /* -1: it had none */
-	long gap_budget_ms; /* 0: it had none */
+	struct deeds deeds;
 
 	/* when to act */
 	struct pass *pass; /* the one that is under way */
@@ -171,6 +179,9 @@ void subject_want_back(struct subject *subject, const char *put_back);
 /* What was wanted before this one came is wanted again, as if it had never come; where that is not
  * known (after a restart), the predecessor is. */
 void subject_want_former(struct subject *subject);
+
+/* A plan is about to be carried out. */
+void subject_forget_deeds(struct subject *subject);
 
 /* The journal gets to know again what is true of it: the last commit may have failed. */
 void subject_remember(struct subject *subject);
