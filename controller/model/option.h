@@ -56,6 +56,10 @@ enum option_form {
 	FORM_FILE, /* a file that has to be there already */
 	FORM_DIRECTORY, /* a directory that has to be there already */
 	FORM_PASSABLE, /* such a directory, which the account in the setting `user` can pass into */
+	FORM_SERVICE, /* "https://host" or "https://host:port", an IPv6 address in brackets: no user, no
+		       * path. A slash at the end is left out. */
+	FORM_FINGERPRINTS, /* SHA-256 fingerprints, 64 lower-case hexadecimal digits each, with blanks
+			    * between them */
 };
 
 struct option {

@@ -195,6 +195,7 @@ bool value_of_text(struct arena *arena, const struct option *option, const char 
 	value->text = arena_copy(arena, text);
 	switch (option->kind) {
 	case OPTION_TEXT:
+		value->text = form_kept(arena, option->form, text);
 		return form_allows(option->form, text, error);
 	case OPTION_PATH:
 		return read_path(arena, directory, text, value, error);
@@ -229,6 +230,8 @@ bool value_of_words(struct arena *arena, const struct option *option, struct wor
 		if (!read_choice(option, words.items[i], error))
 			return false;
 	value->words = words_copy(arena, words);
+	for (size_t i = 0; i < words.count; i++)
+		value->words.items[i] = form_kept(arena, option->form, words.items[i]);
 	return form_allows_words(option->form, words, error);
 }
 

@@ -7,6 +7,8 @@
 #include "controller/model/settings-build.h"
 #include "controller/model/target.h"
 
+#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static const char *const colours[] = { "red", "green", "blue", NULL };
 
 static const struct option file_options[] = {
@@ -32,6 +34,8 @@ static const struct option options[] = {
 	{ "usages", OPTION_WORDS, FORM_USAGE, .help = "Words." },
 	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "Words." },
 	{ "user", OPTION_TEXT, FORM_USER, .help = "A user." },
+	{ "services", OPTION_WORDS, FORM_SERVICE, .help = "Words." },
+	{ "pin", OPTION_TEXT, FORM_FINGERPRINTS, .help = "Fingerprints." },
 	{ "one", OPTION_GROUP, .members = file_options, .help = "A group." },
 	{ "files", OPTION_GROUPS, .members = file_options, .help = "Groups." },
 	{ NULL },
@@ -102,7 +106,11 @@ static void what_has_the_form_is_taken(void **state)
 		{ "names", "*.cluster.example" }, { "names", "_x.a-b.example" },
 		{ "names", "192.0.2.1" }, { "names", "2001:db8::1" }, { "usages", "clientAuth" },
 		{ "usages", "1.3.6.1.5.5.7.3.17" }, { "reload", "/usr/bin/reload" },
-		{ "colours", "blue" }, { "user", "omm" } };
+		{ "colours", "blue" }, { "user", "omm" }, { "services", "https://db1" },
+		{ "services", "https://db1.example:9443" }, { "services", "https://db1:1/" },
+		{ "services", "https://192.0.2.1:65535" }, { "services", "https://[2001:db8::1]" },
+		{ "services", "https://[2001:db8::1]:9443/" }, { "pin", DIGITS },
+		{ "pin", DIGITS " " DIGITS } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -188,6 +196,59 @@ static void wrong_values_are_told_what_they_must_be(void **state)
 	}
 }
 
+static void expect_refusal(const char *option, const char *text, const char *says)
+{
+	autoarena struct arena *arena = arena_new();
+	struct error error;
+
+	assert_false(settings_set_text(
+			empty(arena), option_find(options, option), place, text, &error));
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_string_equal(error.text, says);
+}
+
+static const char *quoted(struct arena *arena, const char *text, const char *says)
+{
+	return arena_printf(arena, "\"%s\" %s", text, says);
+}
+
+static void other_than_the_base_of_a_service_is_refused(void **state)
+{
+	static const char *const texts[] = { "http://db1:9443", "db1:9443", "ldaps://db1:9443",
+		"https://", "https:///", "https://:9443", "https://db1:", "https://db1:/",
+		"https://db1:0", "https://db1:65536", "https://db1:9443x", "https://db1:000001",
+		"https://db1/v1", "https://db1:9443//", "https://db1?x", "https://*.db1",
+		"https://db 1", "https://db1..example", "https://2001:db8::1",
+		"https://[2001:db8::1", "https://[2001:db8::1]9443", "https://[db1]:9443",
+		"https://[]:9443", " https://db1" };
+	autoarena struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_refusal("services", texts[i],
+				quoted(arena, texts[i], "is not https://host:port"));
+	/* It is not repeated: it may be a password. */
+	expect_refusal("services", "https://a:b@db1:9443",
+			"must be https://host:port, without a user or a password");
+	expect_refusal("services", "https://a@db1",
+			"must be https://host:port, without a user or a password");
+}
+
+static void what_no_fingerprint_is_compared_with_is_refused(void **state)
+{
+	static const char *const texts[] = { "zz", " ", DIGITS "0", "0" DIGITS, DIGITS " zz",
+		DIGITS "," DIGITS, "ab:cd",
+		"0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF" };
+	autoarena struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_refusal("pin", texts[i],
+				quoted(arena, texts[i],
+						"is no SHA-256 fingerprint: 64 lower-case hexadecimal "
+						"digits, several with blanks between them"));
+}
+
 static void values_of_another_kind_are_refused(void **state)
 {
 	autoarena struct arena *arena = arena_new();
@@ -232,6 +293,20 @@ static void paths_are_kept_in_one_form(void **state)
 				cases[i].written, &error));
 		assert_string_equal(setting_text(settings, "path"), cases[i].kept);
 	}
+}
+
+static void a_service_is_kept_without_the_slash_behind_it(void **state)
+{
+	const char *both[] = { "https://db1:9443/", "https://db2:9443" };
+	autoarena struct arena *arena = arena_new();
+	struct settings *settings = empty(arena);
+	struct error error;
+
+	(void)state;
+	assert_true(settings_set_words(settings, option_find(options, "services"), place,
+			(struct words){ .items = both, .count = 2 }, &error));
+	assert_string_equal(setting_words(settings, "services").items[0], "https://db1:9443");
+	assert_string_equal(setting_words(settings, "services").items[1], "https://db2:9443");
 }
 
 static void a_path_is_below_a_directory_not_beside_it(void **state)
@@ -371,8 +446,11 @@ int main(void)
 		cmocka_unit_test(groups_keep_their_order_and_fallbacks),
 		cmocka_unit_test(what_has_the_form_is_taken),
 		cmocka_unit_test(wrong_values_are_told_what_they_must_be),
+		cmocka_unit_test(other_than_the_base_of_a_service_is_refused),
+		cmocka_unit_test(what_no_fingerprint_is_compared_with_is_refused),
 		cmocka_unit_test(values_of_another_kind_are_refused),
 		cmocka_unit_test(paths_are_kept_in_one_form),
+		cmocka_unit_test(a_service_is_kept_without_the_slash_behind_it),
 		cmocka_unit_test(a_path_is_below_a_directory_not_beside_it),
 		cmocka_unit_test(durations_are_printed_in_their_largest_unit),
 		cmocka_unit_test(the_nearest_word_is_proposed_and_no_far_one),
