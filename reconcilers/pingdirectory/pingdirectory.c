@@ -42,10 +42,11 @@ static const char *const offline_words[] = { "hold", "go-on", NULL };
 			{ "ca-file", OPTION_PATH, FORM_FILE,                                         \
 				.help = "A file of PEM certificates of which one has signed the "    \
 					"server's, or is it. Without it, those of the system." },    \
-			{ "pin", OPTION_TEXT,                                                        \
+			{ "pin", OPTION_TEXT, FORM_FINGERPRINTS,                                     \
 				.help = "Instead: the SHA-256 fingerprint of the server's listener " \
-					"certificate. After a change of that it has to be changed, " \
-					"unless `replaced-by` tells." },                             \
+					"certificate, in lower-case hexadecimal digits. After a "    \
+					"change of that it has to be changed, unless "               \
+					"`replaced-by` tells." },                                    \
 			{ "replaced-by", OPTION_WORDS, FORM_TARGET,                                  \
 				.help = "The targets of certdrop that replace the certificate "      \
 					"that is pinned: what they have put into service is "        \

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { FINGERPRINT_LENGTH = 64 };
-
 size_t server_count(const struct settings *settings)
 {
 	return 1 + setting_count(settings, "peers");
@@ -82,10 +80,6 @@ static bool check_server(const struct server *server, struct error *error)
 				server->url);
 	if (!sound_port(server->url, error))
 		return false;
-	if (server->pin && strspn(server->pin, "0123456789abcdef") != FINGERPRINT_LENGTH)
-		return fail(error, ERROR_CONFIG,
-				"pin \"%s\" is not a fingerprint: 64 lower-case hexadecimal digits",
-				server->pin);
 	if (server->replaced_by.count > 0 && !server->pin)
 		return fail(error, ERROR_CONFIG, "replaced-by of %s is nothing without a pin",
 				server->url);

@@ -24,7 +24,7 @@ const struct option lease_options[] = {
 				"the same one." },
 	{ "directory", OPTION_PATH, .fallback = "/run/lock/certdrop",
 			.help = "Where local leases are kept: the same for all of them." },
-	{ "endpoints", OPTION_WORDS,
+	{ "endpoints", OPTION_WORDS, FORM_SERVICE,
 			.help = "etcd's client addresses, \"https://etcd1.example.com:2379\", tried in this order." },
 	{ "prefix", OPTION_TEXT, .fallback = "certdrop/leases/",
 			.help = "What the keys in etcd begin with." },

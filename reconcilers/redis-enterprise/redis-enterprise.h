@@ -77,7 +77,7 @@ bool is_one_of(const char *word, const char *const *words);
 
 /* How a cluster is reached, and as whom: the same settings for each cluster. */
 #define ACCESS_OPTIONS                                                                                                \
-	{ "api", OPTION_WORDS, .required = true,                                                                      \
+	{ "api", OPTION_WORDS, FORM_SERVICE, .required = true,                                                        \
 		.help = "The REST API's address at each node, https://host:9443, or that of one load "                \
 			"balancer. The first that answers is asked, and the leader is talked to "                     \
 			"directly where it is among them." },                                                         \
@@ -90,9 +90,10 @@ bool is_one_of(const char *word, const char *const *words);
 			{ "ca-file", OPTION_PATH, FORM_FILE,                                                          \
 				.help = "The authorities that the API's certificate is verified with. Without it, "   \
 					"the system's." },                                                            \
-			{ "pin", OPTION_TEXT,                                                                         \
+			{ "pin", OPTION_TEXT, FORM_FINGERPRINTS,                                                      \
 				.help = "The SHA-256 fingerprint of the API's certificate, where nobody vouches for " \
-					"it, or several. After a change of that certificate it has to be "            \
+					"it, in lower-case hexadecimal digits, or several with blanks "               \
+					"between them. After a change of that certificate it has to be "              \
 					"changed here, unless `replaced-by` tells." },                                \
 			{ "replaced-by", OPTION_WORDS, FORM_TARGET,                                                   \
 				.help = "The targets of certdrop that replace the API's certificate (api, and cm "    \

@@ -36,6 +36,17 @@ static void mistakes_of(const char *text, struct buffer *mistakes)
 	buffer_add(mistakes, rest);
 }
 
+/* NULL: there is none. */
+static void expect_mistake(const char *text, const char *mistake)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, expected = { 0 };
+
+	mistakes_of(text, &mistakes);
+	if (mistake)
+		buffer_printf(&expected, "main.conf:1: %s\n", mistake);
+	assert_string_equal(buffer_text(&mistakes), buffer_text(&expected));
+}
+
 /* ---- pingdirectory ---- */
 
 static void add_ping(struct buffer *text, const char *name, const char *instance,
@@ -47,17 +58,23 @@ static void add_ping(struct buffer *text, const char *name, const char *instance
 			name, instance, server, more);
 }
 
-static void expect_ping(const char *server, const char *settings, const char *mistake)
+static void expect_ping_line(const char *server, const char *settings, const char *mistake)
 {
-	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 }, expected = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
 
 	buffer_add(&text, "targets = ( ");
 	add_ping(&text, "ds", "ds1", server, settings);
 	buffer_add(&text, " );");
-	mistakes_of(buffer_text(&text), &mistakes);
-	if (mistake)
-		buffer_printf(&expected, "main.conf:1: target \"ds\": %s\n", mistake);
-	assert_string_equal(buffer_text(&mistakes), buffer_text(&expected));
+	expect_mistake(buffer_text(&text), mistake);
+}
+
+/* What the product itself finds. */
+static void expect_ping(const char *server, const char *settings, const char *mistake)
+{
+	autodone(buffer) struct buffer line = { 0 };
+
+	buffer_printf(&line, "target \"ds\": %s", mistake ? mistake : "");
+	expect_ping_line(server, settings, mistake ? buffer_text(&line) : NULL);
 }
 
 static void the_port_of_a_directory_server_can_be_one(void **state)
@@ -174,6 +191,54 @@ static void add_redis(struct buffer *text, const char *name, const char *certifi
 			name, certificate, api, more);
 }
 
+#define ZEROES "0000000000000000000000000000000000000000000000000000000000000000"
+
+static void expect_redis(const char *api, const char *settings, const char *mistake)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	buffer_add(&text, "targets = ( ");
+	add_redis(&text, "r", "proxy", api, settings);
+	buffer_add(&text, " );");
+	expect_mistake(buffer_text(&text), mistake);
+}
+
+static void a_password_goes_to_no_cluster_in_the_clear(void **state)
+{
+	(void)state;
+	expect_redis("[ \"https://r1:9443\", \"https://[2001:db8::1]:9443\" ]", "", NULL);
+	expect_redis("[ \"https://r1:9443\", \"http://r2:9443\" ]", "",
+			"\"api\" in target \"r\" \"http://r2:9443\" is not https://host:port");
+	expect_redis("\"127.0.0.1:9443\"", "",
+			"\"api\" in target \"r\" \"127.0.0.1:9443\" is not https://host:port");
+	expect_redis("\"https://r1:9443\"",
+			"replicas = ( { api = \"http://w1:9443\"; database = 1; } );",
+			"\"api\" in \"replicas\" of target \"r\" \"http://w1:9443\" is not https://host:port");
+	expect_redis("\"https://r1:9443\"",
+			"lease = { store = \"etcd\"; endpoints = \"http://e1:2379\"; };",
+			"\"endpoints\" in \"lease\" of target \"r\" \"http://e1:2379\" is not https://host:port");
+}
+
+static void a_pin_is_a_fingerprint(void **state)
+{
+	static const char pinned[] = "pin = \"" ZEROES "\";",
+			  both[] = "pin = \"" ZEROES " " ZEROES "\";";
+
+	(void)state;
+	expect_redis("\"https://r1:9443\"", pinned, NULL);
+	expect_redis("\"https://r1:9443\"", both, NULL);
+	expect_redis("\"https://r1:9443\"", "pin = \"zz\";",
+			"\"pin\" in target \"r\" \"zz\" is no SHA-256 fingerprint: 64 lower-case "
+			"hexadecimal digits, several with blanks between them");
+	expect_ping("ldaps://ds1", pinned, NULL);
+	expect_ping_line("ldaps://ds1", "pin = \"zz\";",
+			"\"pin\" in target \"ds\" \"zz\" is no SHA-256 fingerprint: 64 lower-case "
+			"hexadecimal digits, several with blanks between them");
+	expect_ping_line("ldaps://ds1", "peers = ( { server = \"ldaps://ds2\"; pin = \"zz\"; } );",
+			"\"pin\" in \"peers\" of target \"ds\" \"zz\" is no SHA-256 fingerprint: 64 "
+			"lower-case hexadecimal digits, several with blanks between them");
+}
+
 static void two_targets_do_not_replace_one_certificate_of_a_cluster(void **state)
 {
 	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 };
@@ -207,6 +272,8 @@ int main(void)
 		cmocka_unit_test(a_directory_servers_peers_are_others),
 		cmocka_unit_test(a_directory_servers_settings_mean_something),
 		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_directory_server),
+		cmocka_unit_test(a_password_goes_to_no_cluster_in_the_clear),
+		cmocka_unit_test(a_pin_is_a_fingerprint),
 		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_cluster),
 	};
 
