@@ -231,13 +231,19 @@ static bool is_done_already(struct http *h)
 static bool poll_until_done(struct http *h, bool again, struct error *error)
 {
 	const long poll_ms = h->step->poll_ms > 0 ? h->step->poll_ms : USUAL_POLL_MS;
+	struct error last;
 
-	for (;; again = true) {
+	for (bool first = true;; first = false, again = true) {
 		const enum progress progress =
-				again && is_done_already(h) ? PROGRESS_DONE : attempt(h, error);
+				again && is_done_already(h) ? PROGRESS_DONE : attempt(h, &last);
 
+		if (progress == PROGRESS_DONE)
+			return true;
+		/* A try that the deadline cut short tells less than the one before. */
+		if (first || progress != PROGRESS_WAIT || deadline_left(h->request.deadline) > 0)
+			*error = last;
 		if (progress != PROGRESS_WAIT)
-			return progress == PROGRESS_DONE;
+			return false;
 		deadline_pause((int)poll_ms, h->request.deadline);
 		if (deadline_left(h->request.deadline) == 0)
 			return false;
