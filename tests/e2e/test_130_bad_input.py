@@ -7,6 +7,7 @@ import time
 import pytest
 
 from certificates import pem_of, pkcs12_with_iterations, zip_of
+from service import plain
 from waiting import PATIENCE, until
 
 MiB = 1 << 20
@@ -225,6 +226,37 @@ def test_a_downgrade_is_refused(serving, authority):
     receipt = web.until_state("web", "refused", "held")
     assert receipt["reason"]
     assert nginx.served() == first.fingerprint
+
+
+def test_only_what_is_in_service_is_gone_back_from(certdrop, nginx, authority):
+    def drop(pair):
+        certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
+
+    def until_held(pair):
+        certdrop.until_state("web", "held", where=lambda it: plain(it["fingerprint"]) == pair.fingerprint)
+
+    months = [authority.issue(f"{days}.example.com", days=days) for days in (90, 60, 120, 100, 50)]
+    wanted, in_service, later, sooner, too_soon = months
+    certdrop.configure([nginx.target(hold=True)])
+    certdrop.start()
+    for pair in (wanted, in_service):
+        drop(pair)
+        until_held(pair)
+    certdrop.stop()
+    certdrop.configure([nginx.target()])
+    certdrop.start()
+    certdrop.until_in_service("web", in_service)
+    certdrop.stop()
+    certdrop.configure([nginx.target(hold=True)])
+    certdrop.start()
+    for pair in (later, sooner):
+        drop(pair)
+        until_held(pair)
+    drop(too_soon)
+    receipt = certdrop.until_state("web", "refused")
+    ends = re.search(r"earlier than the one in service \((\S+)\)", receipt["reason"])
+    assert ends and ends[1] == in_service.certificate.not_valid_after.strftime("%Y-%m-%dT%H:%M:%SZ"), receipt
+    assert nginx.served() == in_service.fingerprint
 
 
 def test_a_flood_of_bad_files_does_not_stop_a_good_one(serving, authority):

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/certdrop/feed/admission.h"
+#include "controller/certdrop/present/date.h"
 
 enum { NOW = 1800000000, DAY = 86400 };
 
@@ -248,10 +249,30 @@ static void an_earlier_end_is_a_downgrade_unless_it_is_allowed(void **state)
 
 	(void)state;
 	facts.wanted = &now_wanted;
+	facts.in_service = &now_wanted;
 	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
 	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_REFUSE);
 	facts.allow_downgrade = true;
 	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+}
+
+static void what_is_wanted_and_not_in_service_is_nothing_to_go_back_from(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct credential now_wanted = wanted(DIGEST_B, NOW + 9 * DAY);
+	const struct credential before = wanted(DIGEST_C, NOW + 2 * DAY);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+	struct admission a;
+
+	(void)state;
+	facts.wanted = &now_wanted;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+	facts.in_service = &before;
+	a = admission_decide(arena, &records, &facts);
+	assert_int_equal(a.kind, ADMISSION_REFUSE);
+	assert_non_null(strstr(a.reason, date_print(before.not_after).text));
 }
 
 static void anything_valid_may_follow_what_has_expired(void **state)
@@ -263,6 +284,7 @@ static void anything_valid_may_follow_what_has_expired(void **state)
 
 	(void)state;
 	facts.wanted = &now_wanted;
+	facts.in_service = &now_wanted;
 	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + DAY);
 	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
 }
@@ -400,6 +422,7 @@ int main(void)
 		cmocka_unit_test(one_that_begins_later_is_held_until_then),
 		cmocka_unit_test(a_clock_that_cannot_be_holds_and_never_refuses),
 		cmocka_unit_test(an_earlier_end_is_a_downgrade_unless_it_is_allowed),
+		cmocka_unit_test(what_is_wanted_and_not_in_service_is_nothing_to_go_back_from),
 		cmocka_unit_test(anything_valid_may_follow_what_has_expired),
 		cmocka_unit_test(a_retired_one_does_not_come_back_by_itself),
 		cmocka_unit_test(a_parked_one_is_not_tried_again),

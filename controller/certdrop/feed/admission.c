@@ -9,21 +9,22 @@
 static const char *downgrade(struct arena *arena, const struct credential *c,
 		const struct admission_facts *facts)
 {
-	const struct credential *wanted = facts->wanted;
+	const struct credential *in_service = facts->in_service;
 
-	if (facts->allow_downgrade || !wanted)
+	if (facts->allow_downgrade || !facts->wanted)
 		return NULL;
 	if (words_contain(facts->served_before, c->digest))
 		return arena_printf(arena,
 				"%s (sha256 %.16s) was in service before and was replaced; set "
 				"allow-downgrade, or use certdrop rollback, to go back to it",
 				c->subject, c->fingerprint);
-	if (c->not_after < wanted->not_after && wanted->not_after > facts->now)
+	if (in_service && c->not_after < in_service->not_after &&
+			in_service->not_after > facts->now)
 		return arena_printf(arena,
 				"%s ends on %s, earlier than the one in service (%s); set allow-downgrade "
 				"to accept that",
 				c->subject, date_print(c->not_after).text,
-				date_print(wanted->not_after).text);
+				date_print(in_service->not_after).text);
 	return NULL;
 }
 

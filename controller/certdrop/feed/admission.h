@@ -37,6 +37,7 @@ struct admission {
 struct admission_facts {
 	const char *target;
 	const struct credential *wanted; /* NULL: nothing yet */
+	const struct credential *in_service; /* which may be another one; NULL: none is known */
 	struct words served_before; /* digests */
 	bool allow_downgrade;
 	bool clock_trusted;

@@ -230,6 +230,23 @@ static bool is_superseded(const struct delivery *delivery, const struct admissio
 	return subject->accepted_ns > 0;
 }
 
+/* What is wanted may never get there: it is the one before it that is gone back from then. What is being
+ * put there just now may be there already; what was put back is, though nobody may have looked since. */
+static const struct credential *in_service(const struct subject *subject, struct arena *arena)
+{
+	struct credential *before = arena_new_of(arena, struct credential);
+	const bool there = subject->in_service_since > 0 || subject->applying || subject->put_back;
+	struct error ignored;
+
+	if (subject->wanted && there)
+		return &subject->facts;
+	if (subject->predecessor &&
+			store_facts(subject->controller->store, subject->predecessor, arena, before,
+					&ignored))
+		return before;
+	return NULL;
+}
+
 static struct admission decide(const struct delivery *delivery, const struct harvest *harvest,
 		bool from_drop, struct arena *arena)
 {
@@ -239,6 +256,7 @@ static struct admission decide(const struct delivery *delivery, const struct har
 	const struct admission_facts facts = {
 		.target = subject->target->name,
 		.wanted = subject->wanted ? &subject->facts : NULL,
+		.in_service = in_service(subject, arena),
 		.served_before = journal_served_before(journal, arena, subject->target->name),
 		.allow_downgrade = setting_flag(subject->target->settings, "allow-downgrade"),
 		.clock_trusted = clock_trusted(),
