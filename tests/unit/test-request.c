@@ -154,6 +154,45 @@ static void a_plan_exits_with_0_when_nothing_would_be_done(void **state)
 	assert_int_equal(told.exit, 0);
 	assert_int_equal(json_array_size(json_object_get(told.document, "plans")), 2);
 	assert_true(json_is_null(field("plans", "text")));
+	assert_string_equal(json_string_value(field("plans", "reason")),
+			"no certificate was dropped yet");
+	assert_int_equal(json_array_size(field("plans", "unanswered")), 0);
+}
+
+/* As with a password that is wrong. */
+static void a_plan_exits_with_1_when_what_it_asked_was_not_answered(void **state)
+{
+	const json_t *unanswered;
+
+	(void)state;
+	part("worker.ask",
+			"say answer installed\\n\\tfailed \"the password is refused\" configuration\\n"
+			"end asked\\n");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"plan\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 1);
+	assert_string_equal(json_string_value(field("plans", "reason")),
+			"no certificate was dropped yet");
+	unanswered = field("plans", "unanswered");
+	assert_int_equal(json_array_size(unanswered), 1);
+	assert_string_equal(json_string_value(json_array_get(unanswered, 0)),
+			"the password is refused");
+}
+
+/* It is plan() that knows whether it can do without. */
+static void what_a_plan_can_do_without_is_no_failure(void **state)
+{
+	(void)state;
+	part("worker.ask",
+			"say answer installed\\n\\tfailed \"the password is refused\" configuration\\n"
+			"end asked\\n");
+	start_controller(MODE_ONCE);
+	want("wanted");
+	(void)ask("{\"command\": \"plan\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_int_equal(told.exit, 2);
+	assert_int_equal(json_array_size(field("plans", "unanswered")), 0);
 }
 
 static void a_plan_exits_with_1_when_the_worker_cannot_be_started(void **state)
@@ -510,6 +549,8 @@ int main(void)
 		claim(what_is_unknown_is_refused_at_once),
 		claim(a_plan_exits_with_2_when_something_would_be_done),
 		claim(a_plan_exits_with_0_when_nothing_would_be_done),
+		claim(a_plan_exits_with_1_when_what_it_asked_was_not_answered),
+		claim(what_a_plan_can_do_without_is_no_failure),
 		claim(a_plan_exits_with_1_when_the_worker_cannot_be_started),
 		claim(a_plan_exits_with_1_when_the_worker_dies),
 		claim(a_plan_shows_what_is_pending_and_why_it_waits),

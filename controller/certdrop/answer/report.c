@@ -197,7 +197,22 @@ static json_t *plan_reason(
 
 	if (error)
 		return document_text(error->text);
-	return document_text(plan ? gate.reason : subject_reason(subject));
+	if (plan)
+		return document_text(gate.reason);
+	if (!subject->wanted && !subject_reason(subject))
+		return document_text("no certificate was dropped yet");
+	return document_text(subject_reason(subject));
+}
+
+/* Where something is wanted plan() was asked, and knows what it can do without. */
+static json_t *plan_unanswered(
+		const struct subject *subject, const struct plan *plan, const struct error *error)
+{
+	autoarena struct arena *arena = arena_new();
+
+	if (plan || error || subject->wanted)
+		return json_array();
+	return document_words(views_unanswered(arena, subject));
 }
 
 json_t *report_plan(
@@ -217,10 +232,11 @@ json_t *report_plan(
 						document_text(step->text), "disruption",
 						disruption_name(step->disruption)));
 	}
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "target", subject->target->name, "state",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "target", subject->target->name, "state",
 			state_name(subject_state(subject)), "text",
 			document_text(plan ? buffer_text(&text) : NULL), "steps", steps, "reason",
-			plan_reason(subject, plan, error));
+			plan_reason(subject, plan, error), "unanswered",
+			plan_unanswered(subject, plan, error));
 }
 
 /* ---- history ---- */

@@ -165,14 +165,17 @@ static void on_looked(void *context, struct subject *subject, const struct plan 
 		const struct error *error)
 {
 	struct request *request = context;
+	json_t *report;
 
 	request->looking = false;
 	request->at++;
-	if (request->plans) {
-		json_array_append_new(request->plans, report_plan(subject, plan, error));
-		request->something = request->something || plan;
-		request->failed = request->failed || error;
-	}
+	if (!request->plans)
+		return;
+	report = report_plan(subject, plan, error);
+	request->something = request->something || plan;
+	request->failed = request->failed || error ||
+			json_array_size(json_object_get(report, "unanswered")) > 0;
+	json_array_append_new(request->plans, report);
 }
 
 static bool look_at_all(struct request *request, enum pass_purpose purpose, bool again)

@@ -7,18 +7,26 @@
 
 /* In a pipe a plan is its own text, which is made of records (controller/model/record.h);
  * what is said besides is a comment there. */
+static void add_comment(struct buffer *text, const struct style *style, const json_t *plan,
+		const char *words)
+{
+	buffer_add(text, "# ");
+	line_add(text, style, TONE_PLAIN, field_text(plan, "target", "-"));
+	buffer_add(text, ": ");
+	line_add(text, style, TONE_PLAIN, words);
+	buffer_add(text, "\n");
+}
+
 static void add_plan_text(struct buffer *text, const struct style *style, const json_t *plan)
 {
 	const char *reason = field_text(plan, "reason", NULL);
 	const char *lines = field_text(plan, "text", NULL);
+	const json_t *unanswered = field_list(plan, "unanswered");
 
-	if (!lines || reason) {
-		buffer_add(text, "# ");
-		line_add(text, style, TONE_PLAIN, field_text(plan, "target", "-"));
-		buffer_add(text, ": ");
-		line_add(text, style, TONE_PLAIN, reason ? reason : "nothing to do");
-		buffer_add(text, "\n");
-	}
+	if (!lines || reason)
+		add_comment(text, style, plan, reason ? reason : "nothing to do");
+	for (size_t i = 0; i < json_array_size(unanswered); i++)
+		add_comment(text, style, plan, item_text(unanswered, i));
 	while (lines && *lines) {
 		const size_t length = strcspn(lines, "\n");
 		const size_t tabs = strspn(lines, "\t");
@@ -72,6 +80,7 @@ static void add_plan_table(struct buffer *text, const struct style *style, const
 	const json_t *steps = field_list(plan, "steps");
 	const char *state = field_text(plan, "state", "-");
 	const char *reason = field_text(plan, "reason", NULL);
+	const json_t *unanswered = field_list(plan, "unanswered");
 
 	line_add(text, style, TONE_STRONG, field_text(plan, "target", "-"));
 	buffer_add(text, "  ");
@@ -81,6 +90,8 @@ static void add_plan_table(struct buffer *text, const struct style *style, const
 	buffer_add(text, "\n");
 	if (reason)
 		line_wrap(text, style, TONE_PLAIN, 4, reason);
+	for (size_t i = 0; i < json_array_size(unanswered); i++)
+		line_wrap(text, style, TONE_BAD, 4, item_text(unanswered, i));
 	if (json_array_size(steps) > 0)
 		add_steps(text, style, steps);
 }

@@ -40,7 +40,9 @@
  *           "version"}
  * plan     {"plans": [{"target", "state", "reason",
  *                      "text": the plan as it is, null when there is nothing to do,
- *                      "steps": [{"phase", "kind", "text", "disruption"}]}]}
+ *                      "steps": [{"phase", "kind", "text", "disruption"}],
+ *                      "unanswered": [why a question to the product was not answered, where
+ *                                     nothing is wanted yet]}]}
  * inspect  {"files": [{"name", "state", "sentence"}],
  *           "credentials": [FACTS, the best first, and "inputs": [name]],
  *           "missing": [sentence], "refused": [sentence], "accepted": true or false}
