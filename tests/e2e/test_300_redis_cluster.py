@@ -87,6 +87,8 @@ def test_a_wrong_password_is_not_tried_on_everybody(certdrop, east, scratch):
     wrong = scratch / "wrong"
     wrong.write_text("not the password\n")
     certdrop.configure([targets.target("east", "cm", **{"password-file": wrong})], **QUICK)
+    plan = certdrop.run("plan", "east-cm")
+    assert plan.returncode == 1 and "401" in plan.stdout, plan.stdout + plan.stderr
     certdrop.start()
     drop(certdrop, "east-cm", targets.pair("east"))
     receipt = certdrop.until_state("east-cm", "failed")
