@@ -206,13 +206,20 @@ static void compare_served(void *context, const struct view_served *served)
 						served->fingerprint));
 }
 
+/* Where only the product itself can tell, a mere look may not have asked it for that. */
+static void say_none_installed(struct sentences *sentences)
+{
+	if (!sentences->subject->target->reconciler->installed)
+		say(sentences, "no certificate is installed, or it cannot be seen");
+}
+
 static void compare_installed(struct sentences *sentences)
 {
 	const struct subject *subject = sentences->subject;
 	const struct view_installed view = view_installed(sentences->arena, subject);
 
 	if (!view.fingerprint)
-		say(sentences, "no certificate is installed, or it cannot be seen");
+		say_none_installed(sentences);
 	else if (subject->wanted && strcmp(view.fingerprint, subject->facts.fingerprint) == 0)
 		say(sentences, "what is wanted is installed");
 	else

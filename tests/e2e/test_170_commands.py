@@ -60,6 +60,11 @@ def test_history_and_explain(either):
     certdrop.json("explain", "web")
 
 
+def test_where_no_certificate_is_installed_explain_says_so(certdrop, nginx):
+    certdrop.configure([nginx.target(publish=str(nginx.published.parent / "none"))])
+    assert "no certificate is installed" in certdrop.run("explain", "web").stdout
+
+
 def test_apply_with_nothing_to_do(either):
     certdrop, nginx, pair = either
     reloads = nginx.called("reload")

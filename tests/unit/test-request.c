@@ -469,6 +469,35 @@ static void explain_and_history_have_what_is_promised(void **state)
 	assert_true(json_is_array(field("passes", "steps")));
 }
 
+static bool is_explained(const char *sentence)
+{
+	const json_t *sentences = json_object_get(told.document, "sentences");
+
+	for (size_t i = 0; i < json_array_size(sentences); i++)
+		if (strcmp(json_string_value(json_array_get(sentences, i)), sentence) == 0)
+			return true;
+	return false;
+}
+
+/* A look asks the first questions only. */
+static void what_only_the_product_could_tell_is_not_told_to_be_missing(void **state)
+{
+	(void)state;
+	part("worker.ask", "say answer installed\\nend asked\\n");
+	start_controller(MODE_ONCE);
+	(void)ask("{\"command\": \"explain\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_true(json_array_size(json_object_get(told.document, "sentences")) > 0);
+	assert_false(is_explained("no certificate is installed, or it cannot be seen"));
+
+	json_decref(told.document);
+	told = (struct told){ 0 };
+	here.shows = "bb22";
+	(void)ask("{\"command\": \"explain\", \"targets\": [\"web\"]}");
+	run_until(&told.done);
+	assert_true(is_explained("a certificate is installed (sha256 bb22)"));
+}
+
 /* ---- over the socket ---- */
 
 struct call {
@@ -565,6 +594,7 @@ int main(void)
 		claim(whoever_hangs_up_is_not_told),
 		claim(an_order_to_go_back_waits_only_for_what_is_changed),
 		claim(explain_and_history_have_what_is_promised),
+		claim(what_only_the_product_could_tell_is_not_told_to_be_missing),
 		claim(the_service_answers_over_its_socket),
 	};
 
