@@ -147,12 +147,17 @@ static bool shares_cluster(const struct settings *a, const struct settings *b)
 }
 
 /* The others are replaced through the API: its own certificate is the last when several are wanted
- * together, because what it shows then may have to be trusted first. */
+ * together, because what it shows then may have to be trusted first. After a change of proxy and of
+ * syncer the same Active-Active databases are updated, each by one at a time: syncer waits here, where
+ * it is told for what, and not for the leases. */
 static bool comes_after(const struct target *target, const struct target *other)
 {
-	return equal(setting_text(target->settings, "certificate"), "api") &&
-			!equal(setting_text(other->settings, "certificate"), "api") &&
-			shares_cluster(target->settings, other->settings);
+	const char *ours = setting_text(target->settings, "certificate");
+	const char *theirs = setting_text(other->settings, "certificate");
+	const bool later = equal(ours, "api") ? !equal(theirs, "api")
+					      : equal(ours, "syncer") && equal(theirs, "proxy");
+
+	return later && shares_cluster(target->settings, other->settings);
 }
 
 /* Shared by those that share a cluster. */

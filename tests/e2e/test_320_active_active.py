@@ -197,6 +197,22 @@ def test_what_cannot_be_finished_within_its_budget_is_put_back(start):
     until(lambda: all_up(site), certdrop.log)
 
 
+def test_proxy_and_syncer_do_not_wait_for_each_others_leases(certdrop, active, scratch):
+    """Both were dropped together, and each database is updated after each of them."""
+    site, targets = active
+    lease = {"store": "local", "directory": scratch / "leases"}
+    names = ["syncer", "proxy"]
+    pairs = {name: targets.pair("east") for name in names}
+    certdrop.configure([targets.target("east", name, lease=lease) for name in names], **QUICK)
+    for name in names:
+        drop(certdrop, f"east-{name}", pairs[name])
+    certdrop.start()
+    for name in names:
+        certdrop.until_in_service(f"east-{name}", pairs[name], seconds=60)
+    assert "east-proxy comes first" in certdrop.log() and "is held by" not in certdrop.log(), certdrop.log()
+    assert updates(site, forced=True) == updates(site) == {name: 2 for name in DATABASES}
+
+
 def test_the_same_certificate_put_there_once_more_is_no_news(start):
     """It breaks the links; but everybody has been told of it, and they come back by themselves."""
     certdrop, site, targets = start("proxy")

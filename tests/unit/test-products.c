@@ -10,15 +10,17 @@
 #include <unistd.h>
 
 #include "controller/certdrop/config/config.h"
+#include "reconcilers/reconciler.h"
 
-/* The mistakes in a configuration, the directory's name left out. */
-static void mistakes_of(const char *text, struct buffer *mistakes)
+/* NULL: `mistakes` tells, the directory's name left out. */
+static struct config *load(const char *text, struct buffer *mistakes)
 {
 	char directory[] = "/tmp/test-products-XXXXXX";
 	autodone(buffer) struct buffer path = { 0 }, all = { 0 };
 	struct config *config = NULL;
 	const char *rest, *found;
 	FILE *file;
+	bool good;
 
 	assert_non_null(mkdtemp(directory));
 	buffer_printf(&path, "%s/main.conf", directory);
@@ -26,14 +28,22 @@ static void mistakes_of(const char *text, struct buffer *mistakes)
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
-	if (config_load(buffer_text(&path), &config, &all))
-		config_free(config);
+	good = config_load(buffer_text(&path), &config, &all);
 	assert_int_equal(unlink(buffer_text(&path)), 0);
 	assert_int_equal(rmdir(directory), 0);
 	for (rest = buffer_text(&all); (found = strstr(rest, directory));
 			rest = found + strlen(directory) + 1)
 		buffer_append(mistakes, rest, (size_t)(found - rest));
 	buffer_add(mistakes, rest);
+	return good ? config : NULL;
+}
+
+static void mistakes_of(const char *text, struct buffer *mistakes)
+{
+	struct config *config = load(text, mistakes);
+
+	if (config)
+		config_free(config);
 }
 
 /* NULL: there is none. */
@@ -265,6 +275,50 @@ static void two_targets_do_not_replace_one_certificate_of_a_cluster(void **state
 			"and so does target \"d\" at main.conf:5\n");
 }
 
+/* Does a target with the one certificate wait for that with the other? Both of the cluster at r1, or
+ * the other of that at `api`. */
+static bool comes_after(const char *certificate, const char *other, const char *api)
+{
+	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 };
+	struct config *config;
+	bool after;
+
+	buffer_add(&text, "targets = ( ");
+	add_redis(&text, "one", certificate, "[ \"https://r1:9443\", \"https://r2:9443\" ]", "");
+	buffer_add(&text, ", ");
+	add_redis(&text, "other", other, api, "");
+	buffer_add(&text, " );");
+	config = load(buffer_text(&text), &mistakes);
+	assert_string_equal(buffer_text(&mistakes), "");
+	assert_int_equal(config->target_count, 2);
+	after = config->targets[0].reconciler->comes_after(
+			&config->targets[0], &config->targets[1]);
+	config_free(config);
+	return after;
+}
+
+/* Targets that share Active-Active databases need the same leases: they would fail of each other. */
+static void the_certificates_of_a_cluster_have_an_order(void **state)
+{
+	static const char *const names[] = { "proxy", "syncer", "cm", "api" };
+	static const bool after[4][4] = {
+		{ false, false, false, false },
+		{ true, false, false, false },
+		{ false, false, false, false },
+		{ true, true, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		for (size_t k = 0; k < 4; k++) {
+			if (i != k)
+				assert_int_equal(comes_after(names[i], names[k],
+								 "\"https://r2:9443\""),
+						after[i][k]);
+			assert_false(comes_after(names[i], names[k], "\"https://r3:9443\""));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +329,7 @@ int main(void)
 		cmocka_unit_test(a_password_goes_to_no_cluster_in_the_clear),
 		cmocka_unit_test(a_pin_is_a_fingerprint),
 		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_cluster),
+		cmocka_unit_test(the_certificates_of_a_cluster_have_an_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
