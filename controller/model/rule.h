@@ -46,7 +46,8 @@ struct rule {
 	const char *words; /* separated by blanks */
 	long min, max;
 	const char *min_option, *max_option; /* settings that replace min and max */
-	const char *words_option; /* a setting of words that replaces `words` */
+	const char *words_option; /* a setting of words, or of a text of such, that replaces `words`;
+				   * where that is NULL, there are no others */
 	const char *when_option, *when; /* only for targets in which this setting is one of these
 					 * words; NULL: for all */
 	const char *says; /* whose rule it is, in the plural: "PingDirectory certificates" */

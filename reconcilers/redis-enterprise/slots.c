@@ -73,6 +73,8 @@ const struct rule slot_rules[] = {
 	{ RULE_USAGES, .words = "serverAuth clientAuth",
 			FOR("proxy syncer api cm metrics_exporter"),
 			.says = "Redis Enterprise certificates" },
+	/* certdrop itself would find no way to the API behind another one (rest.c). */
+	{ RULE_NAMES, .words_option = "fqdn", FOR("api"), .says = "the target's setting `fqdn`" },
 	{ RULE_USAGES, .words = "clientAuth", FOR("ldap_client internode"),
 			.says = "Redis Enterprise certificates" },
 	{ RULE_KEY_TYPES, .words = "RSA", FOR("internode"),

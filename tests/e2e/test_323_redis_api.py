@@ -56,3 +56,18 @@ def test_it_is_the_last_of_several(certdrop, east):
         certdrop.until_in_service(f"east-{name}", pairs[name], seconds=60)
     puts = [facts["body"]["certificates"][0]["name"] for facts in site.requests(method="PUT", status=200)]
     assert sorted(puts) == sorted(names) and puts[-1] == "api", puts
+
+
+def test_it_is_for_the_cluster_whose_api_it_is(certdrop, east, authority):
+    """Whoever talks to the API verifies it by `fqdn`: with another name, nobody would any more."""
+    site, targets = east
+    certdrop.configure([targets.target("east", "api")], **QUICK)
+    certdrop.start()
+    first = site.served("east", 9443)
+    drop(certdrop, "east-api", authority.issue("west.example.test"))
+    reason = certdrop.until_state("east-api", "refused")["reason"]
+    assert "does not cover the name east.example.test; the target's setting `fqdn` asks for it" in reason
+    assert not site.requests(method="PUT") and site.served("east", 9443) == first
+    wild = authority.issue("*.example.test")
+    drop(certdrop, "east-api", wild)
+    certdrop.until_in_service("east-api", wild, seconds=60)

@@ -107,6 +107,16 @@ static void every_product_is_described(void **state)
 	}
 }
 
+static void a_rule_whose_words_are_a_setting_names_it(void **state)
+{
+	autofree char *text = page(PAGES "/certdrop.conf.5");
+	autoarena struct arena *arena = arena_new();
+
+	(void)state;
+	assert_non_null(strstr(flowing(arena, text),
+			"Where certificate is api: The certificate covers fqdn. "));
+}
+
 static void every_command_and_option_is_described(void **state)
 {
 	autofree char *text = page(PAGES "/certdrop.1");
@@ -131,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_setting_is_described),
 		cmocka_unit_test(every_product_is_described),
+		cmocka_unit_test(a_rule_whose_words_are_a_setting_names_it),
 		cmocka_unit_test(every_command_and_option_is_described),
 	};
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "controller/certdrop/config/config.h"
+#include "controller/model/rule.h"
 #include "reconcilers/reconciler.h"
 
 /* NULL: `mistakes` tells, the directory's name left out. */
@@ -319,6 +320,39 @@ static void the_certificates_of_a_cluster_have_an_order(void **state)
 		}
 }
 
+/* The names that a target's certificate has to cover, as certdrop-inspect is told. */
+static void expect_names(const char *certificate, const char *settings, const char *expected)
+{
+	autodone(buffer) struct buffer text = { 0 }, mistakes = { 0 }, names = { 0 };
+	autoarena struct arena *arena = arena_new();
+	struct records rules = { 0 };
+	struct config *config;
+
+	buffer_add(&text, "targets = ( ");
+	add_redis(&text, "r", certificate, "\"https://r1:9443\"", settings);
+	buffer_add(&text, " );");
+	config = load(buffer_text(&text), &mistakes);
+	assert_string_equal(buffer_text(&mistakes), "");
+	rules_write(arena, config->targets, &rules);
+	for (size_t i = 0; i < rules.count; i++)
+		if (strcmp(record_word(rules.items[i], 1), rule_kind_name(RULE_NAMES)) == 0)
+			record_print(rules.items[i], &names);
+	config_free(config);
+	assert_string_equal(buffer_text(&names), expected);
+}
+
+static void the_certificate_of_an_api_is_for_the_name_it_is_verified_by(void **state)
+{
+	(void)state;
+	expect_names("api", "fqdn = \"r.test\";",
+			"rule names \"the target's setting `fqdn`\" r.test\n");
+	expect_names("api", "fqdn = \"r.test\"; names = \"*.r.test\";",
+			"rule names \"the target's setting `fqdn`\" r.test\n"
+			"rule names \"the target's setting `names`\" *.r.test\n");
+	expect_names("api", "", "");
+	expect_names("metrics_exporter", "fqdn = \"r.test\";", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_pin_is_a_fingerprint),
 		cmocka_unit_test(two_targets_do_not_replace_one_certificate_of_a_cluster),
 		cmocka_unit_test(the_certificates_of_a_cluster_have_an_order),
+		cmocka_unit_test(the_certificate_of_an_api_is_for_the_name_it_is_verified_by),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

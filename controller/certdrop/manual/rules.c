@@ -77,9 +77,15 @@ static const char *no_key(const char *words)
 	return "A certificate comes alone, or with its chain. A private key is refused.";
 }
 
+/* A rule without words of its own has those of a setting. */
+static const char *named(struct arena *arena, const struct rule *rule)
+{
+	return rule->words_option ? arena_printf(arena, "`%s`", rule->words_option) : "";
+}
+
 static const char *sentence(struct arena *arena, const struct rule *rule)
 {
-	const char *words = rule->words ? rule->words : "";
+	const char *words = rule->words ? rule->words : named(arena, rule);
 
 	switch (rule->kind) {
 	case RULE_KEY_TYPES:
@@ -129,7 +135,8 @@ static const char *sentence(struct arena *arena, const struct rule *rule)
 /* Settings that take the place of what the rule says. */
 static const char *settings_of(struct arena *arena, const struct rule *rule)
 {
-	const char *const names[] = { rule->min_option, rule->max_option, rule->words_option };
+	const char *const names[] = { rule->min_option, rule->max_option,
+		rule->words ? rule->words_option : NULL };
 	const char *listed = NULL;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -149,7 +156,7 @@ static void describe(struct buffer *page, const struct rule *rule)
 		page_text(page,
 				arena_printf(arena, "Where `%s` is %s:", rule->when_option,
 						list(arena, rule->when, ", ")));
-	/* Without words of its own it is the setting that says all. */
+	/* Without limits of its own it is the setting that says all. */
 	if (rule->words || rule->min || rule->max || !settings)
 		page_text(page, sentence(arena, rule));
 	if (settings)
