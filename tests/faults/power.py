@@ -23,12 +23,14 @@ import collections
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import pathlib
 import random
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -182,11 +184,19 @@ class PowerLane(Lane):
 
     def is_recovered(self, back):
         """A receipt from before the cut may tell of an end that the journal did not get to know any more."""
-        return super().is_recovered(back) and not self.has_open_pass()
+        return super().is_recovered(back) and self.is_listening() and self.told_state() == self.receipt().get("state")
 
-    def has_open_pass(self):
-        with contextlib.closing(sqlite3.connect(f"file:{self.here}/state/journal.db?mode=ro", uri=True)) as database:
-            return database.execute("SELECT count(*) FROM pass WHERE ended = 0").fetchone()[0] > 0
+    def is_listening(self):
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as control:
+            return control.connect_ex(str(self.here / "control.sock")) == 0
+
+    def told_state(self):
+        told = subprocess.run([self.certdrop, "status", "--json", "--config", self.configuration], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            return json.loads(told.stdout)["targets"][0]["state"]
+        except ValueError:
+            return None
 
     def begun_anew(self):
         """Why the database is not the one from before, or nothing."""
