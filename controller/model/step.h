@@ -197,7 +197,9 @@ struct http_step {
 	struct words hosts; /* hosts to which a redirect may lead with the credentials kept */
 	struct rows pick; /* name, JSON pointer (RFC 6901; a segment * goes through an array), and
 			   * "text", "number", "certificate" (its fingerprint) or another kind of
-			   * controller/apply/http/pick.h: the answer's fields */
+			   * controller/apply/http/pick.h: the answer's fields. Where one begins with
+			   * a *, only an array is an answer, or, if names are picked of it (""), an
+			   * object; otherwise one of the two. ERROR_RETRY: it is not */
 	struct words until; /* pick name and values: polls until the pick finds something, and all that
 			     * it finds is one of these, or the deadline comes */
 	struct words stop; /* pick name and values: one that is found ends it as a failure */

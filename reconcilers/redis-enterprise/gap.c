@@ -78,6 +78,7 @@ static enum known know_rate(
 		struct redis *r, const struct record *databases, size_t index, double *rate)
 {
 	static const char *const rows[][3] = {
+		{ "uid", "", "names" },
 		{ "rate", "/*/ingress_bytes", "number" },
 	};
 	const char *uid = text_at(databases, "uid", index);

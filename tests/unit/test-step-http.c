@@ -129,6 +129,44 @@ static void values_are_picked_through_arrays(void **state)
 	site_done(&site);
 }
 
+static void what_was_not_asked_for_is_no_answer(void **state)
+{
+	static const char each[] = "\tpick uid /*/uid number\n", all[] = "\tpick name /name text\n",
+			  named[] = "\tpick of \"\" names\n\tpick uid /*/uid number\n";
+	static const struct {
+		const char *body, *picks;
+		bool answers;
+	} cases[] = {
+		{ "[]", each, true },
+		{ "[{\"uid\": 1}]", each, true },
+		{ "{}", each, false },
+		{ "{\"1\": {\"uid\": 1}}", each, false },
+		{ "{\"1\": {\"uid\": 1}}", named, true },
+		{ "null", each, false },
+		{ "<html>be right back</html>", each, false },
+		{ "<html>be right back</html>", all, false },
+		{ "", all, false },
+		{ "{}", all, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct page pages[] = { { "GET /all", 200, NULL, cases[i].body }, { 0 } };
+		struct site site = { .pages = pages };
+		autodone(conversation) struct conversation c;
+		const struct record *seen;
+
+		site_start(&site);
+		seen = ask(&c, arena_printf(arena, "\turl %s/all\n%s", site.url, cases[i].picks));
+		site_stop(&site);
+		if (cases[i].answers)
+			assert_int_equal(record_words(seen, "failed").count, 0);
+		else
+			assert_failed(seen, "retry", "not what was asked for");
+		site_done(&site);
+	}
+}
+
 static const char *escaped_pem(const char *first, const char *second)
 {
 	autodone(buffer) struct buffer text = { 0 };
@@ -633,6 +671,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_picked_through_arrays),
+		cmocka_unit_test(what_was_not_asked_for_is_no_answer),
 		cmocka_unit_test(certificates_together_are_known_by_one_fingerprint),
 		cmocka_unit_test(a_private_key_in_a_reply_stays_in_the_worker),
 		cmocka_unit_test(status_codes_decide_what_happens_next),
