@@ -614,6 +614,22 @@ static void what_is_in_service_is_not_replaced_for_a_refusal(void **state)
 	assert_state(here.subject, STATE_FAILED);
 }
 
+static void what_was_found_in_service_is_a_predecessor_too(void **state)
+{
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	first = want(here.subject, "first");
+	install(first->fingerprint, 4000000000, "");
+	run_pass();
+	assert_state(here.subject, STATE_IN_SERVICE);
+	want(here.subject, "second");
+	assert_string_equal(here.subject->predecessor, first->digest);
+	want(here.subject, "third");
+	assert_string_equal(here.subject->predecessor, first->digest);
+}
+
 /* ---- another drop while one is carried out ---- */
 
 static void drop_another(void)
@@ -1417,6 +1433,7 @@ int main(void)
 		claim(after_a_restart_the_predecessor_comes_after_a_refusal),
 		claim(what_is_refused_when_its_files_are_gone_is_tried_again),
 		claim(what_is_in_service_is_not_replaced_for_a_refusal),
+		claim(what_was_found_in_service_is_a_predecessor_too),
 		claim(what_was_not_put_into_service_is_not_told_to_be),
 		claim(what_fails_is_parked_and_not_what_came_meanwhile),
 		claim(what_one_went_through_is_not_told_of_the_next),

@@ -90,8 +90,10 @@ void subject_want(struct subject *subject, const struct credential *facts, const
 		.reason = "not taken in yet: the service is not running" };
 	const bool dry = subject->controller->mode == MODE_DRY;
 	const struct story here = subject->unfinished ? unfinished_story() : lies_there;
-	/* What was never proven is no predecessor: the one before it still is. */
-	const bool proven = subject_was_in_service(subject, subject->wanted);
+	/* What was never proven is no predecessor: the one before it still is. It may have been there
+	 * already, so that nothing had to be carried out for it. */
+	const bool proven = subject->in_service_since > 0 ||
+			subject_was_in_service(subject, subject->wanted);
 
 	keep_former(subject);
 	subject_set_stories(subject, subject->intake, dry ? here : taken_in, (struct pending){ 0 });
