@@ -1,21 +1,15 @@
 /*
- * A certificate of the cluster itself: what is known about the cluster, and how the certificate
- * is replaced, by REST or by rladmin.
+ * What is known about the cluster, and which certificate it has. What it shows is in served.c, how the
+ * certificate is replaced in upload.c.
  *
- * https://redis.io/docs/latest/operate/rs/references/rest-api/requests/cluster/certificates/ and
- * https://redis.io/docs/latest/operate/rs/references/cli-utilities/rladmin/cluster/certificate/
+ * https://redis.io/docs/latest/operate/rs/references/rest-api/requests/cluster/certificates/
  */
 
 #include "reconcilers/redis-enterprise/redis-enterprise.h"
 
 #include <string.h>
 
-enum {
-	CHECK_MS = 5000,
-	AGAIN_MS = 1000, /* between uploads while the cluster is busy */
-	USUAL_SETTLE_MS = 250,
-	OLD_WORKERS_SETTLE_MS = 3000, /* see settle_ms() */
-};
+enum { CHECK_MS = 5000 };
 
 /* ---- what must be known ---- */
 
@@ -169,70 +163,7 @@ bool cluster_is_ready(const struct redis *r)
 	return true;
 }
 
-/* ---- what is served ---- */
-
-/* Those that the operator names; else this certificate's port on each node. */
-static struct words addresses_of(const struct redis *r)
-{
-	const struct words apis = setting_words(r->settings, "api");
-	struct words addresses = setting_words(r->settings, "probe");
-
-	if (addresses.count > 0 || !r->slot->port)
-		return addresses;
-	addresses.items = arena_new_many(r->arena, const char *, apis.count);
-	for (size_t i = 0; i < apis.count; i++)
-		addresses.items[addresses.count++] = arena_printf(
-				r->arena, "%s:%s", host_of(r->arena, apis.items[i]), r->slot->port);
-	return addresses;
-}
-
-static struct probe_step probe_of(const struct redis *r, const char *address)
-{
-	return (struct probe_step){
-		.address = address,
-		.protocol = "tls",
-		.server_name = setting_text(r->settings, "server-name"),
-	};
-}
-
-void cluster_ask_served(struct redis *r)
-{
-	const struct words addresses = addresses_of(r);
-
-	for (size_t i = 0; i < addresses.count; i++) {
-		const struct probe_step probe = probe_of(r, addresses.items[i]);
-
-		plan_ask_probe(r->plan, addresses.items[i], "see what is served", &probe)
-				->together = 2;
-	}
-}
-
-enum serving { ALL_SERVE, SOME_UNREACHABLE, SOME_SERVE_ANOTHER };
-
-static enum serving serving_at(const struct redis *r, const char *address)
-{
-	const struct record *told = answer(r->seen, address);
-	const struct rows served = record_rows(r->arena, told, "served");
-
-	for (size_t i = 0; i < served.count; i++)
-		if (!equal(served.items[i].items[1], r->wanted->fingerprint))
-			return SOME_SERVE_ANOTHER;
-	return served.count == 0 || record_text(told, "failed") ? SOME_UNREACHABLE : ALL_SERVE;
-}
-
-static enum serving serving(const struct redis *r)
-{
-	const struct words addresses = addresses_of(r);
-	enum serving worst = ALL_SERVE;
-
-	for (size_t i = 0; i < addresses.count; i++) {
-		const enum serving here = serving_at(r, addresses.items[i]);
-
-		if (here > worst)
-			worst = here;
-	}
-	return worst;
-}
+/* ---- what is installed ---- */
 
 /* What the cluster has and does not show everywhere is sent again, and never taken away. */
 bool cluster_has_it_installed(const struct redis *r)
@@ -240,157 +171,11 @@ bool cluster_has_it_installed(const struct redis *r)
 	return equal(r->installed, r->wanted->fingerprint);
 }
 
-bool cluster_has_it(const struct redis *r)
-{
-	return cluster_has_it_installed(r) && serving(r) == ALL_SERVE;
-}
-
-bool cluster_is_partly_unreachable(const struct redis *r)
-{
-	return cluster_has_it_installed(r) && serving(r) == SOME_UNREACHABLE;
-}
-
 bool cluster_has_way_back(const struct redis *r)
 {
-	return r->plan->predecessor && !cluster_has_it_installed(r) &&
+	return r->plan->predecessor && r->installed && !cluster_has_it_installed(r) &&
 			words_contain(plan_in_service(r->plan, r->target->name), r->installed);
 }
-
-/* What was shown before the cluster told of its certificate is what it had then: whoever has replaced it in
- * between is not to be followed by a second replacement. */
-enum known cluster_know_served(struct redis *r)
-{
-	const struct words addresses = addresses_of(r);
-
-	if (!cluster_has_it_installed(r) || serving(r) == ALL_SERVE ||
-			answer_is_later(r->seen, addresses.items[0], "certificate"))
-		return KNOWN;
-	cluster_ask_served(r);
-	return ASKED;
-}
-
-/* ---- the upload ---- */
-
-/* New connections meet the new certificate; those that are open stay, with two exceptions. */
-static enum disruption disruption_of(const struct redis *r)
-{
-	const char *oldest = r->oldest;
-
-	if (equal(r->slot->name, "syncer") && version_is_before(oldest, "6.0.20-81"))
-		return DISRUPTION_RESTART;
-	if (equal(r->slot->name, "internode") && version_is_before(oldest, "8.0.20-96"))
-		return DISRUPTION_RESTART;
-	return DISRUPTION_NONE;
-}
-
-/* One element: {"name": ..., "certificate": ..., "key": ...} */
-static const char *element(const struct redis *r, const char *name, const char *whose)
-{
-	const char *key = r->slot->keyless
-			? ""
-			: arena_printf(r->arena, ",\"key\":\"{content:%skey}\"", whose);
-
-	return arena_printf(r->arena, "{\"name\":\"%s\",\"certificate\":\"{content:%s%s}\"%s}",
-			name, whose, r->slot->content, key);
-}
-
-static void add_request(struct redis *r, enum phase phase, const char *text, const char *path,
-		const char *body)
-{
-	struct http_step put = rest_request(r, r->settings, r->api, "PUT", path);
-	struct step *step;
-
-	put.body = body;
-	put.poll_ms = AGAIN_MS;
-	step = plan_http(r->plan, phase, text, &put);
-	step->deadline_ms = (long)setting_number(r->settings, "upload-deadline");
-	step->disruption = disruption_of(r);
-}
-
-/* The older of the two ways is deprecated from 7.22.2 on. Both internode certificates belong
- * together, but before 8.0.20-68 one request with the two of them could mix them up. */
-static void add_rest_upload(struct redis *r, enum phase phase, const char *text, const char *whose)
-{
-	const char *oldest = r->oldest;
-	const char *first = r->slot->names[0], *second = r->slot->names[1];
-
-	if (version_is_before(oldest, "7.22.2")) {
-		add_request(r, phase, text, "/v1/cluster/update_cert", element(r, first, whose));
-	} else if (second && !version_is_before(oldest, "8.0.20-68")) {
-		add_request(r, phase, text, "/v1/cluster/certificates",
-				arena_printf(r->arena, "{\"certificates\":[%s,%s]}",
-						element(r, first, whose),
-						element(r, second, whose)));
-	} else {
-		add_request(r, phase, text, "/v1/cluster/certificates",
-				arena_printf(r->arena, "{\"certificates\":[%s]}",
-						element(r, first, whose)));
-		if (second)
-			add_request(r, phase, arena_printf(r->arena, "%s (control plane)", text),
-					"/v1/cluster/certificates",
-					arena_printf(r->arena, "{\"certificates\":[%s]}",
-							element(r, second, whose)));
-	}
-}
-
-/* "internal": the data plane's and the control plane's (from 7.22.2 on), each with a key. */
-static struct words rladmin_words(const struct redis *r, const char *whose)
-{
-	const char *tool = setting_text(r->settings, "rladmin");
-	const char *file = arena_printf(r->arena, "{fd:%s%s}", whose, r->slot->content);
-	const char *key = arena_printf(r->arena, "{fd:%skey}", whose);
-
-	if (r->slot->names[1])
-		return words_of(r->arena, tool, "cluster", "certificate", "set", "internal",
-				"dpine_certificate_file", file, "dpine_key_file", key,
-				"cpine_certificate_file", file, "cpine_key_file", key, NULL);
-	return words_of(r->arena, tool, "cluster", "certificate", "set", r->slot->name,
-			"certificate_file", file, "key_file", key, NULL);
-}
-
-/* Its exit codes are not documented, so what it says counts, too; of "internal" just that it says
- * that something was set. */
-static void add_rladmin_upload(
-		struct redis *r, enum phase phase, const char *text, const char *whose)
-{
-	const char *said = r->slot->names[1]
-			? "Set "
-			: arena_printf(r->arena, "Set %s certificate", r->slot->name);
-	const struct command_step command = {
-		.argv = rladmin_words(r, whose),
-		.user = setting_text(r->settings, "rladmin-user"),
-		.expect = words_of(r->arena, said, NULL),
-	};
-	struct step *step = plan_command(r->plan, phase, text, &command);
-
-	step->deadline_ms = (long)setting_number(r->settings, "upload-deadline");
-	step->disruption = disruption_of(r);
-}
-
-static void add_upload(struct redis *r, enum phase phase, const char *text, const char *whose)
-{
-	if (equal(setting_text(r->settings, "method"), "rladmin"))
-		add_rladmin_upload(r, phase, text, whose);
-	else
-		add_rest_upload(r, phase, text, whose);
-}
-
-void cluster_add_upload(struct redis *r)
-{
-	add_upload(r, PHASE_CHANGE,
-			arena_printf(r->arena, "replace the certificate %s", r->slot->name), "");
-}
-
-void cluster_add_way_back_upload(struct redis *r)
-{
-	if (cluster_has_way_back(r))
-		add_upload(r, PHASE_UNDO,
-				arena_printf(r->arena, "put the old certificate %s back",
-						r->slot->name),
-				"predecessor:");
-}
-
-/* ---- before and after ---- */
 
 static void add_read_back(struct redis *r, enum phase phase, const char *text,
 		const char *fingerprint, long deadline_ms)
@@ -409,51 +194,10 @@ void cluster_add_check(struct redis *r)
 				r->installed, CHECK_MS);
 }
 
-/* New workers of the proxy could still show the certificate of before: fixed in 7.8.6-36. */
-static long settle_ms(const struct redis *r)
+void cluster_add_installed_proof(struct redis *r, enum phase phase)
 {
-	if (setting_given(r->settings, "settle"))
-		return (long)setting_number(r->settings, "settle");
-	return version_is_before(r->oldest, "7.8.6-36") ? OLD_WORKERS_SETTLE_MS : USUAL_SETTLE_MS;
-}
-
-static void add_probe(struct redis *r, enum phase phase, const char *text, const char *address,
-		const char *expect)
-{
-	struct probe_step probe = probe_of(r, address);
-	struct step *step;
-
-	probe.expect = expect;
-	probe.times = (long)setting_number(r->settings, "times");
-	probe.settle_ms = settle_ms(r);
-	step = plan_probe(
-			r->plan, phase, arena_printf(r->arena, "%s at %s", text, address), &probe);
-	step->deadline_ms = (long)setting_number(r->settings, "probe-deadline");
-	step->together = 3;
-}
-
-void cluster_add_proof(struct redis *r, enum phase phase)
-{
-	const struct words addresses = addresses_of(r);
-
 	/* Internode certificates may silence the API for minutes (until 8.0.20-96). */
 	add_read_back(r, phase, "see that the cluster has it", r->wanted->fingerprint,
 			(long)setting_number(r->settings,
 					r->slot->names[1] ? "upload-deadline" : "probe-deadline"));
-	for (size_t i = 0; i < addresses.count; i++)
-		add_probe(r, phase, "see it served", addresses.items[i], r->wanted->fingerprint);
-}
-
-void cluster_add_way_back_proof(struct redis *r)
-{
-	const struct words addresses = addresses_of(r);
-
-	for (size_t i = 0; i < addresses.count; i++) {
-		const struct words served =
-				record_words(answer(r->seen, addresses.items[i]), "served");
-
-		if (cluster_has_way_back(r) && served.count > 1)
-			add_probe(r, PHASE_UNDO, "see the old certificate", addresses.items[i],
-					served.items[1]);
-	}
 }

@@ -1,8 +1,8 @@
 /*
  * redis-enterprise: the certificates of a Redis Enterprise (Redis Software) cluster.
  *
- * How it takes a new certificate: one request replaces it on all nodes (rest.c, cluster.c); new
- * connections meet it, those that are open stay. What is special about each certificate is data
+ * How it takes a new certificate: one request replaces it on all nodes (rest.c, cluster.c, upload.c); new
+ * connections meet it (served.c), those that are open stay. What is special about each certificate is data
  * (slots.c).
  *
  * What can go wrong, and why the plans look as they do:

@@ -156,25 +156,33 @@ bool cluster_is_ready(const struct redis *r);
 bool version_takes(const struct redis *r);
 
 bool cluster_has_it_installed(const struct redis *r);
-bool cluster_has_it(const struct redis *r); /* and every address shows it */
-
-/* It has it, none shows another one, and some cannot be reached: to send it once more would help nobody. */
-bool cluster_is_partly_unreachable(const struct redis *r);
 
 /* Only what is there can be put back: not the predecessor of something that somebody has replaced since. */
 bool cluster_has_way_back(const struct redis *r);
 
 void cluster_add_check(struct redis *r); /* in prepare: as it was seen, on a warm connection */
-void cluster_add_upload(struct redis *r);
-void cluster_add_proof(struct redis *r, enum phase phase);
-void cluster_add_way_back_upload(struct redis *r);
-void cluster_add_way_back_proof(struct redis *r);
+void cluster_add_installed_proof(struct redis *r, enum phase phase);
+
+/* ---- what the cluster shows (served.c) ---- */
 
 /* What each address is asked. */
 void cluster_ask_served(struct redis *r);
 
 /* Once more, where the answers are too old. Never FAILED. */
 enum known cluster_know_served(struct redis *r);
+
+bool cluster_has_it(const struct redis *r); /* it is installed, and every address shows it */
+
+/* It has it, none shows another one, and some cannot be reached: to send it once more would help nobody. */
+bool cluster_is_partly_unreachable(const struct redis *r);
+
+void cluster_add_proof(struct redis *r, enum phase phase);
+void cluster_add_way_back_proof(struct redis *r);
+
+/* ---- how it is replaced (upload.c) ---- */
+
+void cluster_add_upload(struct redis *r);
+void cluster_add_way_back_upload(struct redis *r);
 
 /* ---- the user's rights (rights.c) ---- */
 
