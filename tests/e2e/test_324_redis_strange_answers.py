@@ -49,9 +49,8 @@ def test_nothing_is_changed_for_its_sake(start, path, text):
     fault = answer(site, path, text)
     until(lambda: len(site.requests(method="GET", path=path)) > 2, certdrop.log, seconds=40)
     drop(certdrop, "east-proxy", new := targets.pair("east"))
-    until(lambda: certdrop.receipt("east-proxy").get("state") == "failed", certdrop.log, seconds=40)
-    reason = certdrop.receipt("east-proxy")["reason"]
-    assert "answers" in reason, reason
+    certdrop.until_state("east-proxy", "failed", seconds=40, where=lambda receipt: "answers" in receipt["reason"] and
+                         receipt["fingerprint"] == new.fingerprint)
     assert not site.requests(method="PUT") and not site.requests(method="POST")
     assert site.wanted("east", "proxy") == pair.fingerprint
     site.heal(fault)
