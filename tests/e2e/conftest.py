@@ -39,21 +39,22 @@ def authority():
 
 
 @pytest.fixture
-def nginx(scratch, authority):
-    """A running nginx that serves the pair "old" through the link scratch/tls."""
-    server = Nginx(scratch, authority.issue("old.example.com"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def certdrop(build, scratch):
     """certdrop, configured and started by the test, stopped and searched for sanitizer reports here."""
     service = Certdrop(build, scratch)
     yield service
     service.stop()
     service.assert_clean()
+
+
+@pytest.fixture
+def nginx(certdrop, scratch, authority):
+    """A running nginx that serves the pair "old" through the link scratch/tls."""
+    server = Nginx(scratch, authority.issue("old.example.com"))
+    server.start()
+    yield server
+    certdrop.stop()  # what it is doing there comes to its end
+    server.stop()
 
 
 @pytest.fixture
