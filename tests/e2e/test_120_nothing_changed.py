@@ -1,4 +1,5 @@
 """When nothing changed nothing happens: no step, no write."""
+import pathlib
 import re
 import signal
 import subprocess
@@ -31,6 +32,10 @@ class Trace:
         return [line for line in self.path.read_text().splitlines() if re.match(r"\d+ +\w+\(", line)]
 
 
+def is_stopped(process):
+    return pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] in "tT"
+
+
 def changes(calls, scratch, published):
     """The calls that change a file of certdrop's or the product's, ask the server, or start a program."""
     ours = re.compile(f"{re.escape(str(scratch))}/(state|{published}|\\.{published}|drop/web/(\\.)?receipt)")
@@ -52,8 +57,13 @@ def test_dropping_the_same_again(serving, scratch):
     before = (web.drops / "web" / "receipt.json").read_bytes()
     generation = nginx.published.readlink()
     reloads = nginx.called("reload")
+    web.run("status", "--wait", "10")
     with Trace(web, scratch / "trace") as trace:
+        # Seen once it is whole: that half of it is there, or is being written, would be told, and rightly.
+        web.process.send_signal(signal.SIGSTOP)
+        until(lambda: is_stopped(web.process), "it does not stop")
         web.drop("web", {"fullchain.pem": pair.fullchain, "privkey.pem": pair.key})
+        web.process.send_signal(signal.SIGCONT)
         until(lambda: web.dropped("web") == [], "what is in service already is taken away as well")
         web.run("status", "--wait", "10")
     assert "target web: taken away: " in web.log()
