@@ -1,40 +1,17 @@
-#include "controller/certdrop/children/job.h"
+#include "controller/certdrop/children/job-parts.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/base/log.h"
 #include "controller/base/names.h"
 #include "controller/certdrop/clock.h"
-#include "controller/certdrop/controller.h"
 #include "controller/certdrop/pass/gap.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
 
-enum { STEP_DEADLINE_MS = 30000, SLACK_MS = 60000, PENDING_MAX = 64 };
-
-struct job {
-	struct subject *subject;
-	struct pool *pool;
-	struct child *worker;
-	struct arena *arena;
-	struct plan plan;
-	struct answers *seen; /* asking */
-	int64_t pass; /* applying, undoing; 0 when asking */
-	uv_timer_t watchdog;
-
-	long pending[PENDING_MAX]; /* steps that wait for their go-ahead */
-	size_t pending_count;
-	struct after_commit commit;
-
-	struct job_result result;
-	bool *done_steps; /* of the plan, by number */
-	long long changed_at_ms; /* when the last change was done, on the monotonic clock */
-	job_done_fn *done;
-	void *context;
-};
+enum { STEP_DEADLINE_MS = 30000, SLACK_MS = 60000 };
 
 static const char *const outcome_names[] = {
 	[JOB_ASKED] = "asked",
@@ -48,6 +25,14 @@ static const char *const outcome_names[] = {
 const char *job_outcome_name(enum job_outcome outcome)
 {
 	return outcome_names[outcome];
+}
+
+enum job_outcome job_outcome_of(const char *word)
+{
+	size_t outcome = JOB_FAILED;
+
+	(void)NAME_FIND(outcome_names, word, &outcome);
+	return (enum job_outcome)outcome;
 }
 
 /* ---- the end ---- */
@@ -71,19 +56,18 @@ static size_t unfinished(const struct job *job)
 	return count;
 }
 
-/* Something else came to be wanted meanwhile, or even before: the receipt is about that. */
-static bool is_for_receipt(const struct job *job)
+bool job_is_for_receipt(const struct job *job)
 {
 	return job->subject->deeds.job == job;
 }
 
-static void finish(struct job *job, enum job_outcome outcome)
+void job_finished(struct job *job, enum job_outcome outcome)
 {
 	struct deeds *deeds = &job->subject->deeds;
 
 	job->result.outcome = outcome;
 	job->result.unfinished = unfinished(job);
-	if (is_for_receipt(job)) {
+	if (job_is_for_receipt(job)) {
 		deeds->gap_ms = job->result.gap_ms;
 		deeds->gap_budget_ms = (long)job->plan.gap_budget_ms;
 		deeds->job = NULL;
@@ -92,23 +76,17 @@ static void finish(struct job *job, enum job_outcome outcome)
 	uv_close((uv_handle_t *)&job->watchdog, on_watchdog_closed);
 }
 
-static void lost(struct job *job, const char *how)
+void job_lost(struct job *job, const char *how)
 {
 	pool_discard(job->pool, job->worker);
 	job->worker = NULL;
 	(void)fail(&job->result.error, ERROR_RETRY, "the worker %s", how);
-	finish(job, JOB_LOST);
-}
-
-static void on_worker_ended(struct child *worker, void *context, const char *how)
-{
-	(void)worker;
-	lost(context, how);
+	job_finished(job, JOB_LOST);
 }
 
 static void on_watchdog(uv_timer_t *timer)
 {
-	lost(timer->data, "did not come to an end and was stopped");
+	job_lost(timer->data, "did not come to an end and was stopped");
 }
 
 void job_abandon(struct job *job)
@@ -119,164 +97,8 @@ void job_abandon(struct job *job)
 		return;
 	pool_discard(job->pool, job->worker);
 	job->worker = NULL;
-	finish(job, JOB_LOST);
+	job_finished(job, JOB_LOST);
 }
-
-/* ---- what the worker says ---- */
-
-static void give_go_aheads(struct after_commit *waiting, bool committed)
-{
-	struct job *job = (struct job *)((char *)waiting - offsetof(struct job, commit));
-	struct error error;
-
-	if (!committed) {
-		lost(job, "was stopped because the journal cannot be written");
-		return;
-	}
-	for (size_t i = 0; i < job->pending_count; i++) {
-		char text[32];
-
-		(void)snprintf(text, sizeof(text), "go %ld\n", job->pending[i]);
-		if (!child_send(job->worker, text, NULL, 0, &error))
-			log_warning("target %s: %s", job->subject->target->name, error.text);
-	}
-	job->pending_count = 0;
-}
-
-static void on_begin(struct job *job, long number, bool undo)
-{
-	const struct step *step = &job->plan.steps[number];
-
-	if (job->pending_count == PENDING_MAX)
-		return;
-	journal_step_begin(job->subject->controller->journal, job->pass, number, undo, step->text);
-	job->pending[job->pending_count++] = number;
-	controller_after_commit(job->subject->controller, &job->commit);
-}
-
-static void keep_for_receipt(
-		struct job *job, const struct step *step, const char *result, long milliseconds)
-{
-	struct deeds *deeds = &job->subject->deeds;
-	char digits[24];
-
-	if (!is_for_receipt(job))
-		return;
-	(void)snprintf(digits, sizeof(digits), "%ld", milliseconds);
-	records_append(deeds->memory, &deeds->steps,
-			record_new(deeds->memory, "step", step->text, result, digits, NULL));
-}
-
-static void measure(struct job *job, const struct step *step)
-{
-	const long long now = clock_monotonic_ms();
-
-	if (step->phase == PHASE_CHANGE) {
-		job->result.changed = true;
-		job->changed_at_ms = now;
-	} else if (gap_has(step)) {
-		job->result.gap_ms = (long)(now - job->changed_at_ms);
-	}
-}
-
-static const char *told_as(const struct step_entry *entry)
-{
-	if (entry->undo)
-		return entry->reason ? "putting back failed" : "put back";
-	return entry->reason ? "failed" : "done";
-}
-
-static void keep_first_failure(struct job *job, const char *kind_name, const struct step *step,
-		const struct step_entry *entry)
-{
-	struct error *undo_error = &job->result.undo_error;
-	enum error_kind kind = ERROR_RETRY;
-
-	(void)error_kind_read(kind_name, &kind);
-	if (entry->undo && !undo_error->text[0])
-		(void)fail(undo_error, kind, "%s: %s", entry->text, entry->reason);
-	if (job->result.error.text[0])
-		return;
-	job->result.phase = step->phase;
-	job->result.leases = step->kind == STEP_LEASE;
-	(void)fail(&job->result.error, kind, "%s: %s", entry->text, entry->reason);
-}
-
-/* done N MS [undo], failed N MS KIND WHY [undo] */
-static void on_step_over(struct job *job, const struct record *record, long number, bool failed)
-{
-	const struct step *step = &job->plan.steps[number];
-	const struct step_entry entry = {
-		.number = number,
-		.undo = record->words.count > (failed ? 5 : 3),
-		.text = step->text,
-		.reason = failed ? record_word(record, 4) : NULL,
-		.milliseconds = strtol(record_word(record, 2), NULL, 10),
-	};
-
-	if (job->pass) {
-		journal_step_end(job->subject->controller->journal, job->pass, &entry);
-		keep_for_receipt(job, step, told_as(&entry), entry.milliseconds);
-	}
-	if (failed)
-		keep_first_failure(job, record_word(record, 3), step, &entry);
-	else if (!entry.undo)
-		measure(job, step);
-	if (!failed)
-		job->done_steps[number] = !entry.undo;
-}
-
-static void on_answer(struct job *job, const struct record *record)
-{
-	/* Into the memory of whoever asked, which outlives this job's. */
-	if (job->seen)
-		answers_add(job->seen, record);
-}
-
-static void on_job_end(struct job *job, const char *word)
-{
-	size_t outcome = JOB_FAILED;
-
-	(void)NAME_FIND(outcome_names, word, &outcome);
-	pool_give_back(job->pool, job->worker);
-	job->worker = NULL;
-	finish(job, (enum job_outcome)outcome);
-}
-
-static void on_record(struct job *job, const struct record *record)
-{
-	const char *word = record_word(record, 0);
-	const long number = strtol(record_word(record, 1), NULL, 10);
-
-	if (strcmp(word, "answer") == 0)
-		on_answer(job, record);
-	else if (strcmp(word, "end") == 0)
-		on_job_end(job, record_word(record, 1));
-	else if (number < 0 || (size_t)number >= job->plan.count)
-		log_warning("target %s: the worker speaks of step %ld, which is not in the plan",
-				job->subject->target->name, number);
-	else if (strcmp(word, "begin") == 0)
-		on_begin(job, number, record->words.count > 2);
-	else if (strcmp(word, "done") == 0 || strcmp(word, "failed") == 0)
-		on_step_over(job, record, number, *word == 'f');
-}
-
-static void on_message(struct child *worker, void *context, struct message *message)
-{
-	struct job *job = context;
-	struct records records;
-	struct error error;
-
-	(void)worker;
-	if (!records_read(job->arena, message->text, &records, &error)) {
-		lost(job, "said something that is no message");
-		return;
-	}
-	for (size_t i = 0; i < records.count && job->worker; i++)
-		on_record(job, records.items[i]);
-}
-
-static const struct child_hooks hooks = { .message = on_message, .ended = on_worker_ended };
 
 /* ---- the start ---- */
 
@@ -310,7 +132,7 @@ static bool find_worker(struct job *job, struct record *head, const int *fds, si
 		struct error *error)
 {
 	for (int i = 0; i <= POOL_IDLE_MAX; i++) {
-		job->worker = pool_take(job->pool, &hooks, job, error);
+		job->worker = pool_take(job->pool, &job_hooks, job, error);
 		if (!job->worker)
 			return false;
 		if (send_work(job, head, fds, fd_count, error))
@@ -373,7 +195,7 @@ static struct job *job_new(
 	job->done = done;
 	job->context = context;
 	job->result.gap_ms = -1;
-	job->commit.done = give_go_aheads;
+	job->commit.done = job_give_go_aheads;
 
 	/* A copy of its own, the same way that the worker gets it. */
 	plan_print(plan, &text);

@@ -1,12 +1,13 @@
 #pragma once
 
 /*
- * What the files of a pass share: pass.c asks and plans, pass-apply.c carries out and deals with
- * what a crash left, pass-unfinished.c with second steps that could not be taken, pass-second.c with
- * what may be tried in another way. Nobody else includes this.
+ * What the files of a pass share: pass.c asks and plans, pass-later.c says when there will be another,
+ * pass-apply.c carries out and deals with what a crash left, pass-unfinished.c with second steps that
+ * could not be taken, pass-second.c with what may be tried in another way. Nobody else includes this.
  */
 
 #include "controller/certdrop/children/job.h"
+#include "controller/certdrop/pass/gate.h"
 #include "controller/certdrop/pass/pass.h"
 #include "controller/certdrop/state/journal.h"
 
@@ -43,14 +44,22 @@ void pass_end(struct pass *pass);
 /* It is tried again later, which is told, and the pass is gone. */
 void pass_failed(struct pass *pass, const struct error *error);
 
-/* Only the first of it. */
-void pass_try_again_later(struct pass *pass, const struct error *error);
+/* ---- pass-later.c ---- */
 
 /* The subject is due again in a moment. */
 void pass_again_soon(struct subject *subject);
 
 /* When nothing is to be done but to see whether that stays so. */
 void pass_look_again_later(struct subject *subject);
+
+/* After a failure, each time a little later; what is wrong is in the log. */
+void pass_try_again_later(struct pass *pass, const struct error *error);
+
+/* When the gate opens; that is told, and the pass is gone. */
+void pass_wait_at_gate(struct pass *pass, const struct gate *gate);
+
+/* What the subject's timer was to come for comes now. */
+void pass_comes_now(struct subject *subject);
 
 /* ---- pass-apply.c ---- */
 
