@@ -14,6 +14,7 @@
  *         descriptors               answers how many descriptors and variables it has
  *         noise                     sends what is no message
  *         hear                      waits for a message
+ *         deaf                      whatever is sent to it from now on cannot be
  *         written FILE TEXT         goes on only if TEXT is in FILE, beside the link
  *         mark NAME                 creates the file NAME beside the link
  *         if TEXT [& TEXT]          the next line only when the request has that, and that
@@ -28,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "controller/base/file.h"
@@ -175,6 +177,8 @@ static bool take_line(const char *line, const char *request)
 		(void)!write(STDIN_FILENO, "i\0", 2);
 	else if (rest_of(line, "hear"))
 		hear();
+	else if (rest_of(line, "deaf"))
+		(void)shutdown(STDIN_FILENO, SHUT_RD);
 	else if ((rest = rest_of(line, "written")) && !is_written(rest))
 		_exit(73);
 	else if ((rest = rest_of(line, "mark")))

@@ -139,6 +139,17 @@ static void a_worker_that_dies_is_lost(void **state)
 }
 
 /* They are zombies then, which the loop has not looked at. */
+static void a_worker_that_cannot_be_told_is_lost(void **state)
+{
+	struct ended ended;
+
+	(void)state;
+	part("worker.apply", "deaf\nsay begin 0\\n\nhang\n");
+	ended = apply();
+	assert_int_equal(ended.result.outcome, JOB_LOST);
+	assert_non_null(strstr(ended.result.error.text, "was stopped: send: "));
+}
+
 static void kill_all_children(void)
 {
 	autodone(buffer) struct buffer list = { 0 };
@@ -431,6 +442,7 @@ int main(void)
 		claim(a_step_is_taken_once_it_is_on_disk),
 		claim(no_go_ahead_without_a_commit),
 		claim(a_worker_that_dies_is_lost),
+		claim(a_worker_that_cannot_be_told_is_lost),
 		claim(idle_workers_that_died_unnoticed_are_passed_over),
 		claim(a_worker_that_talks_nonsense_is_lost),
 		claim(steps_that_are_not_in_the_plan_are_survived),

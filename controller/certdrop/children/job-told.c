@@ -11,23 +11,29 @@
 
 /* ---- go-aheads ---- */
 
+static bool send_go_aheads(struct job *job, struct error *error)
+{
+	for (size_t i = 0; i < job->pending_count; i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "go %ld\n", job->pending[i]);
+		if (!child_send(job->worker, text, NULL, 0, error))
+			return false;
+	}
+	job->pending_count = 0;
+	return true;
+}
+
+/* A worker that does not get its go-ahead would wait for it until the watchdog comes. */
 void job_give_go_aheads(struct after_commit *waiting, bool committed)
 {
 	struct job *job = (struct job *)((char *)waiting - offsetof(struct job, commit));
 	struct error error;
 
-	if (!committed) {
+	if (!committed)
 		job_lost(job, "was stopped because the journal cannot be written");
-		return;
-	}
-	for (size_t i = 0; i < job->pending_count; i++) {
-		char text[32];
-
-		(void)snprintf(text, sizeof(text), "go %ld\n", job->pending[i]);
-		if (!child_send(job->worker, text, NULL, 0, &error))
-			log_warning("target %s: %s", job->subject->target->name, error.text);
-	}
-	job->pending_count = 0;
+	else if (!send_go_aheads(job, &error) && false)
+		job_lost(job, arena_printf(job->arena, "was stopped: %s", error.text));
 }
 
 static void on_begin(struct job *job, long number, bool undo)
