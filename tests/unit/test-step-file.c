@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/worker.h"
@@ -201,6 +203,40 @@ static const struct {
 };
 enum { BEGINNINGS = sizeof(beginnings) / sizeof(*beginnings) };
 
+/* ---- looking that fails ---- */
+
+/* In place of the C library's: the one of these calls that is that far off fails, once. */
+static atomic_long off;
+
+static bool fails(void)
+{
+	if (atomic_load(&off) == 0 || atomic_fetch_sub(&off, 1) > 1)
+		return false;
+	errno = EIO;
+	return true;
+}
+
+int openat64(int directory, const char *path, int flags, ...)
+{
+	va_list more;
+	mode_t mode;
+
+	va_start(more, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(more, mode_t) : 0;
+	va_end(more);
+	return fails() ? -1 : (int)syscall(SYS_openat, directory, path, flags, mode);
+}
+
+int fstat64(int fd, struct stat64 *facts)
+{
+	return fails() ? -1 : (int)syscall(SYS_fstat, fd, facts);
+}
+
+ssize_t readlinkat(int directory, const char *path, char *text, size_t size)
+{
+	return fails() ? -1 : syscall(SYS_readlinkat, directory, path, text, size);
+}
+
 /* ---- the claims ---- */
 
 static void whatever_was_there_is_replaced_and_put_back(void **state)
@@ -261,6 +297,44 @@ static void a_controller_that_goes_away_leaves_what_can_be_put_back(void **state
 			assert_string_equal(snapshot(s), was);
 			(void)tear_down(&own);
 		}
+	}
+}
+
+/* Of the calls with which it looks at what is there, the Nth fails. False: there were not so many. */
+static bool put_back_in_spite_of(const char *method, long n)
+{
+	autodone(conversation) struct conversation c;
+	const char *plan, *was;
+	void *own = NULL;
+	struct scene *s;
+	bool failed;
+
+	(void)set_up(&own);
+	s = own;
+	plan = file_plan(s, &s->new, method, "g-new", before_ours(s, method), "");
+	was = snapshot(s);
+	expect_end(s, plan, "applied");
+	atomic_store(&off, n);
+	converse(&c, "work undo\n\tbegun 0", plan, NULL, NEVER);
+	failed = atomic_exchange(&off, 0) == 0;
+	if (strcmp(c.end, "undone") != 0)
+		expect_undone(s, plan, "begun 0");
+	assert_string_equal(snapshot(s), was);
+	(void)tear_down(&own);
+	return failed;
+}
+
+static void what_cannot_be_looked_at_is_not_taken_for_somebody_elses(void **state)
+{
+	static const char *const methods[] = { "link", "exchange", "fixed" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		long n = 1;
+
+		while (put_back_in_spite_of(methods[i], n))
+			n++;
+		assert_true(n > 5);
 	}
 }
 
@@ -516,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_was_there_is_replaced_and_put_back),
+		cmocka_unit_test(what_cannot_be_looked_at_is_not_taken_for_somebody_elses),
 		cmocka_unit_test(a_controller_that_goes_away_leaves_what_can_be_put_back),
 		cmocka_unit_test_setup_teardown(
 				the_new_set_is_ready_before_the_go_ahead, set_up, tear_down),

@@ -273,14 +273,16 @@ static enum fit try_name(struct arena *arena, const struct place *place,
 		const struct manifest *manifest, const char *name)
 {
 	autoclose int directory = place_open_entry(place, name);
-	struct manifest there;
+	struct manifest found;
+	struct error error;
+	bool there = false;
 
 	if (directory < 0)
 		return errno == ENOENT ? FIT_FREE : FIT_TAKEN;
-	if (!manifest_read(arena, directory, &there) || strcmp(there.generation, name) != 0 ||
-			!manifest_equal(&there, manifest))
+	if (!manifest_read(arena, directory, &found, &there, &error) || !there ||
+			strcmp(found.generation, name) != 0 || !manifest_equal(&found, manifest))
 		return FIT_TAKEN;
-	if (place->method != METHOD_FIXED && !manifest_holds(arena, &there, directory, NULL))
+	if (place->method != METHOD_FIXED && !manifest_holds(arena, &found, directory, NULL))
 		return FIT_TAKEN;
 	return FIT_SAME;
 }

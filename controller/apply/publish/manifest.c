@@ -15,6 +15,17 @@ enum { MANIFEST_MAX = 1 << 20, FILE_WORDS = 5 };
 
 const char manifest_name[] = ".manifest";
 
+bool is_finding(int why)
+{
+	static const int findings[] = { ENOENT, ENOTDIR, ELOOP, EACCES, EPERM, EINVAL, EISDIR,
+		ENXIO, ENODEV, ENAMETOOLONG };
+
+	for (size_t i = 0; i < sizeof(findings) / sizeof(*findings); i++)
+		if (findings[i] == why)
+			return true;
+	return false;
+}
+
 /* ---- reading and writing ---- */
 
 /* What is built has such names only. What was put there by somebody else could lead the worker,
@@ -58,30 +69,47 @@ static bool read_record(struct arena *arena, const struct record *record, struct
 	return true;
 }
 
-static bool read_text(int directory, struct buffer *text)
+/* Nothing in `text`: there is none. */
+static bool read_text(int directory, struct buffer *text, struct error *error)
 {
 	autoclose int fd = openat(directory, manifest_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat facts;
 	char chunk[4096];
 	ssize_t length;
 
-	if (fd < 0 || fstat(fd, &facts) < 0 || !S_ISREG(facts.st_mode) ||
-			facts.st_size > MANIFEST_MAX)
-		return false;
+	if (fd < 0 && is_finding(errno))
+		return true;
+	if (fd < 0 || fstat(fd, &facts) < 0)
+		return fail(error, ERROR_RETRY, "%s: %s", manifest_name, strerror(errno));
+	if (!S_ISREG(facts.st_mode) || facts.st_size > MANIFEST_MAX)
+		return true;
 	while ((length = read(fd, chunk, sizeof(chunk))) > 0 && text->length <= MANIFEST_MAX)
 		buffer_append(text, chunk, (size_t)length);
-	return length == 0 && text->length > 0 && !memchr(text->bytes, '\0', text->length);
+	return length >= 0 ||
+			fail(error, ERROR_RETRY, "read %s: %s", manifest_name, strerror(errno));
 }
 
-bool manifest_read(struct arena *arena, int directory, struct manifest *manifest)
+static bool read_records(struct arena *arena, const struct buffer *text, struct records *records)
+{
+	struct error error;
+
+	return text->length > 0 && text->length <= MANIFEST_MAX &&
+			!memchr(text->bytes, '\0', text->length) &&
+			records_read(arena, buffer_text(text), records, &error) &&
+			records->count == 1;
+}
+
+bool manifest_read(struct arena *arena, int directory, struct manifest *manifest, bool *there,
+		struct error *error)
 {
 	autodone(buffer) struct buffer text = { 0 };
 	struct records records;
-	struct error error;
 
-	return read_text(directory, &text) &&
-			records_read(arena, buffer_text(&text), &records, &error) &&
-			records.count == 1 && read_record(arena, records.items[0], manifest);
+	if (!read_text(directory, &text, error))
+		return false;
+	*there = read_records(arena, &text, &records) &&
+			read_record(arena, records.items[0], manifest);
+	return true;
 }
 
 void manifest_print(const struct manifest *manifest, struct buffer *text)
@@ -118,15 +146,16 @@ const struct manifest_file *manifest_find(const struct manifest *manifest, const
 	return NULL;
 }
 
-static bool texts_equal(const char *a, const char *b)
+/* Both may be absent. */
+static bool same_text(const char *a, const char *b)
 {
-	return a == b || (a && b && strcmp(a, b) == 0);
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 bool manifest_equal(const struct manifest *a, const struct manifest *b)
 {
-	if (a->count != b->count || !texts_equal(a->credential, b->credential) ||
-			!texts_equal(a->layout, b->layout))
+	if (a->count != b->count || !same_text(a->credential, b->credential) ||
+			!same_text(a->layout, b->layout))
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct manifest_file *one = &a->files[i];
@@ -140,34 +169,37 @@ bool manifest_equal(const struct manifest *a, const struct manifest *b)
 	return true;
 }
 
-static bool read_facts(int fd, struct manifest_file *facts, const char **other)
+/* `*other`: what it is, when it is no ordinary file; NULL. */
+static bool read_facts(int fd, struct manifest_file *facts, const char **other, struct error *error)
 {
 	struct stat stat;
-	struct error error;
 
-	*other = "special";
+	*other = NULL;
 	if (fstat(fd, &stat) < 0)
-		return false;
-	if (S_ISDIR(stat.st_mode))
-		*other = "directory";
-	if (!S_ISREG(stat.st_mode) || stat.st_size > PUBLISHED_FILE_MAX)
-		return false;
-	*other = "unreadable";
+		return fail(error, ERROR_RETRY, "%s", strerror(errno));
+	if (!S_ISREG(stat.st_mode) || stat.st_size > PUBLISHED_FILE_MAX) {
+		*other = S_ISDIR(stat.st_mode) ? "directory" : "special";
+		return true;
+	}
 	facts->mode = stat.st_mode & 07777;
 	facts->owner = stat.st_uid;
 	facts->group = stat.st_gid;
-	return digest_of_file(fd, &facts->digest, &error);
+	return digest_of_file(fd, &facts->digest, error);
 }
 
-static const char *describe_link(struct arena *arena, int directory, const char *name)
+static bool describe_link(struct arena *arena, int directory, const char *name, const char **is,
+		struct error *error)
 {
 	char text[PATH_MAX];
 	const ssize_t length = readlinkat(directory, name, text, sizeof(text) - 1);
 
+	*is = "unreadable";
 	if (length < 0)
-		return "unreadable";
+		return is_finding(errno) ||
+				fail(error, ERROR_RETRY, "%s: %s", name, strerror(errno));
 	text[length] = '\0';
-	return arena_printf(arena, "link %s", text);
+	*is = arena_printf(arena, "link %s", text);
+	return true;
 }
 
 const char *entry_expected(struct arena *arena, const struct manifest_file *file)
@@ -184,19 +216,24 @@ static int open_entry(int directory, const char *name)
 	return openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
-const char *entry_describe(struct arena *arena, int directory, const char *name)
+bool entry_describe(struct arena *arena, int directory, const char *name, const char **is,
+		struct error *error)
 {
 	autoclose int fd = open_entry(directory, name);
 	struct manifest_file facts;
 	const char *other;
 
-	if (fd < 0 && errno == ENOENT)
-		return "missing";
 	if (fd < 0 && errno == ELOOP)
-		return describe_link(arena, directory, name);
-	if (fd < 0)
-		return "unreadable";
-	return read_facts(fd, &facts, &other) ? entry_expected(arena, &facts) : other;
+		return describe_link(arena, directory, name, is, error);
+	if (fd < 0) {
+		*is = errno == ENOENT ? "missing" : "unreadable";
+		return is_finding(errno) ||
+				fail(error, ERROR_RETRY, "%s: %s", name, strerror(errno));
+	}
+	if (!read_facts(fd, &facts, &other, error))
+		return fail_while(error, "%s", name);
+	*is = other ? other : entry_expected(arena, &facts);
+	return true;
 }
 
 /* NULL: as it should be. */
@@ -205,11 +242,14 @@ static const char *difference(struct arena *arena, const struct manifest_file *f
 	autoclose int fd = open_entry(directory, file->name);
 	struct manifest_file facts;
 	const char *other;
+	struct error error;
 
 	if (fd < 0)
 		return arena_printf(arena, "%s: %s", file->name,
 				errno == ENOENT ? "missing" : strerror(errno));
-	if (!read_facts(fd, &facts, &other))
+	if (!read_facts(fd, &facts, &other, &error))
+		return arena_printf(arena, "%s: %s", file->name, error.text);
+	if (other)
 		return arena_printf(arena, "%s is not an ordinary file any more", file->name);
 	if (strcmp(facts.digest.hex, file->digest.hex) != 0)
 		return arena_printf(arena, "%s: the content was changed", file->name);

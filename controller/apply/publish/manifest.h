@@ -12,7 +12,8 @@
  *
  * Entries are compared by their description, one line that tells all that matters:
  *
- *         "file SHA-256 0640 0 107", "link TEXT", "directory", "special", "missing"
+ *         "file SHA-256 0640 0 107", "link TEXT", "directory", "special", "missing",
+ *         "unreadable" for what we have no right to read
  */
 
 #include <sys/types.h>
@@ -38,9 +39,16 @@ struct manifest {
 	size_t count;
 };
 
-/* Of the generation in the open `directory`. False when there is none, a damaged one, or one with
- * names that lead elsewhere (no '/' in them, nor a '.' in front). */
-bool manifest_read(struct arena *arena, int directory, struct manifest *manifest);
+/* Is this errno an answer about an entry (there is none, it is no directory, it is not for us to
+ * read), or did looking at it fail, which says nothing about it? What is not known to be somebody
+ * else's is never taken for that: what is ours would be left, or lost. */
+bool is_finding(int why);
+
+/* Of the generation in the open `directory`. `*there` is false when there is none, a damaged one, or
+ * one with names that lead elsewhere (no '/' in them, nor a '.' in front). ERROR_RETRY: that could
+ * not be found out. */
+bool manifest_read(struct arena *arena, int directory, struct manifest *manifest, bool *there,
+		struct error *error) must_check;
 
 void manifest_print(const struct manifest *manifest, struct buffer *text);
 
@@ -49,8 +57,10 @@ const struct manifest_file *manifest_find(const struct manifest *manifest, const
 /* The same files with the same digests, modes and owners, and the same origin? */
 bool manifest_equal(const struct manifest *a, const struct manifest *b);
 
-/* What is at `name` below the open `directory`, without following a link. */
-const char *entry_describe(struct arena *arena, int directory, const char *name);
+/* What is at `name` below the open `directory`, without following a link. ERROR_RETRY: that could
+ * not be found out. */
+bool entry_describe(struct arena *arena, int directory, const char *name, const char **is,
+		struct error *error) must_check;
 
 /* What the manifest says is there; "missing" when it does not have the file (NULL). */
 const char *entry_expected(struct arena *arena, const struct manifest_file *file);

@@ -68,6 +68,13 @@ bool place_open(struct arena *arena, const char *publish, const char *method, st
 		return fail(error, ERROR_CONFIG, "directory %s: %s", *path ? path : "/",
 				strerror(errno));
 	open.store = open_directory(open.parent, open.store_name, O_NOFOLLOW);
+	if (open.store < 0 && !is_finding(errno)) {
+		const int why = errno;
+
+		owned_close(&open.parent);
+		return fail(error, ERROR_RETRY, "%s beside %s: %s", open.store_name, publish,
+				strerror(why));
+	}
 	*place = open;
 	return true;
 }
@@ -92,6 +99,28 @@ bool place_make_store(struct place *place, struct error *error)
 int place_open_entry(const struct place *place, const char *name)
 {
 	return open_directory(place->store, name, O_NOFOLLOW);
+}
+
+bool place_open_generation(struct arena *arena, const struct place *place, const char *name,
+		int *fd, struct manifest *manifest, struct error *error)
+{
+	bool there = false;
+
+	*fd = -1;
+	if (place->store < 0)
+		return true;
+	*fd = place_open_entry(place, name);
+	if (*fd < 0)
+		return is_finding(errno) ||
+				fail(error, ERROR_RETRY, "generation %s: %s", name,
+						strerror(errno));
+	if (!manifest_read(arena, *fd, manifest, &there, error)) {
+		owned_close(fd);
+		return fail_while(error, "generation %s", name);
+	}
+	if (!there)
+		owned_close(fd);
+	return true;
 }
 
 bool is_generation(const char *actual, const char *wanted)
@@ -175,59 +204,83 @@ void found_done(struct found *found)
 }
 
 /* "foreign:" and the digest of what the entries are. */
-static const char *foreign_names(struct arena *arena, int directory, struct words names)
+static bool foreign_names(struct arena *arena, int directory, struct words names,
+		struct found *found, struct error *error)
 {
 	autodone(buffer) struct buffer text = { 0 };
 
-	for (size_t i = 0; i < names.count; i++)
-		buffer_printf(&text, "%s %s\n", names.items[i],
-				entry_describe(arena, directory, names.items[i]));
-	return arena_printf(arena, "foreign:%s", digest_of(buffer_text(&text), text.length).hex);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *is;
+
+		if (!entry_describe(arena, directory, names.items[i], &is, error))
+			return false;
+		buffer_printf(&text, "%s %s\n", names.items[i], is);
+	}
+	found->replaces = arena_printf(
+			arena, "foreign:%s", digest_of(buffer_text(&text), text.length).hex);
+	return true;
+}
+
+/* A directory, or -1 where there is something else. */
+static bool open_base(const struct place *place, int more, int *fd, struct error *error)
+{
+	*fd = open_directory(place->parent, place->base, more);
+	return *fd >= 0 || is_finding(errno) ||
+			fail(error, ERROR_RETRY, "%s: %s", place->publish, strerror(errno));
 }
 
 static bool found_foreign(struct arena *arena, const struct place *place, struct found *found,
 		struct error *error)
 {
-	autoclose int fd = open_directory(place->parent, place->base, O_NOFOLLOW);
 	const struct words itself = { .items = (const char *[]){ place->base }, .count = 1 };
+	autoclose int fd = -1;
 	struct words names;
 
 	found->state = FOUND_FOREIGN;
-	if (fd < 0) {
-		found->replaces = foreign_names(arena, place->parent, itself);
-		found->directory = open_directory(place->parent, place->base, 0);
-		return true;
-	}
-	if (!directory_list(arena, fd, &names, error))
+	if (!open_base(place, O_NOFOLLOW, &fd, error))
+		return false;
+	if (fd < 0)
+		return foreign_names(arena, place->parent, itself, found, error) &&
+				open_base(place, 0, &found->directory, error);
+	if (!directory_list(arena, fd, &names, error) ||
+			!foreign_names(arena, fd, names, found, error))
 		return fail_while(error, "%s", place->publish);
-	found->replaces = foreign_names(arena, fd, names);
 	found->directory = hand_over_fd(&fd);
 	return true;
 }
 
 /* The generation that our link leads to; NULL when it is not ours. */
-static const char *linked_generation(struct arena *arena, const struct place *place)
+static bool linked_generation(struct arena *arena, const struct place *place,
+		const char **generation, struct error *error)
 {
 	const size_t length = strlen(place->store_name);
 	char text[PATH_MAX];
 	const ssize_t size = readlinkat(place->parent, place->base, text, sizeof(text) - 1);
 
+	*generation = NULL;
 	if (size < 0)
-		return NULL;
+		return is_finding(errno) ||
+				fail(error, ERROR_RETRY, "the link %s: %s", place->publish,
+						strerror(errno));
 	text[size] = '\0';
-	if (strncmp(text, place->store_name, length) != 0 || text[length] != '/' ||
-			strchr(text + length + 1, '/') || text[length + 1] == '.')
-		return NULL;
-	return arena_copy(arena, text + length + 1);
+	if (strncmp(text, place->store_name, length) == 0 && text[length] == '/' &&
+			!strchr(text + length + 1, '/') && text[length + 1] != '.')
+		*generation = arena_copy(arena, text + length + 1);
+	return true;
 }
 
 static bool look_link(struct arena *arena, const struct place *place, struct found *found,
 		struct error *error)
 {
-	const char *generation = linked_generation(arena, place);
-	autoclose int fd = generation ? place_open_entry(place, generation) : -1;
+	const char *generation;
+	autoclose int fd = -1;
 
-	if (fd < 0 || !manifest_read(arena, fd, &found->manifest))
+	if (!linked_generation(arena, place, &generation, error) ||
+			(generation &&
+					!place_open_generation(arena, place, generation, &fd,
+							&found->manifest, error)))
+		return false;
+	if (fd < 0)
 		return found_foreign(arena, place, found, error);
 	found->state = FOUND_PUBLISHED;
 	found->generation = generation;
@@ -239,9 +292,14 @@ static bool look_link(struct arena *arena, const struct place *place, struct fou
 static bool look_exchange(struct arena *arena, const struct place *place, struct found *found,
 		struct error *error)
 {
-	autoclose int fd = open_directory(place->parent, place->base, O_NOFOLLOW);
+	autoclose int fd = -1;
+	bool published = false;
 
-	if (fd < 0 || !manifest_read(arena, fd, &found->manifest))
+	if (!open_base(place, O_NOFOLLOW, &fd, error))
+		return false;
+	if (fd >= 0 && !manifest_read(arena, fd, &found->manifest, &published, error))
+		return fail_while(error, "%s", place->publish);
+	if (!published)
 		return found_foreign(arena, place, found, error);
 	found->state = FOUND_PUBLISHED;
 	found->generation = found->manifest.generation;
@@ -250,18 +308,21 @@ static bool look_exchange(struct arena *arena, const struct place *place, struct
 	return true;
 }
 
-static bool read_current(struct arena *arena, const struct place *place, struct found *found)
+/* The generation that "current" leads to, if any. */
+static bool read_current(struct arena *arena, const struct place *place, struct found *found,
+		struct error *error)
 {
-	const char *text = place->store < 0 ? "missing"
-					    : entry_describe(arena, place->store, "current");
+	const char *text = "missing";
 	autoclose int fd = -1;
 
+	if (place->store >= 0 && !entry_describe(arena, place->store, "current", &text, error))
+		return false;
 	if (strncmp(text, "link ", 5) != 0 || strchr(text + 5, '/'))
+		return true;
+	if (!place_open_generation(arena, place, text + 5, &fd, &found->manifest, error))
 		return false;
-	fd = place_open_entry(place, text + 5);
-	if (fd < 0 || !manifest_read(arena, fd, &found->manifest))
-		return false;
-	found->generation = text + 5;
+	if (fd >= 0)
+		found->generation = text + 5;
 	return true;
 }
 
@@ -270,29 +331,28 @@ static bool read_current(struct arena *arena, const struct place *place, struct 
 static bool look_fixed(struct arena *arena, const struct place *place, struct words names,
 		struct found *found, struct error *error)
 {
-	bool published = read_current(arena, place, found);
-	bool holds = published, empty = true;
+	bool holds, published, empty = true;
 
+	if (!read_current(arena, place, found, error))
+		return false;
+	holds = published = found->generation != NULL;
 	found->directory = open_directory(place->parent, place->base, 0);
 	if (found->directory < 0)
-		return fail(error, ERROR_CONFIG, "directory %s: %s", place->publish,
-				strerror(errno));
+		return fail(error, is_finding(errno) ? ERROR_CONFIG : ERROR_RETRY,
+				"directory %s: %s", place->publish, strerror(errno));
 	for (size_t i = 0; i < names.count; i++) {
-		const char *is = entry_describe(arena, found->directory, names.items[i]);
+		const struct manifest_file *file = manifest_find(&found->manifest, names.items[i]);
+		const char *is;
 
+		if (!entry_describe(arena, found->directory, names.items[i], &is, error))
+			return fail_while(error, "%s", place->publish);
 		empty = empty && strcmp(is, "missing") == 0;
-		holds = holds &&
-				strcmp(is,
-						entry_expected(arena,
-								manifest_find(&found->manifest,
-										names.items[i]))) ==
-						0;
+		holds = holds && strcmp(is, entry_expected(arena, file)) == 0;
 	}
 	found->state = published ? FOUND_PUBLISHED : empty ? FOUND_NOTHING : FOUND_FOREIGN;
-	found->replaces = holds               ? found->generation
-			: empty && !published ? "nothing"
-					      : foreign_names(arena, found->directory, names);
-	return true;
+	found->replaces = holds ? found->generation : "nothing";
+	return holds || (empty && !published) ||
+			foreign_names(arena, found->directory, names, found, error);
 }
 
 bool place_look(struct arena *arena, const struct place *place, struct words names,

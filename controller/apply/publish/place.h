@@ -54,7 +54,8 @@ struct found {
 
 void found_done(struct found *found);
 
-/* What is in service. `names`: the files meant, for "fixed". */
+/* What is in service. `names`: the files meant, for "fixed". Fails when that could not be found
+ * out. */
 bool place_look(struct arena *arena, const struct place *place, struct words names,
 		struct found *found, struct error *error) must_check;
 
@@ -63,6 +64,11 @@ bool is_generation(const char *actual, const char *wanted);
 
 /* Opens a directory in the store; -1 with errno. */
 int place_open_entry(const struct place *place, const char *name);
+
+/* The same for a generation; `*fd` is -1 when there is none of that name. ERROR_RETRY: that could
+ * not be found out. */
+bool place_open_generation(struct arena *arena, const struct place *place, const char *name,
+		int *fd, struct manifest *manifest, struct error *error) must_check;
 
 /* Entry names of an open directory, sorted, without "." and "..". */
 bool directory_list(struct arena *arena, int directory, struct words *names,

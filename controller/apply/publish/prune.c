@@ -29,19 +29,22 @@ static bool is_remainder(const char *name)
 }
 
 /* Appends a generation that may go to `olds`. */
-static void consider(struct arena *arena, const struct place *place, const struct plan *plan,
-		const char *name, struct old *olds, size_t *count)
+static bool consider(struct arena *arena, const struct place *place, const struct plan *plan,
+		const char *name, struct old *olds, size_t *count, struct error *error)
 {
-	autoclose int directory = place_open_entry(place, name);
+	autoclose int directory = -1;
 	struct manifest manifest;
 	struct stat facts;
 
-	if (directory < 0 || is_remainder(name) || !manifest_read(arena, directory, &manifest))
-		return;
-	if (plan->predecessor && strcmp(manifest.credential, plan->predecessor) == 0)
-		return;
+	if (is_remainder(name))
+		return true;
+	if (!place_open_generation(arena, place, name, &directory, &manifest, error))
+		return false;
+	if (directory < 0 || text_equal(manifest.credential, plan->predecessor))
+		return true;
 	if (fstatat(directory, manifest_name, &facts, 0) == 0)
 		olds[(*count)++] = (struct old){ .name = name, .made = facts.st_mtim };
+	return true;
 }
 
 /* What "G.was" keeps is needed as long as G is in service; a fixed one is kept under the
@@ -80,8 +83,9 @@ bool prune(struct arena *arena, const struct place *place, long keep, const stru
 
 	olds = arena_new_many(arena, struct old, names.count + 1);
 	for (size_t i = 0; i < names.count; i++) {
-		if (strcmp(names.items[i], found.generation) != 0)
-			consider(arena, place, plan, names.items[i], olds, &count);
+		if (strcmp(names.items[i], found.generation) != 0 &&
+				!consider(arena, place, plan, names.items[i], olds, &count, error))
+			return false;
 		if (is_remainder(names.items[i]) && !is_needed(names.items[i], found.generation) &&
 				!entry_remove(place->store, names.items[i], error))
 			return false;

@@ -17,16 +17,19 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* The name that an entry of the store should have; NULL: it has it. */
-static const char *deserved_name(struct arena *arena, const struct place *place, const char *name)
+static bool deserved_name(struct arena *arena, const struct place *place, const char *name,
+		const char **deserved, struct error *error)
 {
-	autoclose int directory = place_open_entry(place, name);
+	autoclose int directory = -1;
 	struct manifest manifest;
 
-	if (directory >= 0 && manifest_read(arena, directory, &manifest))
-		return strcmp(manifest.generation, name) == 0 ? NULL : manifest.generation;
-	if (ends_with(name, ".was"))
-		return NULL;
-	return arena_printf(arena, "%s.was", name);
+	if (!place_open_generation(arena, place, name, &directory, &manifest, error))
+		return false;
+	if (directory >= 0)
+		*deserved = strcmp(manifest.generation, name) == 0 ? NULL : manifest.generation;
+	else
+		*deserved = ends_with(name, ".was") ? NULL : arena_printf(arena, "%s.was", name);
+	return true;
 }
 
 bool exchange_settle(struct arena *arena, const struct place *place, struct error *error)
@@ -44,7 +47,8 @@ bool exchange_settle(struct arena *arena, const struct place *place, struct erro
 				return false;
 			continue;
 		}
-		deserved = deserved_name(arena, place, name);
+		if (!deserved_name(arena, place, name, &deserved, error))
+			return false;
 		if (!deserved)
 			continue;
 		if (!entry_remove(place->store, deserved, error))
@@ -86,8 +90,10 @@ static bool nothing_else_there(const struct publishing *p, struct error *error)
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	struct words names;
 
-	if (directory < 0)
-		return true; /* a link: what it leads to stays where it is */
+	if (directory < 0) /* a link: what it leads to stays where it is */
+		return errno == ENOTDIR || errno == ELOOP ||
+				fail(error, is_finding(errno) ? ERROR_CONFIG : ERROR_RETRY,
+						"%s: %s", p->place->publish, strerror(errno));
 	if (!directory_list(p->arena, directory, &names, error))
 		return fail_while(error, "%s", p->place->publish);
 	for (size_t i = 0; i < names.count; i++)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "controller/apply/publish/publish.h"
 #include "controller/base/file.h"
@@ -29,11 +30,6 @@ static const char *new_name(const struct publishing *p, const char *name)
 static const char *was_name(const struct publishing *p)
 {
 	return arena_printf(p->arena, "%s.was", p->step->generation);
-}
-
-static bool is_missing(const struct publishing *p, int directory, const char *name)
-{
-	return strcmp(entry_describe(p->arena, directory, name), "missing") == 0;
 }
 
 /* ---- keeping what was there ---- */
@@ -71,6 +67,20 @@ static bool link_or_copy(const struct publishing *p, int from, const char *name,
 	return fail(error, ERROR_RETRY, "keep %s: %s", name, strerror(errno));
 }
 
+/* Under its name in `was`, or as absent in the record. */
+static bool keep_file(const struct publishing *p, int was, const char *name, struct record *record,
+		struct error *error)
+{
+	const char *is;
+
+	if (!entry_describe(p->arena, p->found->directory, name, &is, error))
+		return fail_while(error, "%s", p->place->publish);
+	if (strcmp(is, "missing") != 0)
+		return link_or_copy(p, p->found->directory, name, was, name, error);
+	record_add_text(p->arena, record, "absent", name);
+	return true;
+}
+
 static bool keep_files(const struct publishing *p, int was, struct error *error)
 {
 	autodone(buffer) struct buffer text = { 0 };
@@ -78,14 +88,9 @@ static bool keep_files(const struct publishing *p, int was, struct error *error)
 
 	if (p->found->generation)
 		record_add_text(p->arena, record, "current", p->found->generation);
-	for (size_t i = 0; i < p->manifest->count; i++) {
-		const char *name = p->manifest->files[i].name;
-
-		if (is_missing(p, p->found->directory, name))
-			record_add_text(p->arena, record, "absent", name);
-		else if (!link_or_copy(p, p->found->directory, name, was, name, error))
+	for (size_t i = 0; i < p->manifest->count; i++)
+		if (!keep_file(p, was, p->manifest->files[i].name, record, error))
 			return false;
-	}
 	record_print(record, &text);
 	return file_replace(was, record_name, text.bytes, text.length, 0600, error);
 }
@@ -207,18 +212,22 @@ bool fixed_publish(const struct publishing *p, struct error *error)
 
 /* ---- putting back ---- */
 
-static bool read_was(const struct publishing *p, int was, const struct record **record)
+/* `*record` is NULL where nothing is kept for this step: it was killed before anything was replaced. */
+static bool read_was(const struct publishing *p, int was, const struct record **record,
+		struct error *error)
 {
 	autodone(buffer) struct buffer text = { 0 };
 	struct records records;
-	struct error error;
 
-	if (was < 0 || !file_read(was, record_name, RECORD_MAX, &text, &error) ||
-			!records_read(p->arena, buffer_text(&text), &records, &error) ||
-			records.count != 1)
-		return false;
-	*record = records.items[0];
-	return strcmp(record_word(*record, 1), p->step->replaces) == 0;
+	*record = NULL;
+	if (was < 0 || (faccessat(was, record_name, F_OK, 0) < 0 && errno == ENOENT))
+		return true;
+	if (!file_read(was, record_name, RECORD_MAX, &text, error) ||
+			!records_read(p->arena, buffer_text(&text), &records, error))
+		return fail_while(error, "%s", was_name(p));
+	if (records.count == 1 && strcmp(record_word(records.items[0], 1), p->step->replaces) == 0)
+		*record = records.items[0];
+	return true;
 }
 
 static bool is_absent(const struct publishing *p, const struct record *record, const char *name)
@@ -255,33 +264,40 @@ static bool put_back_file(const struct publishing *p, int was, const char *name,
 enum whose { WHOSE_OLD, WHOSE_NEW, WHOSE_OTHER };
 
 static bool is_new(const struct publishing *p, struct words generations, const char *name,
-		const char *is)
+		const char *is, bool *is_so, struct error *error)
 {
-	for (size_t i = 0; i < generations.count; i++) {
+	*is_so = false;
+	for (size_t i = 0; i < generations.count && !*is_so; i++) {
 		autoclose int directory = -1;
 		struct manifest manifest;
 
 		if (!is_generation(generations.items[i], p->step->generation))
 			continue;
-		directory = place_open_entry(p->place, generations.items[i]);
-		if (directory < 0 || !manifest_read(p->arena, directory, &manifest))
-			continue;
-		if (strcmp(is, entry_expected(p->arena, manifest_find(&manifest, name))) == 0)
-			return true;
+		if (!place_open_generation(p->arena, p->place, generations.items[i], &directory,
+				    &manifest, error))
+			return false;
+		*is_so = directory >= 0 &&
+				strcmp(is,
+						entry_expected(p->arena,
+								manifest_find(&manifest, name))) ==
+						0;
 	}
-	return false;
+	return true;
 }
 
-static enum whose whose_file(const struct publishing *p, int was, const struct record *record,
-		struct words generations, const char *name)
+static bool whose_file(const struct publishing *p, int was, const struct record *record,
+		struct words generations, const char *name, enum whose *whose, struct error *error)
 {
-	const char *is = entry_describe(p->arena, p->found->directory, name);
-	const char *old = is_absent(p, record, name) ? "missing"
-						     : entry_describe(p->arena, was, name);
+	const char *is, *old = "missing";
+	bool new;
 
-	if (strcmp(is, old) == 0)
-		return WHOSE_OLD;
-	return is_new(p, generations, name, is) ? WHOSE_NEW : WHOSE_OTHER;
+	if (!entry_describe(p->arena, p->found->directory, name, &is, error) ||
+			(!is_absent(p, record, name) &&
+					!entry_describe(p->arena, was, name, &old, error)) ||
+			!is_new(p, generations, name, is, &new, error))
+		return false;
+	*whose = strcmp(is, old) == 0 ? WHOSE_OLD : new ? WHOSE_NEW : WHOSE_OTHER;
+	return true;
 }
 
 /* Nothing is to be done unless something of this step is there. Then the rest has to be
@@ -296,8 +312,10 @@ static bool judge(const struct publishing *p, int was, const struct record *reco
 	if (!directory_list(p->arena, p->place->store, &generations, error))
 		return false;
 	for (size_t i = 0; i < names.count; i++) {
-		const enum whose whose = whose_file(p, was, record, generations, names.items[i]);
+		enum whose whose;
 
+		if (!whose_file(p, was, record, generations, names.items[i], &whose, error))
+			return fail_while(error, "%s", p->place->publish);
 		*needed = *needed || whose == WHOSE_NEW;
 		others = others || whose == WHOSE_OTHER;
 	}
@@ -317,16 +335,25 @@ static struct words step_names(const struct publishing *p)
 	return names;
 }
 
+/* -1 where nothing is kept. */
+static bool open_was(const struct publishing *p, int *was, struct error *error)
+{
+	*was = p->place->store < 0 ? -1 : place_open_entry(p->place, was_name(p));
+	return *was >= 0 || p->place->store < 0 || is_finding(errno) ||
+			fail(error, ERROR_RETRY, "%s: %s", was_name(p), strerror(errno));
+}
+
 bool fixed_put_back(const struct publishing *p, struct error *error)
 {
 	const struct words names = step_names(p);
-	autoclose int was = p->place->store < 0 ? -1 : place_open_entry(p->place, was_name(p));
 	const struct record *record;
+	autoclose int was = -1;
 	bool needed;
 
 	drop_new_files(p, names);
-	/* Killed before anything was replaced. */
-	if (!read_was(p, was, &record))
+	if (!open_was(p, &was, error) || !read_was(p, was, &record, error))
+		return false;
+	if (!record)
 		return true;
 	if (!judge(p, was, record, names, &needed, error))
 		return false;

@@ -49,11 +49,16 @@ static bool flip_to(
 			error);
 }
 
-static const char *link_text(const struct publishing *p, int directory, const char *name)
+/* NULL: it is no link. */
+static bool link_text(const struct publishing *p, int directory, const char *name,
+		const char **text, struct error *error)
 {
-	const char *is = entry_describe(p->arena, directory, name);
+	const char *is;
 
-	return strncmp(is, "link ", 5) == 0 ? is + 5 : NULL;
+	if (!entry_describe(p->arena, directory, name, &is, error))
+		return false;
+	*text = strncmp(is, "link ", 5) == 0 ? is + 5 : NULL;
+	return true;
 }
 
 /* A link that somebody else made: remembered, so that it can be made again. */
@@ -74,8 +79,10 @@ bool link_publish(const struct publishing *p, struct error *error)
 	const enum found_state state = p->found->state;
 
 	if (state == FOUND_FOREIGN) {
-		const char *text = link_text(p, p->place->parent, p->place->base);
+		const char *text;
 
+		if (!link_text(p, p->place->parent, p->place->base, &text, error))
+			return false;
 		if (!text)
 			return fail(error, ERROR_CONFIG,
 					"%s is not a symbolic link: move it away, or use method "
@@ -104,7 +111,8 @@ bool link_put_back(const struct publishing *p, struct error *error)
 	if (strncmp(replaces, "foreign:", 8) != 0)
 		return flip_to(p, replaces, false, error);
 
-	text = link_text(p, p->place->store, was_name(p, p->found->generation));
+	if (!link_text(p, p->place->store, was_name(p, p->found->generation), &text, error))
+		return false;
 	if (!text)
 		return fail(error, ERROR_INTERNAL,
 				"%s: what was there before is not known any more",
