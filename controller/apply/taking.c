@@ -1,7 +1,5 @@
 #include "controller/apply/taking.h"
 
-#include <assert.h>
-
 #include "controller/apply/deadline.h"
 #include "controller/apply/lease/leases.h"
 #include "controller/apply/leash.h"
@@ -109,17 +107,19 @@ static void *take(void *argument)
 	return NULL;
 }
 
-/* Takes all of them at the same time, and waits for all. */
+/* Takes all of them at the same time, and waits for all. Those for which no further thread is to be
+ * had come one after the other. */
 static void take_together(struct taking *takings, size_t count)
 {
-	for (size_t i = 1; i < count; i++) {
-		const int failed = pthread_create(&takings[i].thread, NULL, take, &takings[i]);
-
-		assert(failed == 0);
-	}
-	take(&takings[0]);
 	for (size_t i = 1; i < count; i++)
-		(void)pthread_join(takings[i].thread, NULL);
+		takings[i].threaded =
+				pthread_create(&takings[i].thread, NULL, take, &takings[i]) == 0;
+	for (size_t i = 0; i < count; i++)
+		if (!takings[i].threaded)
+			take(&takings[i]);
+	for (size_t i = 0; i < count; i++)
+		if (takings[i].threaded)
+			(void)pthread_join(takings[i].thread, NULL);
 }
 
 /* ---- groups ---- */

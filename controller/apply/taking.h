@@ -2,7 +2,7 @@
 
 /*
  * Steps being taken: one, or those of a together group at the same time, each in a thread
- * of its own.
+ * of its own, as long as there are threads to be had.
  *
  *         count = group_size(plan, first);
  *         group_init(takings, job, arena, first, count);
@@ -27,6 +27,7 @@ struct taking {
 	struct job *job;
 	size_t index;
 	pthread_t thread;
+	bool threaded; /* it has that */
 	struct arena *arena;
 	struct record *answer; /* of a question */
 	long long took_ms;

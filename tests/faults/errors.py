@@ -16,8 +16,9 @@ without a restart, the command when it is run again. At the end the journal know
 without the service exits with 0).
 
 Out of memory ends a process on purpose (controller/base/arena.h): after a failed allocation a program may end by
-SIGABRT, and where the event loop cannot have what it is made of, libuv ends it so; never else. It is then started again,
-as by a service manager, and everything has to be right. A service that
+SIGABRT, and where the event loop cannot have what it is made of, libuv ends it so; never else, but for libconfig, which
+does not look whether it gets memory: while the configuration is read, SIGSEGV is as good. It is then started again, as by
+a service manager, and everything has to be right. A service that
 cannot start says so by its exit code, and is started again as well.
 """
 import collections
@@ -113,7 +114,7 @@ class ErrorLane(Lane):
         return ("strace", "-qq", "-y", "-o", str(self.trace), *preload, *options)
 
     def started(self, subject, kind, ordinal=0):
-        self.facts.write_bytes(bytes(32))
+        self.facts.write_bytes(bytes(40))
         before = self.before(subject, kind, ordinal)
         if subject.program == "certdrop":
             return self.start(subject.command, wrapper=before)
@@ -121,9 +122,9 @@ class ErrorLane(Lane):
         return self.start(subject.command)
 
     def facts_now(self):
-        """How many allocations, writes, reads there were, and whether trouble has come."""
+        """How many allocations, writes, reads there were; whether trouble has come, and the configuration is read."""
         found = self.facts.read_bytes()
-        return [int.from_bytes(found[at:at + 8], "little") for at in range(0, 32, 8)]
+        return [int.from_bytes(found[at:at + 8], "little") for at in range(0, 40, 8)]
 
     def trace_text(self):
         return self.trace.read_text(errors="replace") if self.trace.exists() else ""
@@ -159,11 +160,13 @@ class ErrorLane(Lane):
             return []
         return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
-    def crashes(self, kind, code):
+    def crashes(self, subject, kind, code):
         """Ends that are no answer to this kind of trouble."""
         allowed = {signal.SIGKILL}  # a worker that went wrong is killed on purpose
         if MEMORY.match(kind) or LOOPS_OWN.search(self.trace_text()):
             allowed.add(signal.SIGABRT)
+        if kind == "allocation" and subject.program == "certdrop" and not self.facts_now()[4]:
+            allowed.add(signal.SIGSEGV)
         signals = [int(number) for number in re.findall(r"was ended by signal (\d+)", self.log.read_text())]
         if isinstance(code, int) and code < 0:
             signals.append(-code)
@@ -180,7 +183,7 @@ class ErrorLane(Lane):
             hung = not settled and not ended
             code = self.stop(process)
             at_kill, come = self.published(), self.has_come(call)
-            crashes = self.crashes(call, code)
+            crashes = self.crashes(subject, call, code)
             for left in self.top.glob("certdrop-*.before"):
                 left.unlink()
             took = time.monotonic() - start if settled else self.recover(subject)

@@ -91,7 +91,13 @@ static void *keep(void *argument)
 	return NULL;
 }
 
-static void start_keeper(struct lease_etcd *l)
+static void end_keeping(struct lease_etcd *l)
+{
+	(void)pthread_cond_destroy(&l->wake);
+	(void)pthread_mutex_destroy(&l->lock);
+}
+
+static bool start_keeper(struct lease_etcd *l, struct error *error)
 {
 	pthread_condattr_t clock;
 	int failed;
@@ -102,7 +108,10 @@ static void start_keeper(struct lease_etcd *l)
 	(void)pthread_cond_init(&l->wake, &clock);
 	(void)pthread_condattr_destroy(&clock);
 	failed = pthread_create(&l->keeper, NULL, keep, l);
-	assert(failed == 0);
+	if (!failed)
+		return true;
+	end_keeping(l);
+	return fail(error, ERROR_RETRY, "a thread to keep the lease: %s", strerror(failed));
 }
 
 static void stop_keeper(struct lease_etcd *l)
@@ -112,8 +121,7 @@ static void stop_keeper(struct lease_etcd *l)
 	(void)pthread_cond_signal(&l->wake);
 	(void)pthread_mutex_unlock(&l->lock);
 	(void)pthread_join(l->keeper, NULL);
-	(void)pthread_cond_destroy(&l->wake);
-	(void)pthread_mutex_destroy(&l->lock);
+	end_keeping(l);
 }
 
 /* ---- taking and giving back ---- */
@@ -185,7 +193,11 @@ bool lease_etcd_take(const struct lease_step *step, struct web *web, const char 
 		lease_done(l);
 		return false;
 	}
-	start_keeper(l);
+	if (!start_keeper(l, error)) {
+		give_back(l);
+		lease_done(l);
+		return false;
+	}
 	*lease = l;
 	return true;
 }

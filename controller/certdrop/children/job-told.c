@@ -32,7 +32,7 @@ void job_give_go_aheads(struct after_commit *waiting, bool committed)
 
 	if (!committed)
 		job_lost(job, "was stopped because the journal cannot be written");
-	else if (!send_go_aheads(job, &error) && false)
+	else if (!send_go_aheads(job, &error))
 		job_lost(job, arena_printf(job->arena, "was stopped: %s", error.text));
 }
 
