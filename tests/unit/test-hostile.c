@@ -2,7 +2,7 @@
  * Shapes of key stores and messages by which decoders of others were broken, each named after what
  * it broke: refused, or read without harm. Those that have tests of their own are not here: archives
  * in test-archive.c, costs of passwords and signed PKCS#7 in test-formats.c, cross-signed circles in
- * test-judge.c.
+ * test-judge-chains.c.
  */
 
 #include "tests/unit/unit.h"

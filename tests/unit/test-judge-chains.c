@@ -1,0 +1,251 @@
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+#include "controller/base/digest.h"
+#include "tests/unit/judging.h"
+
+/* The chain is what leads from the leaf to an authority that is known, in this order, and however
+ * much else was dropped. */
+
+static void know(struct asking *asking, const struct identity *authority)
+{
+	autodone(buffer) struct buffer text = { 0 };
+
+	add_certificate(&text, authority);
+	ask_authorities(asking, &text);
+}
+
+static void expect_chain(struct asking *asking, const struct identity *const links[])
+{
+	struct credential credential;
+	const char *parts;
+	size_t count = 0;
+
+	ask(asking);
+	read_credential(asking, &credential, &parts);
+	for (; links[count]; count++) {
+		autodone(buffer) struct buffer der = { 0 };
+
+		add_certificate_der(&der, links[count]);
+		assert_true(count < credential.chain.count);
+		assert_string_equal(credential.chain.items[count],
+				digest_of(der.bytes, der.length).hex);
+	}
+	assert_int_equal(credential.chain.count, count);
+}
+
+static void chains_are_put_in_order_without_what_does_not_belong(void **state)
+{
+	static const struct identity *const dropped[] = { &root, &other_root, &sub, &low, &sub,
+		NULL };
+	static const struct identity *const wanted[] = { &low, &sub, NULL };
+	autodone(asking) struct asking asking = { 0 };
+
+	(void)state;
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	expect_chain(&asking, wanted);
+}
+
+static void what_is_left_out_is_told(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	add_certificate(&text, &web);
+	add_certificate(&text, &low);
+	add_certificate(&text, &other_root);
+	add_key(&text, &web, NULL);
+	ask_file(&asking, "all.pem", &text);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.warnings.count, 1);
+	assert_string_equal(credential.warnings.items[0].items[0],
+			"the certificate of CN=Other Root in all.pem belongs to no chain and is "
+			"left out");
+}
+
+static void the_root_comes_along_when_asked_for(void **state)
+{
+	static const struct identity *const dropped[] = { &root, &sub, &low, NULL };
+	static const struct identity *const wanted[] = { &low, &sub, &root, NULL };
+	autodone(asking) struct asking asking = { 0 };
+
+	(void)state;
+	ask_rule(&asking, "rule chain P root");
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	expect_chain(&asking, wanted);
+}
+
+static void chains_are_completed_from_the_authorities(void **state)
+{
+	static const struct identity *const dropped[] = { &low, NULL };
+	static const struct identity *const wanted[] = { &low, &sub, NULL };
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer known = { 0 };
+	const struct record *credential;
+
+	(void)state;
+	ask_rule(&asking, "rule chain P complete");
+	add_certificate(&known, &root);
+	add_certificate(&known, &sub);
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	ask_authorities(&asking, &known);
+	expect_chain(&asking, wanted);
+	credential = records_find(&asking.records, "credential", NULL);
+	assert_int_equal(record_rows(asking.arena, credential, "input").count, 2);
+}
+
+static void an_incomplete_chain_waits_for_its_next_link(void **state)
+{
+	static const struct identity *const dropped[] = { &low, NULL };
+	autodone(asking) struct asking asking = { 0 };
+
+	(void)state;
+	ask_rule(&asking, "rule chain P complete");
+	know(&asking, &root);
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	ask(&asking);
+	assert_int_equal(credentials_in(&asking), 0);
+	assert_string_equal(
+			first_missing(&asking), "the certificate of CN=Sub, which issued CN=Low");
+}
+
+static void a_chain_to_an_unknown_root_is_refused(void **state)
+{
+	static const struct identity *const dropped[] = { &low, &sub, &root, NULL };
+	autodone(asking) struct asking asking = { 0 };
+
+	(void)state;
+	ask_rule(&asking, "rule chain P complete");
+	know(&asking, &other_root);
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	ask(&asking);
+	assert_string_equal(first_refused(&asking),
+			"the chain of CN=web.example ends at CN=Root, which is not among the known "
+			"authorities; P ask for a complete chain");
+}
+
+/* An authority of the right name with another key. */
+static void names_alone_do_not_make_a_chain(void **state)
+{
+	const struct recipe recipe = { .name = "Low", .authority = true, .issuer = &sub };
+	static const struct identity *const wanted[] = { NULL };
+	autodone(identity) struct identity imposter = { 0 };
+	const struct identity *const dropped[] = { &imposter, &sub, NULL };
+	autodone(asking) struct asking asking = { 0 };
+
+	(void)state;
+	identity_make(&imposter, &recipe);
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	expect_chain(&asking, wanted);
+}
+
+/* Two roots that signed each other. */
+static void cross_signed_authorities_do_not_go_round_in_circles(void **state)
+{
+	const struct recipe recipes[] = {
+		{ "Root", .authority = true, .issuer = &other_root, .with_key = root.key },
+		{ "Other Root", .authority = true, .issuer = &root, .with_key = other_root.key },
+	};
+	autodone(identity) struct identity one = { 0 }, two = { 0 };
+	const struct identity *const dropped[] = { &one, &two, &sub, &low, NULL };
+	autodone(asking) struct asking asking = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	identity_make(&one, &recipes[0]);
+	identity_make(&two, &recipes[1]);
+	drop_certificates(&asking, dropped);
+	drop_pair(&asking, "pair.pem", &web);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.chain.count, 4);
+}
+
+/* Every authority certified by every other one: a maze. */
+static void a_maze_of_authorities_ends(void **state)
+{
+	enum { COUNT = 12 };
+	struct identity first[COUNT] = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	autodone(identity) struct identity leaf = { 0 };
+	const struct recipe leaf_recipe = { .name = "leaf", .issuer = &first[0] };
+	autodone(asking) struct asking asking = { 0 };
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		const struct recipe recipe = { .name = name, .authority = true };
+
+		(void)snprintf(name, sizeof(name), "A%d", i);
+		identity_make(&first[i], &recipe);
+	}
+	for (int i = 0; i < COUNT * COUNT; i++) {
+		const struct recipe recipe = { .name = name,
+			.authority = true,
+			.with_key = first[i / COUNT].key,
+			.issuer = &first[i % COUNT] };
+		struct identity cross = { 0 };
+
+		if (i / COUNT == i % COUNT)
+			continue;
+		(void)snprintf(name, sizeof(name), "A%d", i / COUNT);
+		identity_make(&cross, &recipe);
+		add_certificate(&text, &cross);
+		identity_done(&cross);
+	}
+	identity_make(&leaf, &leaf_recipe);
+	ask_rule(&asking, "rule chain P complete");
+	ask_file(&asking, "maze.pem", &text);
+	drop_pair(&asking, "pair.pem", &leaf);
+	ask(&asking);
+	assert_int_equal(credentials_in(&asking), 0);
+	assert_memory_equal(first_missing(&asking), "the certificate of CN=A", 23);
+	for (int i = 0; i < COUNT; i++)
+		identity_done(&first[i]);
+}
+
+static void a_bad_authorities_file_is_a_matter_of_configuration(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	struct error error;
+
+	(void)state;
+	buffer_add(&text, "nothing\n");
+	ask_authorities(&asking, &text);
+	assert_false(ask_badly(&asking, &error));
+	assert_int_equal(error.kind, ERROR_CONFIG);
+	assert_string_equal(error.text,
+			"the authorities file: holds no certificate and no key that "
+			"is known here");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(chains_are_put_in_order_without_what_does_not_belong),
+		cmocka_unit_test(what_is_left_out_is_told),
+		cmocka_unit_test(the_root_comes_along_when_asked_for),
+		cmocka_unit_test(chains_are_completed_from_the_authorities),
+		cmocka_unit_test(an_incomplete_chain_waits_for_its_next_link),
+		cmocka_unit_test(a_chain_to_an_unknown_root_is_refused),
+		cmocka_unit_test(names_alone_do_not_make_a_chain),
+		cmocka_unit_test(cross_signed_authorities_do_not_go_round_in_circles),
+		cmocka_unit_test(a_maze_of_authorities_ends),
+		cmocka_unit_test(a_bad_authorities_file_is_a_matter_of_configuration),
+	};
+
+	return cmocka_run_group_tests(tests, judging_begin, judging_end);
+}
