@@ -2,11 +2,9 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -17,7 +15,7 @@
 
 static struct intake_calls calls;
 static const struct intake_settings settings = { .calls = &calls };
-enum { STRANGER = 54321, SWAPS = 400 };
+enum { STRANGER = 54321 };
 
 static int start_with(void **state, const struct inlet_policy *policy)
 {
@@ -213,8 +211,6 @@ static void file_written_while_it_is_read_is_put_off(void **state)
 	assert_int_equal(find(fixture, "web.pem")->state, TAKEN_COPY);
 }
 
-/* A swapper exchanges a good file and a link to something outside all the time: nothing
- * but the good file may ever be taken. */
 /* Who never closes it is not waited for, once he has not written for a while: here, none. */
 static void file_that_stays_open_for_writing_is_taken(void **state)
 {
@@ -229,6 +225,8 @@ static void file_that_stays_open_for_writing_is_taken(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* A swapper exchanges a good file and a link to something outside all the time: nothing
+ * but the good file may ever be taken. */
 static void swapped_file_gives_nothing_from_outside(void **state)
 {
 	struct fixture *fixture = *state;
@@ -274,191 +272,6 @@ static void copy_is_sealed(void **state)
 	assert_int_equal(pwrite(taken->fd, "x", 1, 0), -1);
 	assert_string_equal(taken->digest.hex,
 			"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
-}
-
-static void consumed_files_are_gone(void **state)
-{
-	struct fixture *fixture = *state;
-	struct entry entries[2];
-	size_t stayed = 9;
-
-	run(fixture, "echo key >$D/key && echo crt >$D/crt && echo other >$D/other");
-	scan(fixture);
-	entries[0] = find(fixture, "key")->entry;
-	entries[1] = find(fixture, "crt")->entry;
-	assert_true(inlet_consume(fixture->inlet, entries, 2, &stayed, &fixture->error));
-	assert_int_equal(stayed, 0);
-	run(fixture, "test \"$(ls $D)\" = other");
-}
-
-static bool disk_is_broken;
-
-/* Instead of the library's. */
-int unlinkat(int directory, const char *name, int flags)
-{
-	if (!disk_is_broken)
-		return (int)syscall(SYS_unlinkat, directory, name, flags);
-	errno = EIO;
-	return -1;
-}
-
-static void what_cannot_be_consumed_keeps_its_name(void **state)
-{
-	struct fixture *fixture = *state;
-
-	run(fixture, "echo key >$D/key");
-	scan(fixture);
-	disk_is_broken = true;
-	assert_false(inlet_consume(
-			fixture->inlet, &find(fixture, "key")->entry, 1, NULL, &fixture->error));
-	disk_is_broken = false;
-	assert_int_equal(fixture->error.kind, ERROR_RETRY);
-	run(fixture, "test \"$(ls -A $D)\" = key");
-}
-
-static void replaced_file_is_not_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t stayed = 0;
-
-	run(fixture, "echo old >$D/web.pem");
-	scan(fixture);
-	run(fixture, "echo new >$T/a && mv $T/a $D/web.pem");
-	assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, &stayed,
-			&fixture->error));
-	assert_int_equal(stayed, 1);
-	run(fixture, "test \"$(cat $D/web.pem)\" = new");
-}
-
-static void rewritten_file_is_not_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t stayed = 0;
-
-	run(fixture, "echo old >$D/web.pem");
-	scan(fixture);
-	run(fixture, "echo newer >$D/web.pem");
-	assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, &stayed,
-			&fixture->error));
-	assert_int_equal(stayed, 1);
-	run(fixture, "test \"$(cat $D/web.pem)\" = newer");
-}
-
-static void file_whose_times_and_mode_were_set_last_is_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t stayed = 9;
-
-	run(fixture, "echo crt >$D/web.pem");
-	scan(fixture);
-	run(fixture, "chmod 0640 $D/web.pem && touch -d 2020-01-01 $D/web.pem");
-	assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, &stayed,
-			&fixture->error));
-	assert_int_equal(stayed, 0);
-	run(fixture, "test ! -e $D/web.pem");
-}
-
-/* It may belong to another certificate now, which waits for it. */
-static void same_key_written_again_is_not_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t stayed = 0;
-
-	run(fixture, "echo key >$D/tls.key && touch -d 2020-01-01 $D/tls.key");
-	scan(fixture);
-	run(fixture, "echo key >$D/tls.key");
-	assert_true(inlet_consume(fixture->inlet, &find(fixture, "tls.key")->entry, 1, &stayed,
-			&fixture->error));
-	assert_int_equal(stayed, 1);
-	run(fixture, "test -e $D/tls.key");
-}
-
-/* As within one tick of a clock that counts in seconds. */
-static void other_content_of_the_same_size_and_time_is_not_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	struct entry entry;
-	struct stat status;
-	size_t stayed = 0;
-	char path[200];
-
-	run(fixture, "echo old >$D/web.pem && touch -d 2020-01-01 $D/web.pem");
-	scan(fixture);
-	entry = find(fixture, "web.pem")->entry;
-	run(fixture, "echo new >$D/web.pem && touch -d 2020-01-01 $D/web.pem");
-	(void)snprintf(path, sizeof(path), "%s/web.pem", fixture->path);
-	assert_int_equal(stat(path, &status), 0);
-	entry.identity.changed_ns = status.st_ctim.tv_sec * 1000000000LL + status.st_ctim.tv_nsec;
-	assert_true(inlet_consume(fixture->inlet, &entry, 1, &stayed, &fixture->error));
-	assert_int_equal(stayed, 1);
-	run(fixture, "test \"$(cat $D/web.pem)\" = new");
-}
-
-struct swap {
-	char from[160], to[160];
-	pthread_barrier_t start;
-};
-
-static void *swap_in(void *argument)
-{
-	struct swap *swap = argument;
-
-	(void)pthread_barrier_wait(&swap->start);
-	assert_int_equal(rename(swap->from, swap->to), 0);
-	return NULL;
-}
-
-static void file_that_takes_the_name_at_that_very_moment_is_not_consumed(void **state)
-{
-	struct fixture *fixture = *state;
-	struct swap swap;
-
-	(void)snprintf(swap.from, sizeof(swap.from), "%s/.new", fixture->path);
-	(void)snprintf(swap.to, sizeof(swap.to), "%s/web.pem", fixture->path);
-	assert_int_equal(pthread_barrier_init(&swap.start, NULL, 2), 0);
-	for (int i = 0; i < SWAPS; i++) {
-		pthread_t thread;
-
-		write_file(fixture, "web.pem", "old");
-		scan(fixture);
-		write_file(fixture, ".new", "new");
-		assert_int_equal(pthread_create(&thread, NULL, swap_in, &swap), 0);
-		(void)pthread_barrier_wait(&swap.start);
-		assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, NULL,
-				&fixture->error));
-		(void)pthread_join(thread, NULL);
-		assert_int_equal(access(swap.to, F_OK), 0);
-	}
-	(void)pthread_barrier_destroy(&swap.start);
-}
-
-static void what_a_crash_left_aside_comes_back(void **state)
-{
-	struct fixture *fixture = *state;
-
-	(void)snprintf(fixture->path, sizeof(fixture->path), "%s/left", fixture->base);
-	run(fixture, "mkdir -m 0700 $D && echo one >$D/.certdrop-aside.web.pem");
-	run(fixture, "echo two >$D/.certdrop-aside.key.pem && echo three >$D/key.pem");
-	fixture->inlet = intake_add_drop(fixture->intake, fixture->path, NULL, NULL);
-	scan(fixture);
-	assert_int_equal(fixture->harvest.count, 3);
-	assert_true(holds(find(fixture, "web.pem"), "one\n"));
-	assert_true(holds(find(fixture, "key.pem"), "three\n"));
-	assert_true(holds(find(fixture, "certdrop-aside.key.pem"), "two\n"));
-}
-
-static void consuming_follows_no_link(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t stayed = 0;
-
-	run(fixture, "echo old >$D/web.pem");
-	scan(fixture);
-	run(fixture, "mv $D/web.pem $T/moved && ln -s $T/moved $D/web.pem");
-	assert_true(inlet_consume(fixture->inlet, &find(fixture, "web.pem")->entry, 1, &stayed,
-			&fixture->error));
-	assert_int_equal(stayed, 1);
-	run(fixture, "test \"$(cat $T/moved)\" = old && test -L $D/web.pem");
 }
 
 static void drop_that_is_a_link_is_refused(void **state)
@@ -629,16 +442,6 @@ int main(void)
 		claim(file_that_stays_open_for_writing_is_taken),
 		claim_both(swapped_file_gives_nothing_from_outside),
 		claim(copy_is_sealed),
-		claim(consumed_files_are_gone),
-		claim(what_cannot_be_consumed_keeps_its_name),
-		claim(replaced_file_is_not_consumed),
-		claim(rewritten_file_is_not_consumed),
-		claim(same_key_written_again_is_not_consumed),
-		claim(file_whose_times_and_mode_were_set_last_is_consumed),
-		claim(other_content_of_the_same_size_and_time_is_not_consumed),
-		claim(file_that_takes_the_name_at_that_very_moment_is_not_consumed),
-		claim(what_a_crash_left_aside_comes_back),
-		claim(consuming_follows_no_link),
 		claim(drop_that_is_a_link_is_refused),
 		claim(insecure_directory_is_refused),
 		claim(directory_of_a_stranger_is_refused),
