@@ -1,133 +1,11 @@
 #include "tests/unit/unit.h"
 
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "controller/base/file.h"
-#include "controller/certdrop/config/config.h"
-#include "controller/certdrop/config/surroundings.h"
-#include "reconcilers/reconciler.h"
+#include "tests/unit/configuring.h"
 
-/* ---- a product of our own ---- */
-
-static const struct option disk_file_options[] = {
-	{ "name", OPTION_TEXT, .required = true, .help = "The file's name." },
-	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its mode." },
-	{ "owner", OPTION_TEXT, FORM_USER, .help = "Its owner." },
-	{ "copies", OPTION_WORDS, FORM_TARGET, .help = "Who has it, too." },
-	{ NULL },
-};
-
-static const struct option disk_options[] = {
-	{ "publish", OPTION_PATH, .required = true, .unique = true, .help = "The place." },
-	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "The command." },
-	{ "files", OPTION_GROUPS, .members = disk_file_options, .help = "The files." },
-	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 9, .help = "How often." },
-	{ "labels", OPTION_WORDS, FORM_FILE, .help = "Files to be there." },
-	{ "rack", OPTION_PATH, FORM_DIRECTORY, .help = "A directory to be there." },
-	{ "tray", OPTION_PATH, FORM_PASSABLE, .help = "One for the user." },
-	{ "user", OPTION_TEXT, FORM_USER, .help = "The user." },
-	{ "slots", OPTION_WORDS, .help = "What no two disks have." },
-	{ NULL },
-};
-
-static bool disk_check(const struct target *target, struct error *error)
-{
-	if (setting_words(target->settings, "reload").count > 2)
-		return fail(error, ERROR_CONFIG, "reload is too long for a disk");
-	return true;
-}
-
-static struct words disk_replaces(const struct target *target, struct arena *arena)
-{
-	(void)arena;
-	return setting_words(target->settings, "slots");
-}
-
-static const struct reconciler disk = {
-	.product = "disk", .options = disk_options, .check = disk_check, .replaces = disk_replaces
-};
-
-/* Another one of the same kind. */
-static const struct reconciler tape = {
-	.product = "tape", .options = disk_options, .replaces = disk_replaces
-};
-
-const struct reconciler *const reconcilers[] = { &disk, &tape, NULL };
-
-const struct reconciler *reconciler_find(const char *product)
-{
-	if (strcmp(product, "tape") == 0)
-		return &tape;
-	return strcmp(product, "disk") == 0 ? &disk : NULL;
-}
-
-/* ---- a directory for each test ---- */
-
-static char directory[64];
-static char main_file[128];
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	struct error error;
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_true(file_write(fd, text, strlen(text), &error));
-	assert_int_equal(close(fd), 0);
-}
-
-static int make_directory(void **state)
-{
-	char path[128];
-
-	(void)state;
-	(void)snprintf(directory, sizeof(directory), "/tmp/test-config-XXXXXX");
-	if (!mkdtemp(directory))
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
-	(void)snprintf(main_file, sizeof(main_file), "%s/main.conf", directory);
-	return mkdir(path, 0700);
-}
-
-static int remove_directory(void **state)
-{
-	static const char *const names[] = { "main.conf", "more.conf", "targets.d/a.conf",
-		"targets.d/b.conf", "targets.d/.hidden.conf", "targets.d/c.conf~", "targets.d",
-		"" };
-	char path[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		(void)remove(path);
-	}
-	return access(directory, F_OK) == 0 ? -1 : 0;
-}
-
-/* The mistakes in main.conf with this text, the directory's name left out. */
-static void mistakes_of(const char *text, struct buffer *mistakes)
-{
-	autodone(buffer) struct buffer all = { 0 };
-	struct config *config = NULL;
-	const char *rest, *found;
-
-	write_file("main.conf", text);
-	assert_false(config_load(main_file, &config, &all));
-	assert_null(config);
-	for (rest = buffer_text(&all); (found = strstr(rest, directory));
-			rest = found + strlen(directory) + 1)
-		buffer_append(mistakes, rest, (size_t)(found - rest));
-	buffer_add(mistakes, rest);
-}
+/* What is written arrives, and each mistake is told with its place and its remedy. */
 
 static struct config *load(void)
 {
@@ -245,6 +123,24 @@ static void one_directory_may_feed_two_targets(void **state)
 	assert_string_equal(target_drop(&config->targets[1]), "a");
 }
 
+/* ---- mistakes ---- */
+
+/* The mistakes in main.conf with this text, the directory's name left out. */
+static void mistakes_of(const char *text, struct buffer *mistakes)
+{
+	autodone(buffer) struct buffer all = { 0 };
+	struct config *config = NULL;
+	const char *rest, *found;
+
+	write_file("main.conf", text);
+	assert_false(config_load(main_file, &config, &all));
+	assert_null(config);
+	for (rest = buffer_text(&all); (found = strstr(rest, directory));
+			rest = found + strlen(directory) + 1)
+		buffer_append(mistakes, rest, (size_t)(found - rest));
+	buffer_add(mistakes, rest);
+}
+
 static void included_files_are_named_in_mistakes(void **state)
 {
 	autodone(buffer) struct buffer mistakes = { 0 };
@@ -256,8 +152,6 @@ static void included_files_are_named_in_mistakes(void **state)
 			"more.conf:2: unknown setting \"kepe\"; did you mean \"keep\"?\n"
 			"main.conf:2: \"workers\" must be from 1 to 64, not 0\n");
 }
-
-/* ---- mistakes ---- */
 
 static void mistakes_name_place_and_remedy(void **state)
 {
@@ -355,25 +249,6 @@ static void all_mistakes_are_told_at_once(void **state)
 			"targets.d/a.conf:2: missing setting \"publish\" in target \"a\"\n");
 }
 
-static void no_two_targets_share_a_name_or_a_place(void **state)
-{
-	autodone(buffer) struct buffer mistakes = { 0 };
-
-	(void)state;
-	write_file("targets.d/a.conf",
-			"targets = (\n"
-			"{ name = \"web\"; product = \"disk\"; publish = \"/a\"; } );");
-	mistakes_of("targets = (\n"
-		    "{ name = \"web\"; product = \"disk\"; publish = \"/etc/web\"; },\n"
-		    "{ name = \"db\"; product = \"disk\"; publish = \"/etc//web/\"; } );",
-			&mistakes);
-	assert_string_equal(buffer_text(&mistakes),
-			"main.conf:3: \"publish\" in target \"db\": \"/etc/web\" is taken by target "
-			"\"web\" at main.conf:2\n"
-			"targets.d/a.conf:2: \"name\" in target \"web\": \"web\" is taken by target "
-			"\"web\" at main.conf:2\n");
-}
-
 static void only_so_many_mistakes_are_told(void **state)
 {
 	autodone(buffer) struct buffer mistakes = { 0 };
@@ -431,6 +306,46 @@ static void a_window_that_cannot_be_is_a_mistake_where_it_stands(void **state)
 			"\"Europe/Zurich\", not \"Europe/Zuerich\" in \"windows\" of target \"web\"\n");
 }
 
+/* ---- mistakes between targets ---- */
+
+static void no_two_targets_share_a_name_or_a_place(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	write_file("targets.d/a.conf",
+			"targets = (\n"
+			"{ name = \"web\"; product = \"disk\"; publish = \"/a\"; } );");
+	mistakes_of("targets = (\n"
+		    "{ name = \"web\"; product = \"disk\"; publish = \"/etc/web\"; },\n"
+		    "{ name = \"db\"; product = \"disk\"; publish = \"/etc//web/\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:3: \"publish\" in target \"db\": \"/etc/web\" is taken by target "
+			"\"web\" at main.conf:2\n"
+			"targets.d/a.conf:2: \"name\" in target \"web\": \"web\" is taken by target "
+			"\"web\" at main.conf:2\n");
+}
+
+static void what_one_target_replaces_no_other_does(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = (\n"
+		    "{ name = \"b\"; product = \"disk\"; publish = \"/b\"; slots = [ \"two\", \"one\" ]; },\n"
+		    "{ name = \"a\"; product = \"disk\"; publish = \"/a\"; slots = [ \"one\", \"two\" ]; },\n"
+		    "{ name = \"t\"; product = \"tape\"; publish = \"/t\"; slots = [ \"one\", \"one\" ]; },\n"
+		    "{ name = \"e\"; product = \"disk\"; publish = \"/e\"; slots = \"three\"; },\n"
+		    "{ name = \"d\"; product = \"disk\"; publish = \"/d\"; slots = [ \"four\", \"three\" ]; },\n"
+		    "{ name = \"c\"; product = \"disk\"; publish = \"/c\"; } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:3: target \"a\" replaces one, and so does target \"b\" at main.conf:2\n"
+			"main.conf:6: target \"d\" replaces three, and so does target \"e\" at "
+			"main.conf:5\n");
+}
+
 static void targets_must_not_come_after_themselves(void **state)
 {
 	autodone(buffer) struct buffer mistakes = { 0 };
@@ -468,161 +383,24 @@ static void targets_that_are_named_must_be_there(void **state)
 			"\"nobody-at-all\"\n");
 }
 
-static void what_this_machine_lacks_is_told(void **state)
-{
-	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
-	autoconfig struct config *config = NULL;
-
-	(void)state;
-	write_file("main.conf",
-			"inspect-program = \"/bin/true\"; apply-program = \"/nonexistent/apply\";\n"
-			"targets = (\n"
-			"{ name = \"a\"; product = \"disk\"; publish = \"/a\"; reload = \"true\"; },\n"
-			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; reload = \"ngnix\";\n"
-			"  files = ( { name = \"a\"; owner = \"root\"; }, { name = \"a\"; owner = \"4711\"; },\n"
-			"    { name = \"c\"; owner = \"nobody-at-all\"; } ); } );");
-	assert_true(config_load(main_file, &config, &mistakes));
-	assert_int_equal(surroundings_lack(config, &lacks), 3);
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:1: apply-program: there is no program \"/nonexistent/apply\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:4: reload: there is no program \"ngnix\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:6: owner: there is no user \"nobody-at-all\" here\n"));
-}
-
-static void files_and_directories_that_are_not_there_are_told(void **state)
-{
-	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
-	autoconfig struct config *config = NULL;
-
-	(void)state;
-	write_file("main.conf",
-			"inspect-program = \"/bin/true\"; apply-program = \"/bin/true\";\n"
-			"targets = (\n"
-			"{ name = \"a\"; product = \"disk\"; publish = \"/a\"; rack = \"/nonexistent/rack\";\n"
-			"  labels = [ \"/etc/passwd\", \"/nonexistent/one\", \"/etc/passwd/two\", \"/etc\" ]; },\n"
-			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; rack = \"/etc\"; labels = \"/etc/passwd\";\n"
-			"  passphrases = \"/nonexistent/words\";\n"
-			"  tray = \"/nonexistent/tray\"; user = \"root\"; },\n"
-			"{ name = \"c\"; product = \"disk\"; publish = \"/c\"; rack = \"/etc/passwd\"; } );");
-	assert_true(config_load(main_file, &config, &mistakes));
-	assert_int_equal(surroundings_lack(config, &lacks), 7);
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:3: rack: there is no directory \"/nonexistent/rack\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:4: labels: there is no file \"/nonexistent/one\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:4: labels: there is no file \"/etc/passwd/two\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:4: labels: there is no file \"/etc\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:6: passphrases: there is no file \"/nonexistent/words\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:7: tray: there is no directory \"/nonexistent/tray\" here\n"));
-	assert_non_null(strstr(buffer_text(&lacks),
-			"main.conf:8: rack: there is no directory \"/etc/passwd\" here\n"));
-}
-
-/* How many lines tell of the user who cannot pass into a directory with this mode. */
-static size_t blocked(const char *user, mode_t mode)
-{
-	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 }, text = { 0 };
-	autoconfig struct config *config = NULL;
-	size_t count;
-
-	buffer_printf(&text,
-			"inspect-program = \"/bin/true\"; apply-program = \"/bin/true\";\n"
-			"targets = ( { name = \"a\"; product = \"disk\"; publish = \"/a\"; user = \"%s\";\n"
-			"tray = \"%s/targets.d\"; } );",
-			user, directory);
-	write_file("main.conf", buffer_text(&text));
-	assert_int_equal(chmod(directory, mode), 0);
-	assert_true(config_load(main_file, &config, &mistakes));
-	count = surroundings_lack(config, &lacks);
-	assert_int_equal(chmod(directory, 0700), 0);
-	if (count == 1 && !strstr(buffer_text(&lacks), "main.conf:3: tray: the user \""))
-		fail_msg("%s", buffer_text(&lacks));
-	return count;
-}
-
-static void a_user_who_cannot_pass_into_a_directory_is_told(void **state)
-{
-	char path[128];
-
-	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
-	assert_int_equal(chmod(path, 0711), 0);
-	assert_int_equal(blocked("daemon", 0711), 0);
-	assert_int_equal(blocked("daemon", 0700), 1);
-	assert_int_equal(blocked("daemon", 0744), 1);
-	assert_int_equal(chmod(path, 0700), 0);
-	assert_int_equal(blocked("daemon", 0711), 1);
-}
-
-/* Only who is root can make directories of others. */
-static void an_owner_a_group_and_root_pass_by_their_own_rights(void **state)
-{
-	const struct passwd *account = getpwnam("nobody");
-	struct passwd nobody;
-	char path[128];
-
-	(void)state;
-	if (geteuid() != 0 || !account)
-		skip();
-	nobody = *account;
-	(void)snprintf(path, sizeof(path), "%s/targets.d", directory);
-	assert_int_equal(chmod(path, 0711), 0);
-	assert_int_equal(chown(directory, nobody.pw_uid, 0), 0);
-	assert_int_equal(blocked("nobody", 0700), 0);
-	assert_int_equal(blocked("nobody", 0677), 1);
-	assert_int_equal(blocked("root", 0700), 0);
-	assert_int_equal(chown(directory, 0, nobody.pw_gid), 0);
-	assert_int_equal(blocked("nobody", 0710), 0);
-	assert_int_equal(blocked("nobody", 0701), 1);
-}
-
-static void what_one_target_replaces_no_other_does(void **state)
-{
-	autodone(buffer) struct buffer mistakes = { 0 };
-
-	(void)state;
-	mistakes_of("targets = (\n"
-		    "{ name = \"b\"; product = \"disk\"; publish = \"/b\"; slots = [ \"two\", \"one\" ]; },\n"
-		    "{ name = \"a\"; product = \"disk\"; publish = \"/a\"; slots = [ \"one\", \"two\" ]; },\n"
-		    "{ name = \"t\"; product = \"tape\"; publish = \"/t\"; slots = [ \"one\", \"one\" ]; },\n"
-		    "{ name = \"e\"; product = \"disk\"; publish = \"/e\"; slots = \"three\"; },\n"
-		    "{ name = \"d\"; product = \"disk\"; publish = \"/d\"; slots = [ \"four\", \"three\" ]; },\n"
-		    "{ name = \"c\"; product = \"disk\"; publish = \"/c\"; } );",
-			&mistakes);
-	assert_string_equal(buffer_text(&mistakes),
-			"main.conf:3: target \"a\" replaces one, and so does target \"b\" at main.conf:2\n"
-			"main.conf:6: target \"d\" replaces three, and so does target \"e\" at "
-			"main.conf:5\n");
-}
-
 int main(void)
 {
-#define with_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+#define claim(test) cmocka_unit_test_setup_teardown(test, configuring_begin, configuring_end)
 	const struct CMUnitTest tests[] = {
-		with_directory(nothing_written_is_sound_and_means_the_fallbacks),
-		with_directory(every_setting_arrives),
-		with_directory(other_files_follow_in_the_order_of_their_names),
-		with_directory(one_directory_may_feed_two_targets),
-		with_directory(included_files_are_named_in_mistakes),
-		with_directory(mistakes_name_place_and_remedy),
-		with_directory(all_mistakes_are_told_at_once),
-		with_directory(no_two_targets_share_a_name_or_a_place),
-		with_directory(only_so_many_mistakes_are_told),
-		with_directory(files_that_cannot_be_read_are_told),
-		with_directory(a_window_that_cannot_be_is_a_mistake_where_it_stands),
-		with_directory(what_this_machine_lacks_is_told),
-		with_directory(files_and_directories_that_are_not_there_are_told),
-		with_directory(a_user_who_cannot_pass_into_a_directory_is_told),
-		with_directory(an_owner_a_group_and_root_pass_by_their_own_rights),
-		with_directory(what_one_target_replaces_no_other_does),
-		with_directory(targets_must_not_come_after_themselves),
-		with_directory(targets_that_are_named_must_be_there),
+		claim(nothing_written_is_sound_and_means_the_fallbacks),
+		claim(every_setting_arrives),
+		claim(other_files_follow_in_the_order_of_their_names),
+		claim(one_directory_may_feed_two_targets),
+		claim(included_files_are_named_in_mistakes),
+		claim(mistakes_name_place_and_remedy),
+		claim(all_mistakes_are_told_at_once),
+		claim(only_so_many_mistakes_are_told),
+		claim(files_that_cannot_be_read_are_told),
+		claim(a_window_that_cannot_be_is_a_mistake_where_it_stands),
+		claim(no_two_targets_share_a_name_or_a_place),
+		claim(what_one_target_replaces_no_other_does),
+		claim(targets_must_not_come_after_themselves),
+		claim(targets_that_are_named_must_be_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
