@@ -10,7 +10,7 @@ import pytest
 from terminal import Terminal
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["certdrop.1", "certdrop.conf.5", "certdrop-receipt.5"]
+PAGES = ["certdrop.1", "certdrop.conf.5", "certdrop-receipt.5", "certdrop-json.5"]
 
 # Of the machine, not of the page: which other pages are installed, and a remark for authors of NetBSD.
 NOT_OF_THE_PAGE = re.compile(r"mandoc\.db|referenced manual not found|operating system explicitly specified")
@@ -82,11 +82,50 @@ def test_every_member_of_a_receipt_is_explained(pages, serving):
     assert list(receipt) == explained
 
 
+BRIEF = ["digest", "fingerprint", "subject", "not_after"]
+
+
+def members(document):
+    """All names in a document, but for those in a certificate in brief."""
+    if isinstance(document, list):
+        return {name for each in document for name in members(each)}
+    if not isinstance(document, dict) or "digest" in document and set(document) <= set(BRIEF):
+        return set()
+    return set(document) | members(list(document.values()))
+
+
+def test_every_member_of_a_document_is_explained(pages, serving, authority, scratch):
+    certdrop, _, pair = serving
+    (scratch / "web.pem").write_bytes(pair.fullchain + pair.key)
+    documents = {command: certdrop.json(command, *more) for command, more in (
+        ("status", []), ("history", []), ("explain", ["web"]), ("check", []),
+        ("inspect", [scratch / "web.pem", "--for", "web"]))}
+    certdrop.stop()
+    later = authority.issue("web.example.com")
+    certdrop.drop("web", {"web.pem": later.fullchain + later.key})
+    documents["plan"] = certdrop.json("plan")
+    certdrop.configure([{"name": "mail", "product": "files", "publish": scratch / "mail", "names": ["mail.example.com"],
+                         "files": [{"name": "all.pem", "content": "combined"}]}])
+    documents["generate"] = certdrop.json("generate", "self-signed", "--for", "mail")
+
+    sections = re.split(r"^\.Ss (.*)$", (pages / "certdrop-json.5").read_text(), flags=re.M)
+    page = dict(zip(sections[1::2], sections[2::2]))
+    assert set(page) == {"A certificate in brief", *documents}
+    for command, document in documents.items():
+        found, explained = members(document), set(re.findall(r"^(?:\.It )?\.?Ic (\w+)", page[command], re.M))
+        assert found <= explained, f"{command}: not explained: {found - explained}"
+        # What there is not in this scene: an endpoint that does not answer, something pending, more than one end.
+        rare = {"error", "text", "at", "what", "not_before"}
+        assert explained - found <= rare, f"{command}: never told: {explained - found}"
+    assert re.findall(r"^\.It Ic (\w+)$", page["A certificate in brief"], re.M) == BRIEF
+
+
 def test_pages_and_completion_are_installed(build):
     plan = json.loads(subprocess.run(["meson", "introspect", "--installed", build], capture_output=True, text=True,
                                      check=True).stdout)
     places = "\n".join(plan.values())
     for place in ["/man/man1/certdrop.1", "/man/man5/certdrop.conf.5", "/man/man5/certdrop-receipt.5",
+                  "/man/man5/certdrop-json.5",
                   "/bash-completion/completions/certdrop", "/zsh/site-functions/_certdrop"]:
         assert f"{place}\n" in f"{places}\n", places
 

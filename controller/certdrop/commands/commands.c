@@ -72,8 +72,7 @@ const struct flag flags[] = {
 	{ "config", 'c', "FILE", "the configuration, if not /etc/certdrop/certdrop.conf",
 			"Another configuration than /etc/certdrop/certdrop.conf. Like all options it may "
 			"stand before or behind the command." },
-	{ "json", 0, NULL, "print facts as JSON",
-			"Print facts as JSON. Members are added to such documents, but never renamed." },
+	{ "json", 0, NULL, "print facts as JSON", "Print facts as JSON, see certdrop-json(5)." },
 	{ "for", 0, "TARGET", "the target that inspect and generate are for",
 			"The target that `inspect` and `generate` are for." },
 	{ "wait", 0, "SECONDS", "how long status waits",

@@ -19,44 +19,7 @@
  * States: idle (nothing was ever dropped), waiting (for a piece, or for its turn: the reason says
  * which), refused, held, applying, in-service, rolled-back, failed.
  *
- * Times are RFC 3339 in UTC. BRIEF is {digest, fingerprint, subject, not_after} or null;
- * digest and subject are missing where only the product was asked. FACTS are those of
- * document.h.
- *
- * status   {"targets": [{"target", "product", "state",
- *                        "reason": sentence or null,
- *                        "next": what comes next, a sentence or null,
- *                        "retry_at": time or null,
- *                        "pending": what remains to be done though it is in service,
- *                                   {"text", "reason": why it waits, "at": time or null} or null,
- *                        "wanted": BRIEF, "installed": BRIEF, "previous": BRIEF,
- *                        "served": [{"address", "fingerprint", "not_after"} or
- *                                   {"address", "error"}],
- *                        "unanswered": [why a question to the product was not answered],
- *                        "warnings": [sentence], "updated": time}],
- *           "degraded": [sentence],
- *           "watching": {"directories", "watches", "events", "overflows", "rescans", "reopened",
- *                        "silent_changes", "files"}: numbers,
- *           "version"}
- * plan     {"plans": [{"target", "state", "reason",
- *                      "text": the plan as it is, null when there is nothing to do,
- *                      "steps": [{"phase", "kind", "text", "disruption"}],
- *                      "unanswered": [why a question to the product was not answered, where
- *                                     nothing is wanted yet]}]}
- * inspect  {"files": [{"name", "state", "sentence"}],
- *           "credentials": [FACTS, the best first, and "inputs": [name]],
- *           "missing": [sentence], "refused": [sentence], "accepted": true or false}
- * history  {"passes": [{"target", "started", "ended", "outcome", "credential": BRIEF,
- *                       "reason": sentence or null, "gap_ms": number or null,
- *                       "gap_budget_ms": number or null,
- *                       "steps": [{"text", "phase", "result", "milliseconds",
- *                                  "reason"}]}]}
- * explain  {"target", "state", "sentences": [sentence]}
- * check    {"configuration": its path, "targets": [{"target", "product",
- *                                                   "profiles": what can be generated for it}]}
- * generate {"target", "profile", "key", "subject",
- *           "file": path of the key, with its certificate unless that is requested,
- *           "request": path or null, "fingerprint", "not_after": null with a request}
+ * Each member of each document is explained in certdrop-json(5), see manual/certdrop-json.5.in.
  */
 
 #include <jansson.h>
