@@ -44,12 +44,12 @@ const struct command commands[] = {
 			0, ANY, command_ask },
 	{ "explain", "TARGET", "why the views differ, or why nothing happens",
 			"Why the views of the target differ, or why nothing happens, in sentences. The "
-			"product is asked anew for it.",
+			"product is asked anew for it. Exits with 0, whatever they say.",
 			1, 1, command_ask },
 	{ "history", "[TARGET]", "what was done, step by step",
 			"What was done, the latest first, step by step, with times; and where other sites "
 			"had to be told, the gap: how long it was from the change until the last of "
-			"them had been told.",
+			"them had been told. Exits with 0, whatever it tells.",
 			0, 1, command_ask },
 	{ "rollback", "TARGET", "put the predecessor back, proven",
 			"Puts the predecessor of what is in service back, proven as any change is. It "

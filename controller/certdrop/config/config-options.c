@@ -13,7 +13,8 @@ const struct option config_options[] = {
 			.help = "The directory for everything that certdrop remembers: its "
 				"database and the credentials." },
 	{ "socket", OPTION_PATH, .fallback = "/run/certdrop/control.sock",
-			.help = "The socket over which the commands ask the service." },
+			.help = "The socket over which the commands ask the service. Only the user of "
+				"the service and root may." },
 	{ "targets-dir", OPTION_PATH,
 			.help = "The directory with more files of targets. Without it, targets.d "
 				"beside this file." },
@@ -27,13 +28,16 @@ const struct option config_options[] = {
 			.help = "How often each target is asked what it serves, besides after "
 				"every change." },
 	{ "retry-first", OPTION_DURATION, .fallback = "5s", .min = 100, .max = DAY,
-			.help = "How long to wait before a failed pass is tried again; twice as "
-				"long after each further failure." },
+			.help = "The shortest wait before a failed pass is tried again. Each further "
+				"failure doubles the longest one, and in between chance decides, so "
+				"that many targets do not come back at once. What settings, rights or "
+				"passwords are to blame for waits for `check` at least." },
 	{ "retry-cap", OPTION_DURATION, .fallback = "1h", .min = SECOND, .max = 7LL * DAY,
 			.help = "The longest wait between two tries." },
 	{ "keep", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
 			.help = "How many credentials are kept for each target, the one in service "
-				"not counted, to be put back if need be." },
+				"not counted, to be put back if need be. Whatever came within the "
+				"last 30 days is kept besides." },
 	{ "workers", OPTION_NUMBER, .fallback = "4", .min = 1, .max = 64,
 			.help = "How many plans are carried out at the same time." },
 	{ "expiry-warning", OPTION_DURATION, .fallback = "30d", .min = HOUR, .max = 1000LL * DAY,
