@@ -320,10 +320,21 @@ static void tell_lost(struct controller *controller)
 	}
 }
 
+static void tell_orphans(struct controller *controller)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct words orphans = recovery_orphans(controller, arena);
+
+	for (size_t i = 0; i < orphans.count; i++)
+		log_warning("%s", orphans.items[i]);
+}
+
 void controller_start(struct controller *controller)
 {
 	if (controller->mode != MODE_DRY)
 		tell_lost(controller);
+	if (controller->mode == MODE_SERVICE)
+		tell_orphans(controller);
 	pool_warm(controller->inspectors);
 	pool_warm(controller->workers);
 	/* Otherwise whoever asks says what is to be looked at. */

@@ -412,6 +412,23 @@ static void a_gap_is_from_the_last_change_to_the_last_who_was_told(void **state)
 	assert_int_equal(gap.ms, -1);
 }
 
+static void what_was_cut_short_for_a_target_that_is_gone_is_told(void **state)
+{
+	struct pass_entry entry = {
+		.target = "web", .credential = "5f0c", .plan = "plan web \"\""
+	};
+	struct words orphans;
+
+	(void)state;
+	(void)journal_pass_begin(here.controller->journal, &entry);
+	assert_int_equal(recovery_orphans(here.controller, here.arena).count, 0);
+	entry.target = "gone";
+	(void)journal_pass_begin(here.controller->journal, &entry);
+	orphans = recovery_orphans(here.controller, here.arena);
+	assert_int_equal(orphans.count, 1);
+	assert_non_null(strstr(orphans.items[0], "a change of gone was cut short"));
+}
+
 static void what_is_damaged_is_not_handed_over(void **state)
 {
 	const struct credential *before = make_credential("predecessor");
@@ -451,6 +468,7 @@ int main(void)
 		claim(a_job_may_be_abandoned_at_any_time),
 		claim(a_job_may_be_abandoned_when_it_is_as_good_as_done),
 		claim(what_is_seen_decides_what_becomes_of_an_open_pass),
+		claim(what_was_cut_short_for_a_target_that_is_gone_is_told),
 		claim(what_is_damaged_is_not_handed_over),
 		claim(a_gap_is_from_the_last_change_to_the_last_who_was_told),
 	};

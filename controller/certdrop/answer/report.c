@@ -6,6 +6,7 @@
 #include "controller/certdrop/feed/feed.h"
 #include "controller/certdrop/feed/strays.h"
 #include "controller/certdrop/pass/gate.h"
+#include "controller/certdrop/pass/recovery.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
@@ -162,11 +163,15 @@ json_t *report_status(struct controller *controller, struct subject *const *subj
 	autoarena struct arena *arena = arena_new();
 	json_t *targets = json_array();
 	json_t *degraded = json_array();
+	struct words orphans;
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(targets, target_status(subjects[i]));
 	if (controller->degraded)
 		json_array_append_new(degraded, document_text(controller->degraded));
+	orphans = recovery_orphans(controller, arena);
+	for (size_t i = 0; i < orphans.count; i++)
+		json_array_append_new(degraded, document_text(orphans.items[i]));
 	feeds_degraded(controller, degraded);
 	strays_tell(controller, degraded);
 	if (!clock_trusted())

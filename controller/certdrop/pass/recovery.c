@@ -118,3 +118,18 @@ bool recovery_has_unfinished(const struct subject *subject)
 	return open && plan_read(arena, open->plan, &plan, &ignored) &&
 			is_unfinished(subject, &plan, open->id);
 }
+
+struct words recovery_orphans(struct controller *controller, struct arena *arena)
+{
+	const struct words open = journal_open_targets(controller->journal, arena);
+	const char **items = arena_new_many(arena, const char *, open.count + 1);
+	struct words sentences = { .items = items };
+
+	for (size_t i = 0; i < open.count; i++)
+		if (!controller_find(controller, open.items[i]))
+			items[sentences.count++] = arena_printf(arena,
+					"a change of %s was cut short, and no target is called so any more: "
+					"it stays half done until one is (certdrop history)",
+					open.items[i]);
+	return sentences;
+}

@@ -25,3 +25,6 @@ enum recovery recovery_decide(const struct subject *subject, const struct plan *
 /* Has the target's open pass, if there is one, made all its changes, and left finish steps that
  * are owed (gap.h)? */
 bool recovery_has_unfinished(const struct subject *subject);
+
+/* A sentence for each open pass of a target that is configured no more: nobody takes it up. */
+struct words recovery_orphans(struct controller *controller, struct arena *arena);

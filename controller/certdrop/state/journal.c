@@ -265,6 +265,19 @@ bool journal_has_open(struct journal *journal)
 			       "SELECT 1 FROM pass WHERE ended = 0 LIMIT 1", "")) != 0;
 }
 
+struct words journal_open_targets(struct journal *journal, struct arena *arena)
+{
+	sqlite3_stmt *row = database_query(journal->database,
+			"SELECT DISTINCT target FROM pass WHERE ended = 0 ORDER BY target LIMIT 64",
+			"");
+	const char **items = arena_new_many(arena, const char *, 64);
+	struct words found = { .items = items };
+
+	while (database_next(row))
+		items[found.count++] = database_text(arena, row, 0);
+	return found;
+}
+
 /* By their steps, because a pass that a crash has cut short was not busy all the time. */
 long long journal_longest_ms(struct journal *journal, const char *target)
 {

@@ -113,6 +113,7 @@ void journal_step_end(struct journal *journal, int64_t pass, const struct step_e
 const struct pass_entry *journal_open_pass(
 		struct journal *journal, struct arena *arena, const char *target);
 bool journal_has_open(struct journal *journal); /* of any target */
+struct words journal_open_targets(struct journal *journal, struct arena *arena);
 struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass);
 
 /* The steps that were done, and not put back. */
