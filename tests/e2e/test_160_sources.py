@@ -133,3 +133,13 @@ def test_the_receipt_of_a_source_lies_under_the_state(certdrop, nginx, authority
     found = list(certdrop.state.rglob("*receipt*"))
     assert found, "no receipt below the state directory"
     assert not list(tools.rglob("*receipt*"))
+
+
+def test_nobody_is_told_to_drop_into_a_source(certdrop, nginx, authority, tools):
+    """What comes next there is for whoever writes it, as long as it is empty, and when something is refused."""
+    certdrop.configure([nginx.target(source=str(tools))])
+    assert certdrop.json("status")["targets"][0]["next"] == f"put a certificate and its key into {tools}"
+    ended = authority.issue("web.example.com", starts_in_days=-40, days=10)
+    (tools / "tls.pem").write_bytes(ended.fullchain + ended.key)
+    status = certdrop.json("status")["targets"][0]
+    assert (status["state"], status["next"]) == ("refused", f"put another one into {tools}, or take this one away")

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "controller/certdrop/answer/next-step.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed/feed.h"
 #include "controller/certdrop/feed/strays.h"
@@ -70,64 +71,6 @@ static json_t *warnings(const struct subject *subject)
 	for (size_t i = 0; i < sentences.count; i++)
 		json_array_append_new(list, document_text(sentences.items[i]));
 	return list;
-}
-
-/* Most of what holds a target passes; some of it waits for somebody. */
-static const char *next_step_of_held(const struct subject *subject)
-{
-	const bool gated = subject->intake.state != STATE_HELD;
-
-	if (gated && setting_flag(subject->target->settings, "hold"))
-		return "take `hold` out of its settings and reload the service";
-	if (!gated && feed_advice(subject->feed))
-		return feed_advice(subject->feed);
-	if (!clock_trusted())
-		return "set the clock; if it is right, set clock = \"trusted\" in the configuration "
-		       "and reload the service";
-	return "it goes on by itself";
-}
-
-static const char *next_step_of_waiting(struct arena *arena, const struct subject *subject)
-{
-	if (subject->intake.state == STATE_WAITING)
-		return "drop what is missing";
-	if (subject->controller->mode != MODE_SERVICE)
-		return arena_printf(arena,
-				"start the service, or take it in with certdrop apply %s",
-				subject->target->name);
-	return subject->pass ? "what it has now is being looked at, then it goes on by itself"
-			     : "it goes on by itself when it is its turn";
-}
-
-static const char *next_step(struct arena *arena, const struct subject *subject)
-{
-	if (subject->unfinished)
-		return arena_printf(arena,
-				"start the service, or use certdrop apply %s: what is unfinished is taken "
-				"up first",
-				subject->target->name);
-	switch (subject_state(subject)) {
-	case STATE_IDLE:
-		return subject->pass && subject->seen_at == 0
-				? "it is being looked at for the first time"
-				: "drop a certificate and its key";
-	case STATE_WAITING:
-		return next_step_of_waiting(arena, subject);
-	case STATE_REFUSED:
-		return "drop another one, or take this one away";
-	case STATE_HELD:
-		return next_step_of_held(subject);
-	case STATE_ROLLED_BACK:
-		return arena_printf(arena, "drop another one, or try again with certdrop apply %s",
-				subject->target->name);
-	case STATE_FAILED:
-		return subject->lost ? "drop the certificate and its key again"
-				     : "it is tried again by itself";
-	case STATE_APPLYING:
-	case STATE_IN_SERVICE:
-		return NULL;
-	}
-	return NULL;
 }
 
 static json_t *pending(const struct subject *subject)
