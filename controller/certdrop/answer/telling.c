@@ -76,13 +76,13 @@ static bool is_waiting_its_turn(const struct subject *subject)
 
 static struct receipt receipt_of(struct arena *arena, const struct subject *subject)
 {
-	const long long soon = subject->controller->config->expiry_warning_ms / 1000;
+	const long long warning_ms = subject->controller->config->expiry_warning_ms;
 	struct receipt receipt = {
 		.target = subject->target->name,
 		.state = state_name(subject_state(subject)),
 		.reason = subject_reason(subject),
 		.passing = subject->applying || is_waiting_its_turn(subject),
-		.warnings = views_warnings(arena, subject, soon, clock_now()),
+		.warnings = views_warnings(arena, subject, warning_ms, clock_now()),
 		.gap_ms = subject->deeds.gap_ms,
 		.gap_budget_ms = subject->deeds.gap_budget_ms > 0 ? subject->deeds.gap_budget_ms
 								  : -1,
