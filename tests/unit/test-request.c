@@ -119,6 +119,9 @@ static void what_is_unknown_is_refused_at_once(void **state)
 	assert_refused("{\"command\": \"rollback\", \"targets\": [\"web\"]}",
 			"web has no predecessor to go back to");
 	assert_refused("{\"command\": \"rollback\"}", "name one target to roll back");
+	assert_refused("{\"command\": \"explain\"}", "name one target to explain");
+	assert_refused("{\"command\": \"history\", \"targets\": [\"web\", \"mail\"]}",
+			"history is told of one target, or of all");
 }
 
 /* ---- plan ---- */

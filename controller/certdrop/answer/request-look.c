@@ -103,6 +103,13 @@ const struct request_kind request_plan = {
 
 /* ---- explain ---- */
 
+static bool begin_explain(struct request *request, struct error *error)
+{
+	if (request->count != 1)
+		return fail(error, ERROR_INPUT, "name one target to explain");
+	return begin_scan(request, error);
+}
+
 static bool explain_over(struct request *request)
 {
 	return look_at_all(request, PASS_LOOK, true);
@@ -116,7 +123,7 @@ static json_t *report_of_explain(struct request *request, int *exit)
 
 const struct request_kind request_explain = {
 	.name = "explain",
-	.begin = begin_scan,
+	.begin = begin_explain,
 	.over = explain_over,
 	.report = report_of_explain,
 	.looks = true,
@@ -124,14 +131,13 @@ const struct request_kind request_explain = {
 
 /* ---- history ---- */
 
-/* All of it is in the journal. */
-static bool begin_nothing(struct request *request, struct error *error)
+static bool begin_history(struct request *request, struct error *error)
 {
-	(void)request;
-	(void)error;
-	return true;
+	return !request->named || request->count == 1 ||
+			fail(error, ERROR_INPUT, "history is told of one target, or of all");
 }
 
+/* All of it is in the journal. */
 static bool over_at_once(struct request *request)
 {
 	(void)request;
@@ -147,7 +153,7 @@ static json_t *report_of_history(struct request *request, int *exit)
 
 const struct request_kind request_history = {
 	.name = "history",
-	.begin = begin_nothing,
+	.begin = begin_history,
 	.over = over_at_once,
 	.report = report_of_history,
 };
