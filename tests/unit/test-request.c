@@ -126,6 +126,26 @@ static void what_is_unknown_is_refused_at_once(void **state)
 
 /* ---- plan ---- */
 
+static void what_was_begun_and_then_lost_leaves_nothing_to_plan(void **state)
+{
+	const struct pass_entry entry = { .target = "web", .plan = "plan" };
+	const struct credential *wanted;
+	const struct words none = { 0 };
+
+	(void)state;
+	install("other");
+	start_controller(MODE_ONCE);
+	wanted = make_credential("wanted");
+	subject_want(here.subject, wanted, NULL, none);
+	(void)journal_pass_begin(here.controller->journal, &entry);
+	stop_controller();
+	damage_credential(wanted);
+	start_controller(MODE_DRY);
+	assert_non_null(ask("{\"command\": \"plan\", \"targets\": [\"web\"]}"));
+	run_until(&told.done);
+	assert_int_equal(json_array_size(field("plans", "steps")), 0);
+}
+
 static void a_plan_exits_with_2_when_something_would_be_done(void **state)
 {
 	const json_t *step;
@@ -579,6 +599,7 @@ int main(void)
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, end)
 	const struct CMUnitTest tests[] = {
 		claim(what_is_unknown_is_refused_at_once),
+		claim(what_was_begun_and_then_lost_leaves_nothing_to_plan),
 		claim(a_plan_exits_with_2_when_something_would_be_done),
 		claim(a_plan_exits_with_0_when_nothing_would_be_done),
 		claim(a_plan_exits_with_1_when_what_it_asked_was_not_answered),

@@ -230,12 +230,12 @@ static void plan_next(struct pass *pass)
 			pass_end(pass);
 		return;
 	}
-	if (pass->purpose == PASS_LOOK || (!subject->wanted && !pass->open)) {
-		nothing_to_do(pass);
-		return;
-	}
 	if (pass->open && pass->purpose == PASS_RECONCILE) {
 		pass_recover(pass);
+		return;
+	}
+	if (pass->purpose == PASS_LOOK || !subject->wanted) {
+		nothing_to_do(pass);
 		return;
 	}
 
