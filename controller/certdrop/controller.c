@@ -19,20 +19,30 @@
 
 /* ---- the queue ---- */
 
+static void start_first_due(struct controller *controller)
+{
+	struct subject *subject = controller->first_due;
+
+	controller->first_due = subject->next_due;
+	if (!controller->first_due)
+		controller->last_due = NULL;
+	subject->next_due = NULL;
+	subject->due = false;
+	controller->passes++;
+	pass_start(subject, PASS_RECONCILE, NULL, NULL);
+}
+
+/* A pass may end where it starts, and leave its place to the next: that one is not started from
+ * within it, or thousands would be, on one stack. */
 static void start_due(struct controller *controller)
 {
+	if (controller->starting)
+		return;
+	controller->starting = true;
 	while (controller->first_due && controller->passes < (int)controller->config->workers &&
-			!controller->begin_nothing) {
-		struct subject *subject = controller->first_due;
-
-		controller->first_due = subject->next_due;
-		if (!controller->first_due)
-			controller->last_due = NULL;
-		subject->next_due = NULL;
-		subject->due = false;
-		controller->passes++;
-		pass_start(subject, PASS_RECONCILE, NULL, NULL);
-	}
+			!controller->begin_nothing)
+		start_first_due(controller);
+	controller->starting = false;
 }
 
 void controller_due(struct controller *controller, struct subject *subject)

@@ -76,7 +76,7 @@ struct controller {
 	uv_poll_t *events; /* on the intake's descriptor; NULL: it polls */
 	int events_fd;
 	uv_timer_t rescan;
-	bool begin_nothing, stopping;
+	bool starting, begin_nothing, stopping;
 };
 
 struct controller *controller_open(uv_loop_t *loop, struct config *config,
