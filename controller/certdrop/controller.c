@@ -196,17 +196,12 @@ static void unfollow_events(struct controller *controller)
 	controller->events = NULL;
 }
 
-/* The intake gets a descriptor later when there was none to be had,
- * and another one after trouble. */
+/* The intake gets its descriptor later when there was none to be had. */
 static void follow_events(struct controller *controller)
 {
 	const int fd = intake_fd(controller->intake);
 
-	if (controller->mode != MODE_SERVICE || (controller->events && fd == controller->events_fd))
-		return;
-	unfollow_events(controller);
-	controller->events_fd = fd;
-	if (fd < 0)
+	if (controller->mode != MODE_SERVICE || controller->events || fd < 0)
 		return;
 	controller->events = calloc(1, sizeof(*controller->events));
 	assert(controller->events);

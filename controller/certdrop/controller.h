@@ -74,7 +74,6 @@ struct controller {
 	uv_prepare_t turn;
 	uv_timer_t commit;
 	uv_poll_t *events; /* on the intake's descriptor; NULL: it polls */
-	int events_fd;
 	uv_timer_t rescan;
 	bool starting, begin_nothing, stopping;
 };
