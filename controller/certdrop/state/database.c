@@ -325,21 +325,26 @@ void database_note(struct database *database, const char *sql, const char *types
 	va_end(values);
 }
 
-bool database_next(sqlite3_stmt *row)
+bool database_next(struct database *database, sqlite3_stmt *row)
 {
+	int code;
+
 	if (!row)
 		return false;
-	if (sqlite3_step(row) == SQLITE_ROW)
+	code = sqlite3_step(row);
+	if (code == SQLITE_ROW)
 		return true;
+	if (code != SQLITE_DONE)
+		note_failure(database);
 	(void)sqlite3_reset(row);
 	return false;
 }
 
-long long database_number(sqlite3_stmt *row)
+long long database_number(struct database *database, sqlite3_stmt *row)
 {
 	long long number = 0;
 
-	if (database_next(row)) {
+	if (database_next(database, row)) {
 		number = sqlite3_column_int64(row, 0);
 		(void)sqlite3_reset(row);
 	}
@@ -351,12 +356,12 @@ const char *database_text(struct arena *arena, sqlite3_stmt *row, int column)
 	return arena_copy(arena, (const char *)sqlite3_column_text(row, column));
 }
 
+/* ---- committing ---- */
+
 int64_t database_last_id(const struct database *database)
 {
 	return sqlite3_last_insert_rowid(database->handle);
 }
-
-/* ---- committing ---- */
 
 bool database_pressing(const struct database *database)
 {
@@ -365,7 +370,7 @@ bool database_pressing(const struct database *database)
 
 bool database_commit(struct database *database, struct error *error)
 {
-	if (!database->dirty)
+	if (!database->dirty && !database->failed)
 		return true;
 	database->dirty = database->pressing = false;
 	if (!database->failed && execute(database->handle, "COMMIT", &database->failure))

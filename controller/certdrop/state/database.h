@@ -5,7 +5,7 @@
  * this; journal.h tells what it promises and how.
  *
  *         row = database_query(database, "SELECT a, b FROM t WHERE c = ?", "t", text);
- *         while (database_next(row))
+ *         while (database_next(database, row))
  *                 ... database_text(arena, row, 0), sqlite3_column_int64(row, 1) ...
  *
  *         database_change(database, "UPDATE t SET b = ? WHERE c = ?", "nt", (long long)number, text);
@@ -33,12 +33,13 @@ void database_close(struct database *database);
 /* NULL, which has no rows: it cannot be asked, and the next commit tells why. */
 sqlite3_stmt *database_query(struct database *database, const char *sql, const char *types, ...);
 
-/* Resets the statement behind the last row. */
-bool database_next(sqlite3_stmt *row);
+/* Resets the statement behind the last row. false, too, when it cannot be read: the next commit tells
+ * why, and fails. */
+bool database_next(struct database *database, sqlite3_stmt *row);
 const char *database_text(struct arena *arena, sqlite3_stmt *row, int column);
 
 /* The first column of the first row, after which it is reset; 0: there is none. */
-long long database_number(sqlite3_stmt *row);
+long long database_number(struct database *database, sqlite3_stmt *row);
 
 /* A write of the transaction, which the first one begins. What is only noted is no reason to commit: it
  * goes along with the next that is. */

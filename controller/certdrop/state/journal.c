@@ -60,7 +60,7 @@ bool journal_target(struct journal *journal, struct arena *arena, const char *ta
 			" WHERE name = ?",
 			"t", target);
 
-	if (!database_next(row))
+	if (!database_next(journal->database, row))
 		return false;
 	*remembered = (struct remembered){
 		.wanted = database_text(arena, row, 0),
@@ -99,7 +99,7 @@ const char *journal_parked(struct journal *journal, struct arena *arena, const c
 			digest);
 	const char *reason = NULL;
 
-	if (database_next(row)) {
+	if (database_next(journal->database, row)) {
 		reason = database_text(arena, row, 0);
 		(void)sqlite3_reset(row);
 	}
@@ -121,7 +121,7 @@ const char *journal_last_parked(struct journal *journal, struct arena *arena, co
 			"t", target);
 	const char *digest = NULL;
 
-	if (database_next(row)) {
+	if (database_next(journal->database, row)) {
 		digest = database_text(arena, row, 0);
 		(void)sqlite3_reset(row);
 	}
@@ -132,7 +132,7 @@ void journal_unpark(struct journal *journal, const char *target)
 {
 	sqlite3_stmt *row = database_query(
 			journal->database, "SELECT 1 FROM parked WHERE target = ?", "t", target);
-	const bool any = database_next(row);
+	const bool any = database_next(journal->database, row);
 
 	if (!any)
 		return;
@@ -203,7 +203,7 @@ const struct pass_entry *journal_open_pass(
 			"t", target);
 	struct pass_entry *entry;
 
-	if (!database_next(row))
+	if (!database_next(journal->database, row))
 		return NULL;
 	entry = arena_new_of(arena, struct pass_entry);
 	*entry = pass_at(arena, row);
@@ -211,12 +211,12 @@ const struct pass_entry *journal_open_pass(
 	return entry;
 }
 
-static struct words numbers(struct arena *arena, sqlite3_stmt *row)
+static struct words numbers(struct journal *journal, struct arena *arena, sqlite3_stmt *row)
 {
 	const char **items = arena_new_many(arena, const char *, 1024);
 	struct words found = { .items = items };
 
-	while (found.count < 1023 && database_next(row))
+	while (found.count < 1023 && database_next(journal->database, row))
 		items[found.count++] = database_text(arena, row, 0);
 	if (row)
 		(void)sqlite3_reset(row);
@@ -225,7 +225,7 @@ static struct words numbers(struct arena *arena, sqlite3_stmt *row)
 
 struct words journal_begun(struct journal *journal, struct arena *arena, int64_t pass)
 {
-	return numbers(arena,
+	return numbers(journal, arena,
 			database_query(journal->database,
 					"SELECT number FROM step WHERE pass = ? AND undo = 0"
 					" ORDER BY number",
@@ -234,7 +234,7 @@ struct words journal_begun(struct journal *journal, struct arena *arena, int64_t
 
 struct words journal_done(struct journal *journal, struct arena *arena, int64_t pass)
 {
-	return numbers(arena,
+	return numbers(journal, arena,
 			database_query(journal->database,
 					"SELECT number FROM step WHERE pass = ?1 AND undo = 0"
 					" AND result = 'done' AND number NOT IN"
@@ -245,24 +245,28 @@ struct words journal_done(struct journal *journal, struct arena *arena, int64_t 
 
 long long journal_done_at_ms(struct journal *journal, int64_t pass, long number)
 {
-	return database_number(database_query(journal->database,
-			"SELECT max(at) FROM step WHERE pass = ? AND number <= ? AND undo = 0"
-			" AND result = 'done'",
-			"nn", (long long)pass, (long long)number));
+	return database_number(journal->database,
+			database_query(journal->database,
+					"SELECT max(at) FROM step WHERE pass = ? AND number <= ? AND undo = 0"
+					" AND result = 'done'",
+					"nn", (long long)pass, (long long)number));
 }
 
 long long journal_begun_at_ms(struct journal *journal, int64_t pass, long number)
 {
-	return database_number(database_query(journal->database,
-			"SELECT at FROM step WHERE pass = ? AND number = ? AND undo = 0"
-			" AND result = 'begun'",
-			"nn", (long long)pass, (long long)number));
+	return database_number(journal->database,
+			database_query(journal->database,
+					"SELECT at FROM step WHERE pass = ? AND number = ? AND undo = 0"
+					" AND result = 'begun'",
+					"nn", (long long)pass, (long long)number));
 }
 
 bool journal_has_open(struct journal *journal)
 {
-	return database_number(database_query(journal->database,
-			       "SELECT 1 FROM pass WHERE ended = 0 LIMIT 1", "")) != 0;
+	return database_number(journal->database,
+			       database_query(journal->database,
+					       "SELECT 1 FROM pass WHERE ended = 0 LIMIT 1", "")) !=
+			0;
 }
 
 struct words journal_open_targets(struct journal *journal, struct arena *arena)
@@ -281,11 +285,12 @@ struct words journal_open_targets(struct journal *journal, struct arena *arena)
 /* By their steps, because a pass that a crash has cut short was not busy all the time. */
 long long journal_longest_ms(struct journal *journal, const char *target)
 {
-	return database_number(database_query(journal->database,
-			"SELECT max(took) FROM (SELECT sum(milliseconds) AS took FROM pass JOIN step"
-			" ON step.pass = pass.id WHERE target = ? AND outcome = 'applied' AND undo = 0"
-			" GROUP BY pass.id ORDER BY pass.id DESC LIMIT 5)",
-			"t", target));
+	return database_number(journal->database,
+			database_query(journal->database,
+					"SELECT max(took) FROM (SELECT sum(milliseconds) AS took FROM pass JOIN step"
+					" ON step.pass = pass.id WHERE target = ? AND outcome = 'applied' AND undo = 0"
+					" GROUP BY pass.id ORDER BY pass.id DESC LIMIT 5)",
+					"t", target));
 }
 
 void journal_passes(struct journal *journal, const char *target, int limit, journal_pass_fn *told,
@@ -296,7 +301,7 @@ void journal_passes(struct journal *journal, const char *target, int limit, jour
 			" WHERE ?1 IS NULL OR target = ?1 ORDER BY id DESC LIMIT ?2",
 			"tn", target, (long long)limit);
 
-	while (database_next(row)) {
+	while (database_next(journal->database, row)) {
 		autoarena struct arena *arena = arena_new();
 		const struct pass_entry entry = pass_at(arena, row);
 
@@ -311,7 +316,7 @@ void journal_steps(struct journal *journal, int64_t pass, journal_step_fn *told,
 			" ORDER BY undo, CASE WHEN undo THEN -number ELSE number END",
 			"n", (long long)pass);
 
-	while (database_next(row)) {
+	while (database_next(journal->database, row)) {
 		autoarena struct arena *arena = arena_new();
 		const struct step_entry entry = {
 			.number = (long)sqlite3_column_int64(row, 0),
@@ -335,7 +340,7 @@ struct words journal_served_before(struct journal *journal, struct arena *arena,
 	const char **items = arena_new_many(arena, const char *, 256);
 	struct words found = { .items = items };
 
-	while (database_next(row))
+	while (database_next(journal->database, row))
 		items[found.count++] = database_text(arena, row, 0);
 	return found;
 }
@@ -345,7 +350,7 @@ static void prune_parked(struct journal *journal, const char *target, int keep)
 	sqlite3_stmt *row = database_query(journal->database,
 			"SELECT count(*) FROM parked WHERE target = ?", "t", target);
 
-	if (database_number(row) <= keep)
+	if (database_number(journal->database, row) <= keep)
 		return;
 	database_change(journal->database,
 			"DELETE FROM parked WHERE target = ? AND rowid NOT IN (SELECT rowid FROM parked"
@@ -361,7 +366,7 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 	long long last;
 
 	prune_parked(journal, target, keep);
-	if (!database_next(row))
+	if (!database_next(journal->database, row))
 		return;
 	last = sqlite3_column_int64(row, 0);
 	(void)sqlite3_reset(row);
@@ -376,8 +381,9 @@ void journal_prune(struct journal *journal, const char *target, int keep)
 
 long long journal_latest_time(struct journal *journal)
 {
-	return database_number(database_query(journal->database,
-			"SELECT max(coalesce((SELECT max(since) FROM target), 0),"
-			" coalesce((SELECT max(ended) FROM pass), 0))",
-			""));
+	return database_number(journal->database,
+			database_query(journal->database,
+					"SELECT max(coalesce((SELECT max(since) FROM target), 0),"
+					" coalesce((SELECT max(ended) FROM pass), 0))",
+					""));
 }

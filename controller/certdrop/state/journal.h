@@ -16,7 +16,8 @@
  * dropped, stored and served tells the rest.
  *
  * Functions that write return nothing: a failure is kept and told by journal_commit(), and then
- * nothing of the transaction is there.
+ * nothing of the transaction is there. Those that read find nothing where the disk cannot be read, which the
+ * next commit tells, too.
  */
 
 #include <stddef.h>
