@@ -358,11 +358,6 @@ const char *database_text(struct arena *arena, sqlite3_stmt *row, int column)
 
 /* ---- committing ---- */
 
-int64_t database_last_id(const struct database *database)
-{
-	return sqlite3_last_insert_rowid(database->handle);
-}
-
 bool database_pressing(const struct database *database)
 {
 	return database->pressing;

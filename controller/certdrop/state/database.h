@@ -17,7 +17,6 @@
  */
 
 #include <sqlite3.h>
-#include <stdint.h>
 
 #include "controller/base/arena.h"
 #include "controller/base/buffer.h"
@@ -45,9 +44,6 @@ long long database_number(struct database *database, sqlite3_stmt *row);
  * goes along with the next that is. */
 void database_change(struct database *database, const char *sql, const char *types, ...);
 void database_note(struct database *database, const char *sql, const char *types, ...);
-
-/* Of the row that was inserted last. */
-int64_t database_last_id(const struct database *database);
 
 bool database_pressing(const struct database *database);
 bool database_commit(struct database *database, struct error *error) must_check;

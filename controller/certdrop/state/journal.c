@@ -6,17 +6,27 @@
 
 #include "controller/base/file.h"
 #include "controller/certdrop/clock.h"
+#include "controller/certdrop/state/beginnings.h"
 #include "controller/certdrop/state/database.h"
 
 struct journal {
 	struct database *database;
+	struct beginnings beginnings;
 };
+
+/* Numbers that were given must not be given again: where it cannot be read which, there is no journal. */
+static bool find_last_pass(struct database *database, int64_t *last, struct error *error)
+{
+	*last = database_number(database, database_query(database, "SELECT max(id) FROM pass", ""));
+	return database_commit(database, error);
+}
 
 struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
 	const char *path = arena_printf(arena, "%s/journal.db", state_directory);
+	struct beginnings beginnings = { 0 };
 	struct database *database;
 	struct journal *journal;
 
@@ -25,9 +35,14 @@ struct journal *journal_open(
 	database = database_open(path, notice, error);
 	if (!database)
 		return NULL;
+	if (!find_last_pass(database, &beginnings.last, error)) {
+		database_close(database);
+		return NULL;
+	}
 	journal = calloc(1, sizeof(*journal));
 	assert(journal);
 	journal->database = database;
+	journal->beginnings = beginnings;
 	return journal;
 }
 
@@ -35,6 +50,7 @@ void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
+	beginnings_done(&journal->beginnings);
 	database_close(journal->database);
 	free(journal);
 }
@@ -46,7 +62,10 @@ bool journal_pressing(const struct journal *journal)
 
 bool journal_commit(struct journal *journal, struct error *error)
 {
-	return database_commit(journal->database, error);
+	const bool good = database_commit(journal->database, error);
+
+	beginnings_committed(&journal->beginnings, good);
+	return good;
 }
 
 /* ---- targets ---- */
@@ -144,15 +163,14 @@ void journal_unpark(struct journal *journal, const char *target)
 
 int64_t journal_pass_begin(struct journal *journal, const struct pass_entry *entry)
 {
-	database_note(journal->database,
-			"INSERT INTO pass (target, credential, plan, started) VALUES (?, ?, ?, ?)",
-			"tttn", entry->target, entry->credential, entry->plan, entry->started);
-	return database_last_id(journal->database);
+	return beginnings_write(&journal->beginnings, journal->database, entry);
 }
 
 void journal_pass_end(struct journal *journal, int64_t pass, const char *outcome,
 		const char *reason, long gap_ms)
 {
+	beginnings_restore(&journal->beginnings, journal->database);
+	beginnings_end(&journal->beginnings, pass);
 	database_change(journal->database,
 			"UPDATE pass SET ended = ?, outcome = ?, reason = ?, gap_ms = ? WHERE id = ?",
 			"nttnn", (long long)time(NULL), outcome, reason, (long long)gap_ms,
@@ -162,6 +180,7 @@ void journal_pass_end(struct journal *journal, int64_t pass, const char *outcome
 void journal_step_begin(
 		struct journal *journal, int64_t pass, long number, bool undo, const char *text)
 {
+	beginnings_restore(&journal->beginnings, journal->database);
 	database_change(journal->database,
 			"INSERT OR REPLACE INTO step (pass, number, undo, text, result, at) VALUES (?, ?, ?, ?,"
 			" 'begun', ?)",

@@ -16,8 +16,8 @@
  * dropped, stored and served tells the rest.
  *
  * Functions that write return nothing: a failure is kept and told by journal_commit(), and then
- * nothing of the transaction is there. Those that read find nothing where the disk cannot be read, which the
- * next commit tells, too.
+ * nothing of the transaction is there, but the beginning of a pass, which is written again. Those that read
+ * find nothing where the disk cannot be read, which the next commit tells, too.
  */
 
 #include <stddef.h>
@@ -29,7 +29,7 @@
 
 struct journal;
 
-/* ERROR_RETRY: the disk is full. ERROR_CONFIG: the directory cannot be used, or another process has it. `notice`, when not
+/* ERROR_RETRY: the disk is full, or cannot be read. ERROR_CONFIG: the directory cannot be used, or another process has it. `notice`, when not
  * empty afterwards, tells that a damaged database was moved aside, and what that means. NULL: it is left
  * where it is, and told as an ERROR_CONFIG. */
 struct journal *journal_open(
