@@ -2,6 +2,8 @@
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -13,6 +15,23 @@
 #include "tests/unit/worker.h"
 
 static struct pair old, new;
+
+static int lookups_refused;
+
+/* Instead of the library's: "web.test" is this machine, once its name server has come to its senses. */
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+		struct addrinfo **list)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	const bool named = host && strcmp(host, "web.test") == 0;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (!named)
+		return real(host, port, hints, list);
+	if (hints && hints->ai_flags & AI_NUMERICHOST)
+		return EAI_NONAME;
+	return lookups_refused-- > 0 ? EAI_AGAIN : real("127.0.0.1", port, hints, list);
+}
 
 static int set_up(void **state)
 {
@@ -330,6 +349,25 @@ static void nobody_there_is_an_answer(void **state)
 	assert_non_null(strstr(failed.items[1], "is not host:port"));
 }
 
+static void a_name_that_is_not_known_for_a_moment_is_looked_up_again(void **state)
+{
+	struct server server = { .first = &new };
+	autodone(conversation) struct conversation c, d;
+	char address[64];
+
+	(void)state;
+	server_start(&server);
+	(void)snprintf(address, sizeof(address), "web.test%s", strrchr(server.address, ':'));
+	lookups_refused = 3;
+	prove(&c, address, 10000, "");
+	lookups_refused = 1 << 20;
+	prove(&d, address, 100, "");
+	server_stop(&server);
+	assert_string_equal(c.end, "applied");
+	assert_string_equal(d.end, "undone");
+	assert_non_null(strstr(failure_in(&d), "web.test: Temporary failure in name resolution"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +385,7 @@ int main(void)
 		cmocka_unit_test(an_address_is_told_once),
 		cmocka_unit_test(who_wants_a_client_certificate_gets_it_or_is_named),
 		cmocka_unit_test(nobody_there_is_an_answer),
+		cmocka_unit_test(a_name_that_is_not_known_for_a_moment_is_looked_up_again),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -114,6 +114,22 @@ static bool serves_expected(
 	return true;
 }
 
+static int longer(int pause)
+{
+	return pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+}
+
+/* A name server that fails for a moment says nothing about what is served. */
+static bool resolve_in_time(struct probe *probe, struct addrinfo **list, struct error *error)
+{
+	for (int pause = FIRST_PAUSE_MS; !resolve(probe, list, error); pause = longer(pause)) {
+		if (error->kind != ERROR_RETRY || deadline_left(probe->deadline) == 0)
+			return false;
+		deadline_pause(pause, probe->deadline);
+	}
+	return true;
+}
+
 /* Often enough in a row, and for long enough? */
 static bool is_settled(const struct probe *probe, long seen, long long since)
 {
@@ -148,7 +164,7 @@ static bool wait_until_served(
 		last = *error;
 		seen = 0;
 		deadline_pause(pause, probe->deadline);
-		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+		pause = longer(pause);
 	}
 	return true;
 }
@@ -191,10 +207,11 @@ bool probe_take(struct arena *arena, const struct step *step, struct record *ans
 		return false;
 	if (!answer && !read.expect)
 		return fail(error, ERROR_INTERNAL, "a probe without an expected fingerprint");
-	if (!resolve(&probe, &list, error)) {
-		if (answer)
-			add_failed(&probe, answer, read.address ? read.address : "", error);
-		return answer != NULL;
+	if (!answer && !resolve_in_time(&probe, &list, error))
+		return false;
+	if (answer && !resolve(&probe, &list, error)) {
+		add_failed(&probe, answer, read.address ? read.address : "", error);
+		return true;
 	}
 	for (const struct addrinfo *a = list; a; a = a->ai_next) {
 		if (is_duplicate(list, a))
