@@ -103,6 +103,18 @@ def test_a_reload_with_a_mistake_keeps_the_old_configuration(serving, authority)
     certdrop.until_in_service("web", pair)
 
 
+def test_a_reload_that_cannot_be_served_goes_back_to_the_old_configuration(serving, authority):
+    certdrop, nginx, _ = serving
+    good = certdrop.configuration.read_text()
+    certdrop.configuration.write_text(re.sub(r'socket = "[^"]*"', 'socket = "/dev/null/socket"', good))
+    certdrop.process.send_signal(signal.SIGHUP)
+    until(lambda: "/dev/null/socket: not a directory; going back" in certdrop.log(), certdrop.log)
+    certdrop.configuration.write_text(good)
+    pair = authority.issue("web.example.com")
+    certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
+    certdrop.until_in_service("web", pair)
+
+
 def test_a_reload_brings_a_new_target(serving, authority, scratch):
     certdrop, nginx, _ = serving
     copy = {"name": "copy", "product": "files", "publish": str(scratch / "copy"),

@@ -21,6 +21,7 @@ struct service {
 	uv_loop_t loop;
 	const struct invocation *invocation;
 	struct config *config, *next_config;
+	struct config *last_good; /* until another one is served; NULL: there was none */
 	struct controller *controller;
 	struct control *control;
 	uv_signal_t term, interrupt, hangup;
@@ -203,6 +204,8 @@ static bool serve(struct service *service, struct error *error)
 	if (!service->control) {
 		stop_now(service);
 	} else {
+		config_free(service->last_good);
+		service->last_good = NULL;
 		controller_start(service->controller);
 		log_info("watching for %zu target%s", service->config->target_count,
 				service->config->target_count == 1 ? "" : "s");
@@ -213,33 +216,50 @@ static bool serve(struct service *service, struct error *error)
 	return service->control != NULL;
 }
 
+/* What reads well may still not do, for a directory or a socket that is not to be had. */
+static bool go_back(struct service *service, const struct error *error)
+{
+	if (!service->last_good)
+		return false;
+	log_error("%s; going back to the configuration before", error->text);
+	config_free(service->config);
+	service->config = service->last_good;
+	service->last_good = NULL;
+	return true;
+}
+
+static void go_on(struct service *service)
+{
+	service->last_good = service->config;
+	service->config = service->next_config;
+	service->next_config = NULL;
+}
+
 int command_run(const struct invocation *invocation)
 {
 	struct service service = { .invocation = invocation, .config = command_config(invocation) };
 	struct error error;
-	bool served = true;
 
 	if (!service.config)
 		return 1;
 	if (uv_loop_init(&service.loop) != 0)
 		abort();
-	while (service.config && served) {
-		served = serve(&service, &error);
-		/* A full disk is no reason to give up: somebody will make room. */
-		if (!served && error.kind == ERROR_RETRY) {
+	while (service.config) {
+		if (serve(&service, &error)) {
+			go_on(&service);
+		} else if (error.kind == ERROR_RETRY) {
+			/* A full disk is no reason to give up: somebody will make room. */
 			log_error("%s, trying again in %d s", error.text, AGAIN_SECONDS);
 			(void)sleep(AGAIN_SECONDS);
-			served = true;
-			continue;
+		} else if (!go_back(&service, &error)) {
+			log_error("%s", error.text);
+			break;
 		}
-		config_free(service.config);
-		service.config = service.next_config;
-		service.next_config = NULL;
 	}
 	(void)uv_loop_close(&service.loop);
-	if (served)
+	config_free(service.last_good);
+	if (!service.config)
 		return 0;
 	config_free(service.config);
-	log_error("%s", error.text);
 	return 1;
 }
