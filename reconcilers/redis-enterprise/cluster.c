@@ -194,10 +194,21 @@ void cluster_add_check(struct redis *r)
 				r->installed, CHECK_MS);
 }
 
+/* Internode certificates may silence the API for minutes (until 8.0.20-96). */
+static long proof_deadline_ms(const struct redis *r)
+{
+	return (long)setting_number(
+			r->settings, r->slot->names[1] ? "upload-deadline" : "probe-deadline");
+}
+
 void cluster_add_installed_proof(struct redis *r, enum phase phase)
 {
-	/* Internode certificates may silence the API for minutes (until 8.0.20-96). */
 	add_read_back(r, phase, "see that the cluster has it", r->wanted->fingerprint,
-			(long)setting_number(r->settings,
-					r->slot->names[1] ? "upload-deadline" : "probe-deadline"));
+			proof_deadline_ms(r));
+}
+
+void cluster_add_way_back_check(struct redis *r)
+{
+	add_read_back(r, PHASE_UNDO, "see that the cluster has the old one", r->installed,
+			proof_deadline_ms(r));
 }

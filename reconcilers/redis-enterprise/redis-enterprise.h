@@ -162,6 +162,7 @@ bool cluster_has_way_back(const struct redis *r);
 
 void cluster_add_check(struct redis *r); /* in prepare: as it was seen, on a warm connection */
 void cluster_add_installed_proof(struct redis *r, enum phase phase);
+void cluster_add_way_back_check(struct redis *r); /* where there is one: the old one is installed */
 
 /* ---- what the cluster shows (served.c) ---- */
 
