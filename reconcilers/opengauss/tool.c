@@ -7,9 +7,9 @@
 enum { WORDS_MAX = 16, POLL_MS = 1000, QUESTION_MS = 60000 };
 
 /* The profile is a shell script, so a shell has to read it; what is run then comes as arguments, and
- * no shell looks at them. gs_om's local backups hold the old private key and get the mode that the
- * umask leaves. */
-static const char with_profile[] = "umask 077 && . \"$0\" && exec \"$@\"";
+ * no shell looks at them. What it ends with says nothing: gs_om reads it like that, too. Its local
+ * backups hold the old private key and get the mode that the umask leaves. */
+static const char with_profile[] = "umask 077; . \"$0\"; exec \"$@\"";
 
 struct command_step opengauss_tool(
 		struct arena *arena, const struct target *target, const char *word, ...)

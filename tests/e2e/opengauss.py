@@ -150,7 +150,9 @@ class OpenGauss(Stage):
             "name": "certdrop", "cm": self.cm, "this": node.name,
             "nodes": [{"name": each.name, "address": each.address, "port": each.port, "role": each.role}
                       for each in self.nodes]}))
-        node.profile.write_text("".join(f"export {name}={value}\n" for name, value in self.variables(node).items()))
+        # Its last word is false, as that of many a .bashrc is.
+        node.profile.write_text("".join(f"export {name}={value}\n" for name, value in self.variables(node).items())
+                                + "[ -f ~/.aliases ] && . ~/.aliases\n")
 
     def _give_away(self):
         if os.geteuid() == 0:

@@ -20,7 +20,7 @@ def load():
         raise GaussError(50105)
     if not profile().is_file():
         raise GaussError(50201, f"environment path [{profile()}]")
-    done = subprocess.run(["bash", "-c", 'source "$0" && env -0', profile()], stdin=subprocess.DEVNULL,
+    done = subprocess.run(["bash", "-c", 'source "$0"; env -0', profile()], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     if done.returncode:
         raise GaussError(51400, f"source {profile()}", more=f"Error: \n{done.stderr}")
