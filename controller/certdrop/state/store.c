@@ -30,21 +30,21 @@ struct store {
 
 struct store *store_open(const char *state_directory, struct error *error)
 {
-	struct arena *arena = arena_new();
+	autoarena struct arena *arena = arena_new();
 	const char *path = arena_printf(arena, "%s/store", state_directory);
-	struct store *store = NULL;
-	int directory = -1;
+	struct store *store;
+	int directory;
 
-	if (directory_make(path, 0700, error))
-		directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (directory >= 0) {
-		store = calloc(1, sizeof(*store));
-		assert(store);
-		store->directory = directory;
-	} else {
+	if (!directory_make(path, 0700, error))
+		return NULL;
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (directory < 0) {
 		(void)fail(error, ERROR_CONFIG, "store %s: %s", path, strerror(errno));
+		return NULL;
 	}
-	arena_free(arena);
+	store = calloc(1, sizeof(*store));
+	assert(store);
+	store->directory = directory;
 	return store;
 }
 
@@ -230,14 +230,8 @@ struct words store_list(const struct store *store, struct arena *arena)
 	while (entries && (entry = readdir(entries))) {
 		if (!digest_is_valid(entry->d_name))
 			continue;
-		if (found.count == size) {
-			const char **items = arena_new_many(arena, const char *, 2 * size + 16);
-
-			if (size > 0)
-				memcpy(items, found.items, size * sizeof(*items));
-			found.items = items;
-			size = 2 * size + 16;
-		}
+		found.items = arena_with_room(
+				arena, found.items, found.count, &size, sizeof(*found.items));
 		found.items[found.count++] = arena_copy(arena, entry->d_name);
 	}
 	if (entries)
