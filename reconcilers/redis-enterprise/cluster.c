@@ -143,18 +143,18 @@ enum known cluster_know(struct redis *r)
 
 bool cluster_is_ready(const struct redis *r)
 {
-	const char *const newest = r->versions.count > 0 ? r->versions.items[0] : "";
+	const char *const first = r->versions.count > 0 ? r->versions.items[0] : "";
 
 	if (r->slot->since && version_is_before(r->oldest, r->slot->since))
 		return fail(r->error, ERROR_CONFIG,
 				"the certificate %s can be replaced from %s on; the oldest node has %s",
 				r->slot->name, r->slot->since, r->oldest);
 	for (size_t i = 1; i < r->versions.count; i++)
-		if (!equal(r->versions.items[i], newest))
+		if (!equal(r->versions.items[i], first))
 			return fail(r->error, ERROR_RETRY,
 					"the nodes run different versions (%s, %s): an upgrade would "
 					"overwrite the certificate",
-					newest, r->versions.items[i]);
+					first, r->versions.items[i]);
 	if (equal(record_text(r->state, "upgrading"), "true") ||
 			equal(record_text(r->state, "upgrade-mode"), "true"))
 		return fail(r->error, ERROR_RETRY, "the cluster is being upgraded");
