@@ -1,6 +1,7 @@
 /* certdrop: the service, and the command. */
 
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,15 @@ static void usage(FILE *out)
 				flag->name, flag->argument ? flag->argument : "");
 		(void)fprintf(out, "  %-41s %s\n", call, flag->help);
 	}
+}
+
+/* Whoever could not be told all of it must not take it for a success. */
+static int told(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)fprintf(stderr, "certdrop: standard output: %s\n", strerror(errno));
+	return 1;
 }
 
 /* "2", "0.5": seconds. */
@@ -68,10 +78,10 @@ static bool read_flag(int letter, const char *argument, struct invocation *invoc
 		return true;
 	case 'h':
 		usage(stdout);
-		exit(0);
+		exit(told(0));
 	case 'v':
 		(void)printf("certdrop %s\n", CERTDROP_VERSION);
-		exit(0);
+		exit(told(0));
 	default:
 		return false;
 	}
@@ -143,5 +153,5 @@ int main(int argc, char **argv)
 	invocation.command = argv[optind];
 	invocation.arguments = argv + optind + 1;
 	invocation.count = (size_t)(argc - optind - 1);
-	return run_command(&invocation);
+	return told(run_command(&invocation));
 }

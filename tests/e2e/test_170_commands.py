@@ -152,6 +152,15 @@ def test_misuse_is_told(certdrop, nginx, arguments):
     assert done.stderr or done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["check"], ["status"], ["--version"]])
+def test_what_could_not_be_printed_is_no_success(certdrop, nginx, arguments):
+    certdrop.configure([nginx.target()])
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([certdrop.program, "--config", certdrop.configuration, *arguments], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "standard output: No space left on device" in done.stderr, done.stderr
+
+
 def test_status_waits_for_the_outcome(web, authority, nginx):
     pair = authority.issue("web.example.com")
     web.drop("web", {"all.pem": pair.fullchain + pair.key})
