@@ -17,9 +17,9 @@
  * - Two servers with one inter-server key refuse to replicate: the registry tells who has what.
  * - Neither an exit code nor a result proves anything: each server's registry counts, and what is
  *   shown in handshakes or is in the key store.
- * - Putting back is replacing once more: the old certificate is still trusted. The first time there
- *   is nothing to put back, because the key there was never dropped here: what fails half way is
- *   tried again until it is done.
+ * - Putting back is replacing once more: the old certificate is still trusted. The first time, or where
+ *   somebody else has replaced it since, there is nothing to put back, because the key there was never
+ *   dropped here: what fails half way is tried again until it is done.
  *
  * https://docs.pingidentity.com/pingdirectory/latest/managing_servers_and_certificates/pd_ds_replace_inter_server_certificate.html
  */
@@ -221,8 +221,10 @@ static void ask(const struct target *target, struct plan *plan)
 
 static void plan_replacement(struct ping *p)
 {
-	p->plan->forward_only = !p->plan->predecessor;
-	if (p->plan->predecessor) {
+	const bool has_way_back = p->plan->predecessor && use_is_ours(p);
+
+	p->plan->forward_only = !has_way_back;
+	if (has_way_back) {
 		use_prove(p, PHASE_UNDO);
 		route_replace(p, PHASE_UNDO);
 	}

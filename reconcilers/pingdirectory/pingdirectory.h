@@ -136,6 +136,9 @@ void use_ask(const struct target *target, struct plan *plan);
  * be no proof either. */
 bool use_read(struct ping *p, bool *in_use);
 
+/* Is all that is shown what certdrop has put there? Nothing else can be put back. */
+bool use_is_ours(const struct ping *p);
+
 /* Which certificate the ads-truststore holds. NULL: it was not asked, or does not tell. */
 const char *use_shows(const struct answers *seen);
 

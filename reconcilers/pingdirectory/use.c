@@ -178,6 +178,31 @@ bool use_read(struct ping *p, bool *in_use)
 	return !setting_text(p->settings, "ads-truststore") || read_key_store(p, in_use);
 }
 
+static bool is_ours_at(const struct ping *p, const char *address, struct words ours)
+{
+	const struct rows served = record_rows(p->arena, answer(p->seen, address), "served");
+
+	for (size_t i = 0; i < served.count; i++)
+		if (served.items[i].count > 1 && !words_contain(ours, served.items[i].items[1]))
+			return false;
+	return true;
+}
+
+bool use_is_ours(const struct ping *p)
+{
+	const struct words ours = plan_in_service(p->plan, p->target->name);
+	const char *shown = use_shows(p->seen);
+
+	for (size_t k = 0; k < KIND_COUNT; k++) {
+		const struct words addresses = setting_words(p->settings, kinds[k].option);
+
+		for (size_t i = 0; i < addresses.count; i++)
+			if (!is_ours_at(p, addresses.items[i], ours))
+				return false;
+	}
+	return !shown || words_contain(ours, shown);
+}
+
 /* ---- proving ---- */
 
 /* Before: what was served there, or NULL for nothing; else the wanted one. */
