@@ -217,8 +217,8 @@ static void add_replacement(struct redis *r)
 
 	r->plan->forward_only = !cluster_has_way_back(r);
 	gap_limit(r);
-	cluster_add_way_back_proof(r);
 	sources_add_way_back(r);
+	cluster_add_way_back_proof(r);
 	crdbs_add_way_back(r);
 	replicas_add_way_back(r);
 	cluster_add_way_back_upload(r);

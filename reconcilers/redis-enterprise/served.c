@@ -127,15 +127,20 @@ void cluster_add_proof(struct redis *r, enum phase phase)
 		add_probe(r, phase, "see it served", addresses.items[i], r->wanted->fingerprint);
 }
 
+/* Where nothing is shown, the cluster's word has to do, as it has for the new one. */
 void cluster_add_way_back_proof(struct redis *r)
 {
 	const struct words addresses = addresses_of(r);
 
+	if (!cluster_has_way_back(r))
+		return;
+	if (addresses.count == 0)
+		cluster_add_way_back_check(r);
 	for (size_t i = 0; i < addresses.count; i++) {
 		const struct words served =
 				record_words(answer(r->seen, addresses.items[i]), "served");
 
-		if (cluster_has_way_back(r) && served.count > 1)
+		if (served.count > 1)
 			add_probe(r, PHASE_UNDO, "see the old certificate", addresses.items[i],
 					served.items[1]);
 	}

@@ -206,23 +206,17 @@ void sources_add_new_one(struct redis *r)
 	}
 }
 
-/* Never while the cluster may have the new one. */
+/* Never while the cluster may have the new one: it comes after the proof that the old one is back. */
 void sources_add_way_back(struct redis *r)
 {
-	bool any = false;
-
 	for (size_t i = 0; cluster_has_way_back(r) && i < count(r); i++) {
 		const struct source source = known_source(r, i);
 		const struct amend_step amend =
 				amend_of(r, &source, "remove", r->wanted->fingerprint);
 
-		if (knows_it(r, &source))
-			continue;
-		add_amend(r, PHASE_UNDO, "take the new certificate from", &source, &amend);
-		any = true;
+		if (!knows_it(r, &source))
+			add_amend(r, PHASE_UNDO, "take the new certificate from", &source, &amend);
 	}
-	if (any)
-		cluster_add_way_back_check(r);
 }
 
 /* Read and written at once: nobody waits for it. */
