@@ -296,7 +296,7 @@ struct words journal_open_targets(struct journal *journal, struct arena *arena)
 	const char **items = arena_new_many(arena, const char *, 64);
 	struct words found = { .items = items };
 
-	while (database_next(row))
+	while (database_next(journal->database, row))
 		items[found.count++] = database_text(arena, row, 0);
 	return found;
 }
