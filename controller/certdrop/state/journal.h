@@ -29,9 +29,9 @@
 
 struct journal;
 
-/* ERROR_RETRY: the disk is full, or cannot be read. ERROR_CONFIG: the directory cannot be used, or another process has it. `notice`, when not
- * empty afterwards, tells that a damaged database was moved aside, and what that means. NULL: it is left
- * where it is, and told as an ERROR_CONFIG. */
+/* ERROR_RETRY: the disk is full, or cannot be read. ERROR_CONFIG: the directory cannot be used, or another
+ * process has it. `notice`, when not empty afterwards, tells that a damaged database was moved aside, and
+ * what that means. NULL: it is left where it is, and told as an ERROR_CONFIG. */
 struct journal *journal_open(
 		const char *state_directory, struct buffer *notice, struct error *error);
 void journal_close(struct journal *journal);
