@@ -302,3 +302,21 @@ def test_what_is_left_lying_is_told(serving, authority):
     assert "still lying there: lonely.key" in web.run("status").stdout
     (web.drops / "web" / "lonely.key").unlink()
     web.until_state("web", "in-service", where=lambda receipt: not receipt["not_taken"])
+
+
+def test_a_file_whose_name_looks_like_that_of_a_good_one_is_not_taken_away_with_it(serving, authority):
+    """In ISO 8859-1, which cannot be shown here, both are called z?rich.pem."""
+    web, _, _ = serving
+    good, other = authority.issue("good.example.com"), authority.issue("other.example.com")
+    drop = os.fsencode(web.drops / "web")
+    refused, accepted = drop + b"/z\xf6rich.pem", drop + b"/z\xfcrich.pem"
+    for path, content in (refused, other.key_encrypted(b"secret")), (accepted, good.fullchain + good.key):
+        with open(path, "wb") as file:
+            file.write(content)
+    web.until_in_service("web", good)
+    until(lambda: not os.path.exists(accepted), web.log)
+    assert os.path.exists(refused), "a refused file stays where it is"
+    receipt = web.until_state("web", "in-service", where=lambda receipt: receipt["not_taken"])
+    assert [file["state"] for file in receipt["not_taken"]] == ["refused"]
+    assert [file["sha256"] for file in receipt["inputs"]] == [
+        hashlib.sha256(good.fullchain + good.key).hexdigest()]

@@ -375,6 +375,24 @@ static void names_are_shown_harmlessly(void **state)
 	assert_string_equal(find(fixture, "\xc0\xaf\xed\xa0\x80")->shown, "?????");
 }
 
+static void names_that_look_alike_are_told_apart(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *one, *other, *third;
+
+	write_file(fixture, "z\xf6rich.pem", "hello\n");
+	write_file(fixture, "z\xfcrich.pem", "hello\n");
+	write_file(fixture, "z?rich.pem", "hello\n");
+	scan(fixture);
+	one = find(fixture, "z\xf6rich.pem")->shown;
+	other = find(fixture, "z\xfcrich.pem")->shown;
+	third = find(fixture, "z?rich.pem")->shown;
+	assert_string_not_equal(one, other);
+	assert_string_not_equal(one, third);
+	assert_string_not_equal(other, third);
+	assert_ptr_equal(strstr(one, "z?rich.pem"), one);
+}
+
 static int open_beneath(const struct fixture *fixture, const char *path, bool links)
 {
 	const struct beneath beneath = {
@@ -449,6 +467,7 @@ int main(void)
 		claim(hundred_thousand_files_are_bounded),
 		claim(latest_are_taken_of_too_many),
 		claim(names_are_shown_harmlessly),
+		claim(names_that_look_alike_are_told_apart),
 		claim_both(nothing_is_opened_above_the_root),
 	};
 

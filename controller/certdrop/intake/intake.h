@@ -160,7 +160,8 @@ enum taken_state {
 
 struct taken {
 	struct entry entry;
-	const char *shown; /* the name, printable UTF-8 */
+	const char *shown; /* the name, printable UTF-8; one that would look like another one of the
+			    * harvest has a number behind it */
 	enum taken_state state;
 	bool open_for_writing; /* somebody still has it open for writing: there may come more. Only
 			        * known for our own files or as root */

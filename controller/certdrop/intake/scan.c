@@ -148,13 +148,32 @@ static void watch_links(struct inlet *inlet, const struct selection *selection, 
 
 /* ---- taking ---- */
 
+static bool is_shown(const struct harvest *harvest, const char *shown)
+{
+	for (size_t i = 0; i < harvest->count; i++)
+		if (strcmp(harvest->items[i].shown, shown) == 0)
+			return true;
+	return false;
+}
+
+/* What is said of a file is said of the name as it is shown, so no other one may look like it. */
+static const char *shown_alone(const struct harvest *harvest, const char *name)
+{
+	const char *alike = filename_shown(harvest->arena, name);
+	const char *shown = alike;
+
+	for (unsigned number = 2; is_shown(harvest, shown); number++)
+		shown = arena_printf(harvest->arena, "%s (%u)", alike, number);
+	return shown;
+}
+
 static void take_one(struct take *take, const struct candidate *candidate, struct harvest *harvest)
 {
 	struct taken *taken = &harvest->items[harvest->count];
 
 	*taken = (struct taken){ .fd = -1, .arrived_ns = candidate->arrived_ns };
 	taken->entry.name = arena_copy(harvest->arena, candidate->name);
-	taken->shown = filename_shown(harvest->arena, candidate->name);
+	taken->shown = shown_alone(harvest, candidate->name);
 	if (candidate->dangling) {
 		taken->state = TAKEN_REFUSED;
 		taken->reason = arena_printf(harvest->arena,
