@@ -9,6 +9,8 @@
 
 /* Trees that other tools write. */
 
+enum { STRANGER = 54321 };
+
 static int start(void **state)
 {
 	*state = fixture_new();
@@ -262,6 +264,52 @@ static void nothing_is_written_to_a_source(void **state)
 	run(fixture, "test -e $T/src/web.pem");
 }
 
+/* Root may look at everything, so it becomes somebody else for as long as a scan takes. */
+static void scan_as_stranger(struct fixture *fixture)
+{
+	const bool root = geteuid() == 0;
+
+	if (root) {
+		assert_int_equal(seteuid(STRANGER), 0);
+		/* Else what is in /proc/self would stay root's. */
+		assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+	}
+	scan(fixture);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+}
+
+static void files_that_may_be_listed_and_not_looked_at_are_told(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture, "mkdir $T/tree && echo one >$T/tree/web.pem && chmod 0644 $T/tree");
+	open_source(fixture, "tree", NULL);
+	scan_as_stranger(fixture);
+	expect_refusal(fixture, "web.pem", "web.pem cannot be opened: Permission denied");
+	run(fixture, "chmod 0755 $T/tree");
+	scan_as_stranger(fixture);
+	assert_true(fixture->harvest.changed);
+	assert_true(holds(find(fixture, "web.pem"), "one\n"));
+}
+
+/* certbot's archive is its owner's alone. */
+static void link_to_what_may_not_be_looked_at_does_not_lead_nowhere(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture,
+			"mkdir -p $T/le/archive $T/le/live && echo one >$T/le/archive/web.pem && "
+			"ln -s ../archive/web.pem $T/le/live/web.pem && chmod 0600 $T/le/archive");
+	open_source(fixture, "le/live", "le");
+	scan_as_stranger(fixture);
+	expect_refusal(fixture, "web.pem", "web.pem cannot be opened: Permission denied");
+	run(fixture, "chmod 0755 $T/le/archive");
+	scan_as_stranger(fixture);
+	assert_true(fixture->harvest.changed);
+	assert_true(holds(find(fixture, "web.pem"), "one\n"));
+}
+
 int main(void)
 {
 #define claim(name) cmocka_unit_test_setup_teardown(name, start, fixture_free)
@@ -274,6 +322,8 @@ int main(void)
 		claim(link_out_of_the_root_names_the_setting),
 		claim(link_to_shadow_is_refused),
 		claim(link_to_nothing_is_refused_until_there_is_something),
+		claim(files_that_may_be_listed_and_not_looked_at_are_told),
+		claim(link_to_what_may_not_be_looked_at_does_not_lead_nowhere),
 		claim(source_outside_of_its_root_is_refused),
 		claim(swapped_tree_is_followed),
 		claim(source_that_is_a_link_is_followed),

@@ -158,8 +158,12 @@ static void look_at(struct look *look, const char *name, long long now)
 	struct stat *status = &sighting.status;
 	uint64_t v[4], copy[4];
 
-	if (fstatat(look->directory, name, status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
-		return; /* gone between the two calls: there is an event for that */
+	if (fstatat(look->directory, name, status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+		/* Gone between the two calls: there is an event for that. */
+		if (errno == ENOENT)
+			return;
+		*status = (struct stat){ 0 };
+	}
 	if (S_ISDIR(status->st_mode))
 		return;
 	hash_start(v);
@@ -170,8 +174,9 @@ static void look_at(struct look *look, const char *name, long long now)
 	hash_status(v, status);
 	sighting.link = S_ISLNK(status->st_mode);
 	if (sighting.link && look->links) {
-		sighting.dangling = fstatat(look->directory, name, status, AT_NO_AUTOMOUNT) < 0;
-		if (!sighting.dangling && S_ISDIR(status->st_mode))
+		sighting.dangling = fstatat(look->directory, name, status, AT_NO_AUTOMOUNT) < 0 &&
+				errno == ENOENT;
+		if (S_ISDIR(status->st_mode))
 			return;
 		sip_add(v, sighting.dangling ? 0 : status->st_ino);
 		hash_status(v, status);

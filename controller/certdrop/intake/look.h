@@ -24,7 +24,8 @@ struct sighting {
 	const char *name; /* valid during the call */
 	bool link; /* the entry itself is a symbolic link... */
 	bool dangling; /* ...that leads nowhere */
-	struct stat status; /* of the file, of what a link leads to, or of the link */
+	struct stat status; /* of the file, of what a link leads to, or of the link; zeroed when it
+			     * may not be looked at: who opens it learns why */
 };
 
 struct look {
