@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/certdrop/children/inspector.h"
@@ -385,6 +386,20 @@ static void passphrases_that_cannot_be_read_are_told(void **state)
 	asked_done(&asked);
 }
 
+/* Whoever opens a FIFO waits until somebody writes to it, and everything else with him. */
+static void passphrases_in_a_fifo_stall_nothing(void **state)
+{
+	struct asked asked = { .inspection = inspection_new(NULL, 1, in_directory("fifo"), NULL) };
+
+	(void)state;
+	assert_int_equal(mkfifo(in_directory("fifo"), 0600), 0);
+	part("inspector.inspect", "sound");
+	add(&asked, "a.pem", "x");
+	inspect(&asked);
+	assert_non_null(strstr(inspection_failure(asked.inspection), "it is no regular file"));
+	asked_done(&asked);
+}
+
 /* ---- going away ---- */
 
 static void whoever_abandons_hears_nothing(void **state)
@@ -484,6 +499,7 @@ int main(void)
 		claim(a_program_that_is_not_there_is_told),
 		claim(what_the_program_says_it_lacks_is_told),
 		claim(passphrases_that_cannot_be_read_are_told),
+		claim(passphrases_in_a_fifo_stall_nothing),
 		claim(whoever_abandons_hears_nothing),
 		claim(it_may_be_abandoned_when_it_is_as_good_as_done),
 		claim(many_at_once_do_not_mix),

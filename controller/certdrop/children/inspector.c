@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "controller/model/rule.h"
 
@@ -126,11 +127,16 @@ static void add_file(
 static bool add_side_file(struct inspection *inspection, const char *word, const char *path,
 		int *opened, struct request *request, struct error *error)
 {
+	struct stat status;
+
 	if (!path)
 		return true;
-	*opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*opened < 0)
+	/* The loop is not to wait for whoever might write to a FIFO. */
+	*opened = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (*opened < 0 || fstat(*opened, &status) < 0)
 		return fail(error, ERROR_CONFIG, "%s %s: %s", word, path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return fail(error, ERROR_CONFIG, "%s %s: it is no regular file", word, path);
 	records_append(inspection->arena, &request->records,
 			record_new(inspection->arena, word, NULL));
 	request->fds[request->fd_count++] = *opened;
