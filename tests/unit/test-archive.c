@@ -247,6 +247,42 @@ static void each_attack_is_refused_with_its_reason(void **state)
 	}
 }
 
+/* What is checked and what is unpacked have to be one directory. */
+static void second_directory_behind_the_first_is_refused(void **state)
+{
+	autodone(archive) struct archive archive = { 0 };
+	const struct member shown = { "shown", .content = "x" };
+	const struct member hidden = { "hidden", .content = "y" };
+	size_t comment;
+
+	(void)state;
+	archive_add(&archive, &hidden);
+	archive_end(&archive);
+	comment = archive.bytes.length;
+	buffer_clear(&archive.directory);
+	archive.count = 0;
+	archive_add(&archive, &shown);
+	archive_end(&archive);
+	archive.bytes.bytes[comment - 2] = (char)(archive.bytes.length - comment);
+	expect(&archive.bytes, "refused", "a.zip: the archive has more than one end record");
+}
+
+static void locator_of_another_directory_is_refused(void **state)
+{
+	autodone(archive) struct archive archive = { 0 };
+	const struct member shown = { "shown", .content = "x" };
+
+	(void)state;
+	archive_add(&archive, &shown);
+	/* In the comment of the entry. */
+	archive.directory.bytes[32] = 20;
+	buffer_append(&archive.directory, "PK\x06\x07\0\0\0\0", 8);
+	add_number(&archive.directory, 0, 8);
+	add_number(&archive.directory, 1, 4);
+	archive_end(&archive);
+	expect(&archive.bytes, "refused", "a.zip: the archive uses ZIP64");
+}
+
 static void names_that_differ_in_case_only_are_refused(void **state)
 {
 	autodone(archive) struct archive archive = { 0 };
@@ -394,6 +430,8 @@ int main(void)
 		cmocka_unit_test(a_growing_archive_is_incomplete),
 		cmocka_unit_test(what_is_wrong_in_a_member_is_said_with_its_name),
 		cmocka_unit_test(each_attack_is_refused_with_its_reason),
+		cmocka_unit_test(second_directory_behind_the_first_is_refused),
+		cmocka_unit_test(locator_of_another_directory_is_refused),
 		cmocka_unit_test(names_that_differ_in_case_only_are_refused),
 		cmocka_unit_test(entries_over_the_same_bytes_are_refused),
 		cmocka_unit_test(entries_that_overlap_are_refused),

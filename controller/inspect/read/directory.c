@@ -9,7 +9,7 @@
 #include "controller/inspect/read/format.h"
 
 /* Sizes without names and extras. */
-enum { END_SIZE = 22, CENTRAL_SIZE = 46, LOCAL_SIZE = 30, COMMENT_MAX = 65535 };
+enum { END_SIZE = 22, CENTRAL_SIZE = 46, LOCAL_SIZE = 30, LOCATOR_SIZE = 20, COMMENT_MAX = 65535 };
 enum { FLAG_ENCRYPTED = 1, FLAG_SIZES_BEHIND = 8, FLAG_STRONG = 64, FLAG_MASKED = 8192 };
 enum { METHOD_STORED = 0, METHOD_DEFLATED = 8, HOST_UNIX = 3, HOST_MACOS = 19 };
 
@@ -23,18 +23,44 @@ static size_t number32(const unsigned char *at)
 	return number16(at) | (size_t)number16(at + 2) << 16;
 }
 
+static bool is_end(const unsigned char *at)
+{
+	return memcmp(at, "PK\x05\x06", 4) == 0;
+}
+
+/* Where readers begin to search for the end record; some look for that of ZIP64, too. */
+static size_t search_start(struct bytes archive)
+{
+	const size_t most = END_SIZE + COMMENT_MAX + LOCATOR_SIZE;
+
+	return archive.length > most ? archive.length - most : 0;
+}
+
 /* The end record: the last one whose comment ends with the file. */
 static const unsigned char *find_end(struct bytes archive)
 {
-	const size_t least = archive.length > END_SIZE + COMMENT_MAX
-			? archive.length - END_SIZE - COMMENT_MAX
-			: 0;
-
-	for (size_t at = archive.length - END_SIZE + 1; at-- > least;)
-		if (memcmp(archive.start + at, "PK\x05\x06", 4) == 0 &&
+	for (size_t at = archive.length - END_SIZE + 1; at-- > search_start(archive);)
+		if (is_end(archive.start + at) &&
 				at + END_SIZE + number16(archive.start + at + 20) == archive.length)
 			return archive.start + at;
 	return NULL;
+}
+
+/* Of two end records libzip takes the first that makes sense, others the last: each would unpack
+ * what another directory says than the one that was checked. */
+static bool has_another_end(struct bytes archive, const unsigned char *end)
+{
+	for (size_t at = search_start(archive); at + END_SIZE <= archive.length; at++)
+		if (is_end(archive.start + at) && archive.start + at != end)
+			return true;
+	return false;
+}
+
+/* The locator of ZIP64's end record stands right in front of the other one, which then counts no more. */
+static bool has_locator(struct bytes archive, const unsigned char *end)
+{
+	return end - archive.start >= LOCATOR_SIZE &&
+			memcmp(end - LOCATOR_SIZE, "PK\x06\x07", 4) == 0;
 }
 
 /* ---- one entry ---- */
@@ -265,7 +291,10 @@ enum directory_outcome directory_read(struct arena *arena, struct bytes archive,
 	count = number16(end + 10);
 	walk.start = number32(end + 16);
 	walk.end = (size_t)(end - archive.start);
-	if (count == 0xffff || walk.start == 0xffffffff || number32(end + 12) == 0xffffffff)
+	if (has_another_end(archive, end))
+		sound = refuse(&walk, NULL, "the archive has more than one end record");
+	else if (has_locator(archive, end) || count == 0xffff || walk.start == 0xffffffff ||
+			number32(end + 12) == 0xffffffff)
 		sound = refuse(&walk, NULL, "the archive uses ZIP64");
 	else if (number16(end + 4) != 0 || number16(end + 6) != 0 || number16(end + 8) != count)
 		sound = refuse(&walk, NULL, "the archive spans several disks");

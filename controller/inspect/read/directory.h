@@ -7,7 +7,7 @@
  *
  * Refused: encrypted entries; links, devices and other special files; names that are
  * absolute, go upwards, have a backslash or a zero byte, or differ only in case; methods
- * other than stored and deflated; ZIP64; several disks; entries that overlap, lie in the
+ * other than stored and deflated; ZIP64; several disks or end records; entries that overlap, lie in the
  * directory, or differ from their local header; more than ARCHIVE_ENTRIES_MAX of them;
  * sizes above FORMAT_SIZE_MAX each, ARCHIVE_TOTAL_MAX in all, or ARCHIVE_RATIO_MAX times
  * the stored size; a nested archive by its name.
