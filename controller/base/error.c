@@ -1,6 +1,5 @@
 #include "controller/base/error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,19 +27,25 @@ static void drop_half_character(char *text)
 		text[start - 1] = '\0';
 }
 
-bool(fail)(struct error *error, enum error_kind kind, const char *format, ...)
+bool(vfail)(struct error *error, enum error_kind kind, const char *format, va_list arguments)
 {
 	char text[ERROR_TEXT_SIZE];
-	va_list arguments;
 
 	/* The arguments may point into error->text. */
-	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-
 	error->kind = kind;
 	memcpy(error->text, text, sizeof(text));
 	drop_half_character(error->text);
+	return false;
+}
+
+bool(fail)(struct error *error, enum error_kind kind, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vfail(error, kind, format, arguments);
+	va_end(arguments);
 	return false;
 }
 

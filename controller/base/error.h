@@ -18,6 +18,7 @@
  * password.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 enum { ERROR_TEXT_SIZE = 512 };
@@ -41,6 +42,10 @@ struct error {
 /* Fills in `error` and returns false. */
 bool fail(struct error *error, enum error_kind kind, const char *format, ...) printf_like(3, 4);
 
+/* The same for whoever takes such arguments, too. */
+bool vfail(struct error *error, enum error_kind kind, const char *format, va_list arguments)
+		printf_like(3, 0);
+
 /* Puts what was being done in front of the text that is there ("format: text"), and
  * returns false. */
 bool fail_while(struct error *error, const char *format, ...) printf_like(2, 3);
@@ -49,6 +54,7 @@ bool fail_while(struct error *error, const char *format, ...) printf_like(2, 3);
  * be told that these return false. */
 #ifdef __clang_analyzer__
 #define fail(...)       (fail(__VA_ARGS__), false)
+#define vfail(...)      (vfail(__VA_ARGS__), false)
 #define fail_while(...) (fail_while(__VA_ARGS__), false)
 #endif
 

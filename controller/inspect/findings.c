@@ -3,10 +3,8 @@
 #include <assert.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "controller/base/buffer.h"
 #include "controller/inspect/crypto.h"
 #include "controller/inspect/prove/proof.h"
 #include "controller/inspect/read/envelope.h"
@@ -42,15 +40,15 @@ void findings_done(struct findings *findings)
 enum verdict conclude(struct findings *findings, struct input *input, enum verdict verdict,
 		const char *format, ...)
 {
-	char text[ERROR_TEXT_SIZE];
+	struct error told;
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
+	(void)vfail(&told, ERROR_INPUT, format, arguments);
 	va_end(arguments);
 
 	input->verdict = verdict;
-	input->sentence = arena_printf(findings->arena, "%s: %s", input->shown, text);
+	input->sentence = arena_printf(findings->arena, "%s: %s", input->shown, told.text);
 	return verdict;
 }
 
@@ -70,13 +68,13 @@ static unsigned long long bit(const struct input *input)
 void findings_remark(struct findings *findings, const struct input *input, const char *format, ...)
 {
 	struct remark *remark = arena_new_of(findings->arena, struct remark);
-	char text[ERROR_TEXT_SIZE];
+	struct error told;
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
+	(void)vfail(&told, ERROR_INPUT, format, arguments);
 	va_end(arguments);
-	remark->text = arena_printf(findings->arena, "%s: %s", input->shown, text);
+	remark->text = arena_printf(findings->arena, "%s: %s", input->shown, told.text);
 	remark->file = bit(input);
 	remark->next = findings->remarks;
 	findings->remarks = remark;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/inspect/findings.h"
 #include "tests/unit/inspecting.h"
 #include "tests/unit/material.h"
 
@@ -338,9 +339,31 @@ static void hostile_names_are_shown_harmless(void **state)
 	assert_null(strstr(credential.subject, "\xe2\x80\xae"));
 }
 
+/* Half a character would make all that is not ASCII in it unreadable in JSON. */
+static void a_long_sentence_is_cut_between_characters(void **state)
+{
+	struct findings findings;
+	struct input input = { .shown = "a.jks" };
+	char text[2 * ERROR_TEXT_SIZE];
+
+	(void)state;
+	findings_init(&findings);
+	for (size_t lead = 0; lead < 2; lead++) {
+		memset(text, 'x', lead);
+		for (size_t i = lead; i + 2 < sizeof(text); i += 2)
+			memcpy(text + i, "\xC3\xA4", 3);
+		(void)conclude(&findings, &input, VERDICT_REFUSED, "%s", text);
+		assert_int_equal((strlen(input.sentence) - strlen("a.jks: ") - lead) % 2, 0);
+		findings_remark(&findings, &input, "%s", text);
+		assert_string_equal(findings.remarks->text, input.sentence);
+	}
+	findings_done(&findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_long_sentence_is_cut_between_characters),
 		cmocka_unit_test(every_kind_of_key_makes_a_credential),
 		cmocka_unit_test(the_same_set_gives_the_same_digest_whatever_its_form),
 		cmocka_unit_test(a_lonely_certificate_waits_for_its_key),

@@ -142,8 +142,8 @@ static void which_key_has_to_be_clear(void **state)
 		const char *head, *sentence;
 	} cases[] = {
 		{ "inspect test\n",
-				"holds 2 private keys, \"web-server\" and \"other\"; the setting "
-				"key-alias says" },
+				"holds 2 private keys; the setting key-alias says which one to take: "
+				"\"web-server\" and \"other\"" },
 		{ "inspect test\n\tkey-alias wep\n",
 				"holds no private key called \"wep\", but \"web-server\" and \"other\"" },
 		{ "inspect test\n\tkey-alias peer\n", "holds no private key called \"peer\"" },

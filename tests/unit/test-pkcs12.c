@@ -67,7 +67,8 @@ static void what_is_wrong_is_told_apart(void **state)
 	static const struct {
 		const char *alias, *passphrases, *sentence;
 	} cases[] = {
-		{ NULL, "store\nkey one\n", "holds 2 private keys, \"web server\" and \"other\"" },
+		{ NULL, "store\nkey one\n",
+				"holds 2 private keys; the setting key-alias says which one to take: \"web server\" and \"other\"" },
 		{ "peer", "store\n", "holds no private key called \"peer\"" },
 		{ "web server", "store\n",
 				"opens the PKCS#12, but not the private key \"web server\" in it" },

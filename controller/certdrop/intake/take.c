@@ -23,11 +23,11 @@ enum { SPARSE_SIZE = 128 * 1024, SPARSE = 8, BLOCK = 512 };
 static void __attribute__((format(printf, 4, 0))) set_reason(struct take *take, struct taken *taken,
 		enum taken_state state, const char *format, va_list values)
 {
-	char text[ERROR_TEXT_SIZE];
+	struct error told;
 
-	(void)vsnprintf(text, sizeof(text), format, values);
+	(void)vfail(&told, ERROR_INPUT, format, values);
 	taken->state = state;
-	taken->reason = arena_printf(take->arena, "%s %s", taken->shown, text);
+	taken->reason = arena_printf(take->arena, "%s %s", taken->shown, told.text);
 }
 
 /* Both return false, for the check that found out. */

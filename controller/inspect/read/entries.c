@@ -63,8 +63,8 @@ enum verdict entries_choose(struct findings *findings, struct input *input,
 		return choose_by_alias(findings, input, entries, count);
 	if (count > 1 && !findings->several_keys)
 		return conclude(findings, input, VERDICT_REFUSED,
-				"holds %zu private keys, %s; the setting key-alias says which one "
-				"to take",
+				"holds %zu private keys; the setting key-alias says which one to "
+				"take: %s",
 				count, list(findings->arena, entries, count));
 	for (size_t i = 0; i < count; i++)
 		entries[i].taken = true;
