@@ -71,9 +71,17 @@ const char *printable(struct arena *arena, const char *text, size_t length)
 	return arena_copy_bytes(arena, shown, show(shown, text, length, PRINTABLE_MAX));
 }
 
+const char *printable_whole(struct arena *arena, const char *text, size_t length)
+{
+	char *shown = arena_alloc(arena, length + 1);
+
+	(void)show(shown, text, length, length);
+	return shown;
+}
+
 void printable_in_place(char *text)
 {
 	const size_t length = strlen(text);
 
-	text[show(text, text, length, length + 4)] = '\0';
+	text[show(text, text, length, length)] = '\0';
 }

@@ -13,5 +13,8 @@ enum { PRINTABLE_MAX = 160 };
 /* Longer than PRINTABLE_MAX bytes is cut, with "...". */
 const char *printable(struct arena *arena, const char *text, size_t length);
 
+/* Never cut. */
+const char *printable_whole(struct arena *arena, const char *text, size_t length);
+
 /* The same with a whole string, where it is; it never becomes longer. */
 void printable_in_place(char *text);

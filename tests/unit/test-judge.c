@@ -113,6 +113,40 @@ static void names_are_covered_as_tls_clients_see_it(void **state)
 			"for it");
 }
 
+/* 222 bytes, of the 253 that there may be (RFC 1035, 2.3.4). */
+static void long_names_are_covered_too(void **state)
+{
+	char label[64] = { 0 }, name[256], names[264], rule[280];
+	const struct recipe recipe = { .name = "web.example", .names = names };
+
+	(void)state;
+	memset(label, 'n', 63);
+	(void)snprintf(name, sizeof(name), "%s.%s.%s.%.21s.example", label, label, label, label);
+	(void)snprintf(names, sizeof(names), "DNS:%s", name);
+	(void)snprintf(rule, sizeof(rule), "rule names P %s", name);
+	expect_refusal_of(&recipe, rule, "");
+}
+
+/* Who reads it as a C string finds another name in it than is there. */
+static void common_name_with_a_zero_byte_covers_nothing(void **state)
+{
+	static const unsigned char common[] = "web.example\0.elsewhere";
+	const struct recipe recipe = { .name = "placeholder", .names = "" };
+	autodone(identity) struct identity odd = { 0 };
+	X509_NAME *name = X509_NAME_new();
+
+	(void)state;
+	identity_make(&odd, &recipe);
+	assert_true(X509_NAME_add_entry_by_NID(
+			name, NID_commonName, MBSTRING_UTF8, common, sizeof(common) - 1, -1, 0));
+	assert_true(X509_set_subject_name(odd.certificate, name));
+	assert_true(X509_sign(odd.certificate, odd.key, EVP_sha256()));
+	X509_NAME_free(name);
+	expect_refusal(&odd, "rule names P web.example",
+			"the certificate of CN=web.example\\00.elsewhere does not cover the name "
+			"web.example; P ask for it");
+}
+
 /* No rule here: whether it matters depends on what the product's version is. */
 static void who_has_no_common_name_is_told(void **state)
 {
@@ -179,6 +213,8 @@ int main(void)
 		cmocka_unit_test(keys_are_held_to_the_rules),
 		cmocka_unit_test(certificates_are_held_to_the_rules),
 		cmocka_unit_test(names_are_covered_as_tls_clients_see_it),
+		cmocka_unit_test(long_names_are_covered_too),
+		cmocka_unit_test(common_name_with_a_zero_byte_covers_nothing),
 		cmocka_unit_test(who_has_no_common_name_is_told),
 		cmocka_unit_test(a_short_life_is_a_warning),
 		cmocka_unit_test(a_usage_that_is_only_advised_is_a_warning),

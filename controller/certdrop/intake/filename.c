@@ -23,8 +23,5 @@ bool filename_ignored(const char *name)
 
 const char *filename_shown(struct arena *arena, const char *name)
 {
-	char *shown = arena_copy(arena, name);
-
-	printable_in_place(shown);
-	return shown;
+	return printable_whole(arena, name, strlen(name));
 }

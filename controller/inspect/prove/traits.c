@@ -11,6 +11,8 @@
 #include "controller/inspect/crypto.h"
 #include "controller/inspect/subject-name.h"
 
+enum { DNS_NAME_MAX = 253 };
+
 /* ---- key and signature ---- */
 
 static const char *curve_name(struct arena *arena, const EVP_PKEY *key)
@@ -86,6 +88,16 @@ bool traits_date(const ASN1_TIME *date, long long *seconds)
 
 /* ---- lists ---- */
 
+/* Names are compared, so one that can be one (RFC 1035, 2.3.4) is not cut. */
+static const char *dns_name(struct arena *arena, const ASN1_STRING *name)
+{
+	const char *text = (const char *)ASN1_STRING_get0_data(name);
+	const size_t length = (size_t)ASN1_STRING_length(name);
+
+	return length <= DNS_NAME_MAX ? printable_whole(arena, text, length)
+				      : printable(arena, text, length);
+}
+
 static const char *name_of(struct arena *arena, const GENERAL_NAME *name)
 {
 	char address[INET6_ADDRSTRLEN];
@@ -95,12 +107,10 @@ static const char *name_of(struct arena *arena, const GENERAL_NAME *name)
 
 	switch (type) {
 	case GEN_DNS:
+		return arena_printf(arena, "DNS:%s", dns_name(arena, text));
 	case GEN_EMAIL:
 	case GEN_URI:
-		return arena_printf(arena, "%s:%s",
-				type == GEN_DNS                     ? "DNS"
-						: type == GEN_EMAIL ? "email"
-								    : "URI",
+		return arena_printf(arena, "%s:%s", type == GEN_EMAIL ? "email" : "URI",
 				printable(arena, (const char *)ASN1_STRING_get0_data(text),
 						(size_t)ASN1_STRING_length(text)));
 	case GEN_IPADD:
@@ -217,11 +227,12 @@ static bool is_address(const char *name, char address[INET6_ADDRSTRLEN])
 
 static bool common_name_covers(const struct certificate *leaf, const char *name)
 {
-	char common[256];
+	char common[DNS_NAME_MAX + 1];
+	const int length = X509_NAME_get_text_by_NID(
+			X509_get_subject_name(leaf->x509), NID_commonName, common, sizeof(common));
 
-	return X509_NAME_get_text_by_NID(X509_get_subject_name(leaf->x509), NID_commonName, common,
-			       sizeof(common)) > 0 &&
-			dns_covers(common, name);
+	/* A zero byte in it would end what is compared. */
+	return length > 0 && strlen(common) == (size_t)length && dns_covers(common, name);
 }
 
 bool traits_cover(const struct certificate *leaf, const struct traits *traits, const char *name)
