@@ -13,6 +13,8 @@
 #include "controller/inspect/prove/role.h"
 #include "controller/inspect/request.h"
 
+enum { LEFTOVERS_TOLD = 8 };
+
 /* One request on its way to a reply. */
 struct inspection {
 	struct request request;
@@ -90,23 +92,31 @@ static void add_warning(struct arena *arena, struct rows *rows, const char *text
 	rows->items = items;
 }
 
-/* Authorities that came along in the files of this credential, and are in no chain. */
+/* Authorities that came along in the files of this credential, and are in no chain. A few say what
+ * is wrong: hundreds of them, in each credential of the file, nobody reads and no reply holds. */
 static void warn_of_leftovers(
 		struct inspection *inspection, unsigned long long files, struct rows *warnings)
 {
 	const struct findings *findings = &inspection->request.findings;
+	struct arena *arena = arena_of(inspection);
+	size_t count = 0;
 
 	for (size_t i = 0; i < findings->certificate_count; i++) {
 		const struct certificate *left = findings->certificates[i];
 
 		if (!(left->files & files) || left->used || left->has_key || !left->authority)
 			continue;
-		add_warning(arena_of(inspection), warnings,
-				arena_printf(arena_of(inspection),
-						"the certificate of %s in %s belongs to no chain "
-						"and is left out",
-						left->subject, left->place));
+		if (++count <= LEFTOVERS_TOLD)
+			add_warning(arena, warnings,
+					arena_printf(arena,
+							"the certificate of %s in %s belongs to no "
+							"chain and is left out",
+							left->subject, left->place));
 	}
+	if (count > LEFTOVERS_TOLD)
+		add_warning(arena, warnings,
+				arena_printf(arena, "the same goes for %zu more certificates",
+						count - LEFTOVERS_TOLD));
 }
 
 static void add_remarks(

@@ -69,6 +69,35 @@ static void what_is_left_out_is_told(void **state)
 			"left out");
 }
 
+static void of_many_that_are_left_out_a_few_are_told(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	add_certificate(&text, &web);
+	add_certificate(&text, &low);
+	add_key(&text, &web, NULL);
+	for (int i = 0; i < 10; i++) {
+		autodone(identity) struct identity authority = { 0 };
+		const struct recipe recipe = { .name = "Some Root",
+			.authority = true,
+			.with_key = root.key,
+			.days = 100 + i };
+
+		identity_make(&authority, &recipe);
+		add_certificate(&text, &authority);
+	}
+	ask_file(&asking, "all.pem", &text);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.warnings.count, 9);
+	assert_string_equal(credential.warnings.items[8].items[0],
+			"the same goes for 2 more certificates");
+}
+
 static void the_root_comes_along_when_asked_for(void **state)
 {
 	static const struct identity *const dropped[] = { &root, &sub, &low, NULL };
@@ -237,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chains_are_put_in_order_without_what_does_not_belong),
 		cmocka_unit_test(what_is_left_out_is_told),
+		cmocka_unit_test(of_many_that_are_left_out_a_few_are_told),
 		cmocka_unit_test(the_root_comes_along_when_asked_for),
 		cmocka_unit_test(chains_are_completed_from_the_authorities),
 		cmocka_unit_test(an_incomplete_chain_waits_for_its_next_link),
