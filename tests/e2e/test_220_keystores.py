@@ -96,6 +96,23 @@ def test_a_pkcs12_of_openssl_is_read(look, scratch, authority):
         assert accepted and pair.fingerprint in said, said
 
 
+def test_what_this_systems_openssl_lacks_for_an_old_pkcs12_is_named(certdrop, scratch, authority):
+    pair = authority.issue("old.example.com", "rsa")
+    (scratch / "all.pem").write_bytes(pair.key + pair.fullchain)
+    (scratch / "passphrases").write_text(STORE)
+    subprocess.run(["openssl", "pkcs12", "-export", "-in", scratch / "all.pem", "-legacy", "-out", scratch / "a.p12",
+                    "-passout", f"pass:{STORE}"], check=True)
+    without = scratch / "without-legacy-provider"
+    without.write_text("#!/bin/sh\nexport OPENSSL_MODULES=/none\n"
+                       f"exec {certdrop.programs}/inspect/certdrop-inspect\n")
+    without.chmod(0o755)
+    certdrop.configure([{"name": "app", "product": "files", "publish": str(scratch / "app"),
+                         "passphrases": str(scratch / "passphrases"),
+                         "files": [{"name": "a.pem", "content": "combined"}]}], **{"inspect-program": without})
+    said = certdrop.run("inspect", str(scratch / "a.p12"), "--for", "app").stdout
+    assert "encrypted in an old way that this system's OpenSSL does not have" in said
+
+
 def test_other_stores_are_named(look, stores):
     for name, sentence in (("trust.jks", "is a trust store, with 1 trusted certificate and no private key"),
                            ("trust.p12", "is a trust store, with 1 trusted certificate and no private key"),

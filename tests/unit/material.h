@@ -64,7 +64,7 @@ struct pkcs12_recipe {
 	const struct identity *chain[4]; /* NULL at the end */
 	const char *passphrase;
 	int iterations; /* for keys and certificates; 0: 2048 */
-	int seal_iterations; /* for the MAC; 0: 2048 */
+	int seal_iterations; /* for the MAC; 0: 2048; -1: there is none */
 	long claimed_iterations; /* what the seal says instead of the truth; 0: the truth */
 	bool legacy; /* RC2-40 and 3DES, as before OpenSSL 3 */
 };

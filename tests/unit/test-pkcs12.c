@@ -155,9 +155,41 @@ static void nobody_waits_for_the_keys_of_peers(void **state)
 	assert_string_equal(first_missing(&asking), "");
 }
 
+/* What a file may cost is counted over all that is in it. */
+static void stores_without_a_seal_in_an_archive_share_one_cap(void **state)
+{
+	static const char *const names[] = { "one.p12", "two.p12" };
+	const struct pkcs12_recipe recipe = {
+		.identity = &web, .passphrase = "store", .seal_iterations = -1
+	};
+	struct buffer stores[2] = { 0 };
+
+	(void)state;
+	add_pkcs12(&stores[0], &recipe);
+	add_pkcs12(&stores[1], &recipe);
+	for (size_t count = 1; count <= 2; count++) {
+		autodone(asking) struct asking asking = { 0 };
+		autodone(buffer) struct buffer archive = { 0 };
+
+		add_zip(&archive, names, stores, count);
+		buffer_add(&asking.text, "inspect test\n\tderivations 5000\n");
+		ask_passphrases(&asking, "store\n");
+		ask_file(&asking, "a.zip", &archive);
+		ask(&asking);
+		assert_string_equal(state_of(&asking, "a.zip"), count == 1 ? "sound" : "refused");
+		assert_string_equal(sentence_of(&asking, "a.zip"),
+				count == 1 ? ""
+					   : "a.zip/two.p12: asks for 6144 password iterations; at "
+					     "most 5000 are allowed");
+	}
+	buffer_done(&stores[0]);
+	buffer_done(&stores[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stores_without_a_seal_in_an_archive_share_one_cap),
 		cmocka_unit_test(the_alias_chooses),
 		cmocka_unit_test(what_is_wrong_is_told_apart),
 		cmocka_unit_test(a_client_pair_may_be_in_the_same_store),

@@ -13,9 +13,10 @@ static enum verdict refuse(const struct bags *bags, const char *sentence)
 	return conclude(bags->findings, bags->input, VERDICT_REFUSED, "%s", sentence);
 }
 
+/* Without a passphrase, which is tried last, little can be decrypted anyway. */
 static const char *why_not_opened(const struct bags *bags)
 {
-	return crypto_has_legacy() || bags->passphrase
+	return crypto_has_legacy() || !bags->passphrase
 			? "a part of the PKCS#12 cannot be decrypted"
 			: "a part of the PKCS#12 is encrypted in an old way that this "
 			  "system's OpenSSL does not have";
@@ -100,12 +101,13 @@ static enum verdict open_sealed(struct bags *bags, PKCS12 *sealed)
 /* Without a seal what can be decrypted and understood is right. */
 static enum verdict open_unsealed(struct bags *bags, PKCS12 *sealed)
 {
+	const long long before = bags->input->derivations;
 	enum verdict verdict = VERDICT_REFUSED;
 
 	for (size_t i = 0; verdict == VERDICT_REFUSED &&
 			password_next(bags->findings, bags->input, i, &bags->passphrase);
 			i++) {
-		bags->input->derivations = 0;
+		bags->input->derivations = before;
 		bags_done(bags);
 		verdict = read_safes(bags, sealed);
 	}
