@@ -128,6 +128,15 @@ def test_a_reload_brings_a_new_target(serving, authority, scratch):
     assert (scratch / "copy" / "all.pem").read_bytes() == pair.key + pair.fullchain
 
 
+def test_an_owner_who_is_not_there_is_told_once(certdrop, scratch):
+    files = [{"name": "a.pem", "content": "combined"}]
+    certdrop.configure([{"name": name, "product": "files", "publish": str(scratch / name), "files": files}
+                        for name in ("one", "two", "three")], **{"drop-owners": ["nobody-of-that-name"]})
+    certdrop.start()
+    certdrop.stop()
+    assert certdrop.log().count('there is no user "nobody-of-that-name"') == 1
+
+
 def test_the_example_in_the_readme_is_sound(certdrop):
     readme = (certdrop.program.parents[3] / "README.md").read_text()
     example = next(block for block in re.findall(r"^```\w*\n(.*?)^```", readme, re.S | re.M) if "targets = (" in block)

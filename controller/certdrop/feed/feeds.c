@@ -20,7 +20,7 @@ static struct feed *find_feed(const struct controller *controller, const char *n
 	return NULL;
 }
 
-/* Names or numbers of users; "*" stands for everybody. */
+/* Names or numbers of users, looked up once for all; "*" stands for everybody. */
 static void read_owners(struct words owners, uid_t *numbers, struct inlet_policy *policy)
 {
 	policy->owners = numbers;
@@ -41,19 +41,14 @@ static void read_owners(struct words owners, uid_t *numbers, struct inlet_policy
 	}
 }
 
-static struct inlet *open_inlet(
-		struct feed *feed, const struct subject *subject, const char *source)
+static struct inlet *open_inlet(struct feed *feed, const struct subject *subject,
+		const char *source, const struct inlet_policy *common)
 {
 	const struct config *config = feed->controller->config;
 	autoarena struct arena *arena = arena_new();
-	struct inlet_policy policy = {
-		.allow_insecure = config->insecure_drop,
-		.root = target_source_root(subject->target),
-		.root_setting = "source-root",
-	};
+	struct inlet_policy policy = *common;
 
-	read_owners(config->drop_owners,
-			arena_new_many(arena, uid_t, config->drop_owners.count + 1), &policy);
+	policy.root = target_source_root(subject->target);
 	if (source)
 		return intake_add_source(feed->controller->intake, source, &policy, feed);
 	return intake_add_drop(feed->controller->intake,
@@ -61,7 +56,7 @@ static struct inlet *open_inlet(
 }
 
 static struct feed *feed_new(struct controller *controller, const struct subject *subject,
-		const char *name, const char *source)
+		const char *name, const char *source, const struct inlet_policy *policy)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
 	struct feed **feeds =
@@ -78,7 +73,7 @@ static struct feed *feed_new(struct controller *controller, const struct subject
 	feed->commit.can_wait = true;
 	(void)uv_timer_init(controller->loop, &feed->timer);
 	feed->timer.data = feed;
-	feed->inlet = open_inlet(feed, subject, source);
+	feed->inlet = open_inlet(feed, subject, source, policy);
 	return feed;
 }
 
@@ -95,6 +90,15 @@ static void add_delivery(struct feed *feed, struct subject *subject)
 
 void feeds_open(struct controller *controller)
 {
+	const struct config *config = controller->config;
+	autoarena struct arena *arena = arena_new();
+	struct inlet_policy policy = {
+		.allow_insecure = config->insecure_drop,
+		.root_setting = "source-root",
+	};
+
+	read_owners(config->drop_owners,
+			arena_new_many(arena, uid_t, config->drop_owners.count + 1), &policy);
 	for (size_t i = 0; i < controller->subject_count; i++) {
 		struct subject *subject = controller->subjects[i];
 		const char *source = setting_text(subject->target->settings, "source");
@@ -102,7 +106,7 @@ void feeds_open(struct controller *controller)
 		struct feed *feed = find_feed(controller, name);
 
 		if (!feed)
-			feed = feed_new(controller, subject, name, source);
+			feed = feed_new(controller, subject, name, source, &policy);
 		add_delivery(feed, subject);
 	}
 }
