@@ -220,6 +220,19 @@ def test_not_yet_valid_is_not_installed(serving, authority):
     assert nginx.served() == first.fingerprint
 
 
+def test_what_is_not_yet_valid_delays_nothing_else(certdrop, nginx, authority):
+    """A file that somebody keeps open is looked at again after a moment, without an event."""
+    certdrop.configure([nginx.target()], rescan="1h")
+    certdrop.start()
+    early, good = authority.issue("early.example.com", starts_in_days=5), authority.issue("good.example.com")
+    certdrop.drop("web", {"early.pem": early.fullchain + early.key})
+    certdrop.until_state("web", "held", "waiting", "refused",
+                         where=lambda receipt: "valid" in (receipt["reason"] or ""))
+    with open(certdrop.drops / "web" / "good.pem", "wb", buffering=0) as file:
+        file.write(good.fullchain + good.key)
+        until(lambda: nginx.served() == good.fingerprint, certdrop.log)
+
+
 def test_a_downgrade_is_refused(serving, authority):
     web, nginx, first = serving
     shorter = authority.issue("first.example.com", starts_in_days=-3, days=20)

@@ -10,9 +10,8 @@
 #include "controller/certdrop/feed/delivery.h"
 #include "controller/certdrop/feed/premises.h"
 
-/* How long until an inspection that could not be made is tried again, and how often the clock is
- * looked at again while something waits for it. */
-enum { AGAIN_MS = 5000, CLOCK_MS = 60000, DERIVATIONS_MAX = 2000000 };
+/* AGAIN_MS: until what could not be written down or taken away is tried again. */
+enum { AGAIN_MS = 5000, DERIVATIONS_MAX = 2000000 };
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -21,9 +20,13 @@ static void on_timer(uv_timer_t *timer)
 	feed_scan(feed);
 }
 
+/* Several may have asked for a scan: the first of them makes it for all, and they ask again. */
 static void scan_in(struct feed *feed, uint64_t milliseconds)
 {
-	if (feed->controller->mode == MODE_SERVICE && !feed->controller->stopping)
+	const bool sooner = uv_is_active((uv_handle_t *)&feed->timer) &&
+			uv_timer_get_due_in(&feed->timer) <= milliseconds;
+
+	if (feed->controller->mode == MODE_SERVICE && !feed->controller->stopping && !sooner)
 		(void)uv_timer_start(&feed->timer, on_timer, milliseconds, 0);
 }
 
