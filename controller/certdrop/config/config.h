@@ -18,7 +18,7 @@
  * moved from one file to another as it is; they are read in the order of their names, "*.conf"
  * only, no hidden ones; the directory need not exist unless it is named. A target's group holds the
  * settings of every target (target_options) and those of its product. "@include" works as libconfig
- * does it, relative to the file's directory. A file may have at most 1 MiB.
+ * does it, relative to the file's directory. A file may have at most CONFIG_FILE_MAX bytes.
  *
  * Mistakes: all of them, CONFIG_MISTAKES_MAX at most, one line each:
  *
