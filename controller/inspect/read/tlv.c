@@ -1,5 +1,6 @@
 #include "controller/inspect/read/tlv.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { NESTING_MAX = 16, INDEFINITE = 0x80, CONSTRUCTED = 0x20 };
@@ -57,6 +58,9 @@ static enum tlv_measure measure_at(struct bytes bytes, unsigned depth, size_t *l
 	if (found != TLV_WHOLE)
 		return found;
 	used = header.length;
+	/* Where size_t has 32 bits, a length of four octets reaches round to the start. */
+	if (header.value > SIZE_MAX - used)
+		return TLV_DAMAGED;
 	if (!header.indefinite) {
 		*length = used + header.value;
 		return *length <= bytes.length ? TLV_WHOLE : TLV_SHORT;
