@@ -40,7 +40,7 @@ const struct option target_options[] = {
 	{ "source", OPTION_PATH, FORM_DIRECTORY,
 			.help = "A directory that another tool writes (a git checkout, certbot's "
 				"live, a Kubernetes volume), to be read instead of the drop. "
-				"Nothing is ever written there." },
+				"Nothing is ever written there, so it cannot lie below `drop`." },
 	{ "source-root", OPTION_PATH, FORM_DIRECTORY,
 			.help = "The directory, at or above `source`, that no symbolic link in it "
 				"may lead out of. Without it, that is `source` itself." },

@@ -282,7 +282,7 @@ def test_a_flood_of_bad_files_does_not_stop_a_good_one(serving, authority):
     until(lambda: nginx.served() == good.fingerprint, web.log, seconds=60)
 
 
-def test_what_is_held_says_who_has_to_act(certdrop, nginx, authority):
+def test_what_is_held_says_who_has_to_act(certdrop, nginx, authority, scratch):
     def following(**more):
         certdrop.configure([{**nginx.target(), **more}])
         return certdrop.json("status")["targets"][0]["next"]
@@ -292,7 +292,7 @@ def test_what_is_held_says_who_has_to_act(certdrop, nginx, authority):
     certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
     (certdrop.drops / "web").chmod(0o777)
     assert following().startswith("put right what is wrong with the directory")
-    assert following(source=str(certdrop.drops / "none")).startswith("see to it that the directory is there")
+    assert following(source=str(scratch / "none")).startswith("see to it that the directory is there")
     (certdrop.drops / "web").chmod(0o700)
     certdrop.configure([{**nginx.target(), "hold": True}])
     certdrop.start()

@@ -141,6 +141,21 @@ static void mistakes_of(const char *text, struct buffer *mistakes)
 	buffer_add(mistakes, rest);
 }
 
+static void source_in_the_drop_is_a_mistake(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("drop = \"/d\";\n"
+		    "targets = ( { name = \"a\"; product = \"disk\"; publish = \"/a\";\n"
+		    "source = \"/d/b\"; }, { name = \"c\"; product = \"disk\"; publish = \"/c\";\n"
+		    "source = \"/dd\"; } );\n",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:3: \"source\" in target \"a\" must not be \"drop\" or lie below "
+			"it, where files are taken away; a target is fed from there by \"from\"\n");
+}
+
 static void included_files_are_named_in_mistakes(void **state)
 {
 	autodone(buffer) struct buffer mistakes = { 0 };
@@ -392,6 +407,7 @@ int main(void)
 		claim(other_files_follow_in_the_order_of_their_names),
 		claim(one_directory_may_feed_two_targets),
 		claim(included_files_are_named_in_mistakes),
+		claim(source_in_the_drop_is_a_mistake),
 		claim(mistakes_name_place_and_remedy),
 		claim(all_mistakes_are_told_at_once),
 		claim(only_so_many_mistakes_are_told),

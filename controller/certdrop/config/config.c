@@ -81,6 +81,22 @@ static void check_together(const struct config *config, struct mistakes *mistake
 				"\"state\" must not be \"drop\" or lie below it");
 }
 
+/* A drop's files are taken away, those of a source never. */
+static void check_sources(const struct config *config, struct mistakes *mistakes)
+{
+	for (size_t i = 0; i < config->target_count; i++) {
+		const struct target *target = &config->targets[i];
+		const char *source = setting_text(target->settings, "source");
+
+		if (source && path_is_below(source, config->drop))
+			mistakes_add(mistakes, setting_place(target->settings, "source"),
+					"\"source\" in target \"%s\" must not be \"drop\" or lie "
+					"below it, where files are taken away; a target is fed from "
+					"there by \"from\"",
+					target->name);
+	}
+}
+
 /* The directory of more targets, or NULL when the main file cannot be read. */
 static const char *read_main_file(struct loading *loading)
 {
@@ -196,6 +212,7 @@ bool config_load(const char *path, struct config **config, struct buffer *mistak
 	if (directory)
 		read_other_files(&loading, directory);
 	targets_finish(loading.targets, &made->targets, &made->target_count);
+	check_sources(made, &loading.mistakes);
 
 	if (loading.mistakes.count > CONFIG_MISTAKES_MAX)
 		buffer_printf(mistakes, "and %zu more mistakes\n",
