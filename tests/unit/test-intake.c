@@ -2,8 +2,10 @@
 #include "tests/unit/unit.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "controller/certdrop/intake/inlet.h"
 #include "tests/unit/intake.h"
 
 static int start(void **state)
@@ -375,6 +377,25 @@ static void removed_inlet_is_not_told_any_more(void **state)
 	assert_int_equal(intake_counters(fixture->intake).watches, 0);
 }
 
+/* Where not every change gives an event the directory is opened anew for each look. */
+static void too_many_open_files_are_told_as_that(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rlimit limit, none;
+	bool scanned;
+
+	harvest_done(&fixture->harvest);
+	fixture->inlet->remote = true;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	scanned = inlet_scan(fixture->inlet, &fixture->harvest, &fixture->error);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_false(scanned);
+	assert_non_null(strstr(fixture->error.text, "cannot be opened: Too many open files"));
+}
+
 static void two_inlets_share_a_directory(void **state)
 {
 	struct fixture *fixture = *state;
@@ -422,6 +443,7 @@ int main(void)
 		claim(replaced_directory_is_no_silent_change),
 		claim(mounted_over_is_followed),
 		claim(removed_inlet_is_not_told_any_more),
+		claim(too_many_open_files_are_told_as_that),
 		claim(two_inlets_share_a_directory),
 	};
 

@@ -67,6 +67,9 @@ bool inlet_view(struct inlet *inlet, struct view *view, struct error *error)
 
 	view->generation = -1;
 	view->look.directory = directory_to_read(inlet, view);
+	if (view->look.directory < 0)
+		return fail(error, ERROR_RETRY, "%s cannot be opened: %s", inlet->path,
+				strerror(errno));
 	view->look.links = !inlet->drop;
 	view->look.limit = inlet->policy.entries;
 	if (read_data_link(inlet, generation)) {
