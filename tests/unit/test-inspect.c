@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/inspect/findings.h"
+#include "controller/inspect/read/envelope.h"
 #include "tests/unit/inspecting.h"
 #include "tests/unit/material.h"
 
@@ -339,6 +340,32 @@ static void hostile_names_are_shown_harmless(void **state)
 	assert_null(strstr(credential.subject, "\xe2\x80\xae"));
 }
 
+/* They lie in memory that is given back as it is. */
+static void nothing_is_left_of_an_envelope(void **state)
+{
+	static const struct gauss_cipher nothing;
+	const struct gauss_salts salts = { { 1 }, { 2 }, { 3 } };
+	struct input input = { .shown = "server.key.rand" };
+	autodone(secret) struct secret passphrase = { 0 };
+	struct findings findings;
+	struct gauss_cipher files;
+	struct envelope *envelope;
+	struct error error;
+
+	(void)state;
+	secret_append(&passphrase, "Example-12", 10);
+	assert_true(gauss_cipher_encode(&passphrase, &salts, &files, &error));
+	findings_init(&findings);
+	assert_int_equal(envelope_read(&findings, &input,
+					 (struct bytes){ files.rand, sizeof(files.rand) }),
+			VERDICT_SOUND);
+	envelope = findings.envelopes[0];
+	assert_memory_not_equal(&envelope->halves, &nothing, sizeof(nothing));
+	envelope_release(envelope);
+	assert_memory_equal(&envelope->halves, &nothing, sizeof(nothing));
+	findings_done(&findings);
+}
+
 /* Half a character would make all that is not ASCII in it unreadable in JSON. */
 static void a_long_sentence_is_cut_between_characters(void **state)
 {
@@ -363,6 +390,7 @@ static void a_long_sentence_is_cut_between_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_left_of_an_envelope),
 		cmocka_unit_test(a_long_sentence_is_cut_between_characters),
 		cmocka_unit_test(every_kind_of_key_makes_a_credential),
 		cmocka_unit_test(the_same_set_gives_the_same_digest_whatever_its_form),

@@ -1,5 +1,6 @@
 #include "controller/inspect/read/envelope.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "controller/inspect/read/password.h"
@@ -63,9 +64,11 @@ void envelope_forget(struct envelope *envelope, unsigned long long file)
 		secret_done(&envelope->passphrase);
 }
 
+/* Whoever has both halves has the passphrase. */
 void envelope_release(struct envelope *envelope)
 {
 	secret_done(&envelope->passphrase);
+	OPENSSL_cleanse(&envelope->halves, sizeof(envelope->halves));
 }
 
 /* ---- reading ---- */
