@@ -65,15 +65,19 @@ bool digest_of_file(int fd, struct digest *digest, struct error *error)
 {
 	unsigned char raw[RAW_SIZE];
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool done = false;
+	const int begun = context ? EVP_DigestInit_ex(context, sha256(), NULL) : 0;
+	bool read;
 
-	assert(context);
-	if (EVP_DigestInit_ex(context, sha256(), NULL) == 1 && add_file(context, fd, error))
-		done = EVP_DigestFinal_ex(context, raw, NULL) == 1;
-	EVP_MD_CTX_free(context);
-	if (done)
+	assert(begun == 1);
+	read = add_file(context, fd, error);
+	if (read) {
+		const int done = EVP_DigestFinal_ex(context, raw, NULL);
+
+		assert(done == 1);
 		*digest = written_out(raw);
-	return done;
+	}
+	EVP_MD_CTX_free(context);
+	return read;
 }
 
 bool digest_is_valid(const char *hex)
