@@ -205,19 +205,15 @@ static void add_unnamed(const struct composer *composer, const struct certificat
 		struct rows *rows)
 {
 	const X509_NAME *name = X509_get_subject_name(certificate->x509);
-	const char **word = arena_new_of(composer->arena, const char *);
 
-	if (X509_NAME_get_index_by_NID(name, NID_commonName, -1) >= 0)
-		return;
-	*word = *certificate->subject ? certificate->subject : "nobody";
-	rows->items[rows->count++] = (struct words){ .items = word, .count = 1 };
+	if (X509_NAME_get_index_by_NID(name, NID_commonName, -1) < 0)
+		rows_add(composer->arena, rows, certificate->subject);
 }
 
 static struct rows unnamed(const struct composer *composer)
 {
 	const struct pair *pair = composer->candidate->server;
-	struct rows rows = { .items = arena_new_many(
-					     composer->arena, struct words, CHAIN_MAX + 1) };
+	struct rows rows = { 0 };
 
 	add_unnamed(composer, pair->leaf, &rows);
 	for (size_t i = 0; i < pair->chain.count; i++)

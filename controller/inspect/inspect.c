@@ -79,19 +79,6 @@ static bool hand_over(struct inspection *inspection, const struct secret *text, 
 	return true;
 }
 
-static void add_warning(struct arena *arena, struct rows *rows, const char *text)
-{
-	struct words *items = arena_new_many(arena, struct words, rows->count + 1);
-	const char **word = arena_new_of(arena, const char *);
-
-	if (rows->count > 0)
-		memcpy(items, rows->items, rows->count * sizeof(*items));
-	*word = text;
-	items[rows->count].items = word;
-	items[rows->count++].count = 1;
-	rows->items = items;
-}
-
 /* Authorities that came along in the files of this credential, and are in no chain. A few say what
  * is wrong: hundreds of them, in each credential of the file, nobody reads and no reply holds. */
 static void warn_of_leftovers(
@@ -107,14 +94,14 @@ static void warn_of_leftovers(
 		if (!(left->files & files) || left->used || left->has_key || !left->authority)
 			continue;
 		if (++count <= LEFTOVERS_TOLD)
-			add_warning(arena, warnings,
+			rows_add(arena, warnings,
 					arena_printf(arena,
 							"the certificate of %s in %s belongs to no "
 							"chain and is left out",
 							left->subject, left->place));
 	}
 	if (count > LEFTOVERS_TOLD)
-		add_warning(arena, warnings,
+		rows_add(arena, warnings,
 				arena_printf(arena, "the same goes for %zu more certificates",
 						count - LEFTOVERS_TOLD));
 }
@@ -126,7 +113,7 @@ static void add_remarks(
 
 	for (; remark; remark = remark->next)
 		if (remark->file & files)
-			add_warning(arena_of(inspection), warnings, remark->text);
+			rows_add(arena_of(inspection), warnings, remark->text);
 }
 
 static bool add_credential(struct inspection *inspection, const struct candidate *candidate,

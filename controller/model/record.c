@@ -9,7 +9,7 @@
 
 enum { WORDS_MAX = 65536 };
 
-/* ---- words ---- */
+/* ---- words and rows ---- */
 
 struct words words_copy(struct arena *arena, struct words words)
 {
@@ -30,6 +30,27 @@ bool words_contain(struct words words, const char *word)
 {
 	for (size_t i = 0; i < words.count; i++)
 		if (strcmp(words.items[i], word) == 0)
+			return true;
+	return false;
+}
+
+void rows_add(struct arena *arena, struct rows *rows, const char *word)
+{
+	struct words *items = arena_new_many(arena, struct words, rows->count + 1);
+	const char **only = arena_new_of(arena, const char *);
+
+	if (rows->count > 0)
+		memcpy(items, rows->items, rows->count * sizeof(*items));
+	*only = word;
+	items[rows->count] = (struct words){ .items = only, .count = 1 };
+	rows->items = items;
+	rows->count++;
+}
+
+bool rows_contain(struct rows rows, const char *word)
+{
+	for (size_t i = 0; i < rows.count; i++)
+		if (rows.items[i].count > 0 && strcmp(rows.items[i].items[0], word) == 0)
 			return true;
 	return false;
 }

@@ -96,10 +96,16 @@ long long record_number(const struct record *record, const char *name, long long
 const struct record *records_find(
 		const struct records *records, const char *first, const char *second);
 
-/* ---- words ---- */
+/* ---- words and rows ---- */
 
 struct words words_copy(struct arena *arena, struct words words);
 bool words_contain(struct words words, const char *word);
+
+/* Puts a row of this one word behind the others; the word is not copied. */
+void rows_add(struct arena *arena, struct rows *rows, const char *word);
+
+/* Is this the first word of one of them? */
+bool rows_contain(struct rows rows, const char *word);
 
 /* A value that may not be there: NULL is equal to nothing. */
 bool text_equal(const char *one, const char *other);

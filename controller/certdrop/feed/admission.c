@@ -139,19 +139,11 @@ static struct words other_subjects(
 	return others;
 }
 
-static bool is_among(struct rows inputs, const char *name)
-{
-	for (size_t i = 0; i < inputs.count; i++)
-		if (inputs.items[i].count > 0 && strcmp(inputs.items[i].items[0], name) == 0)
-			return true;
-	return false;
-}
-
 /* Does the record tell of something that lies in these files and nowhere else? */
 static bool is_within(struct rows own, struct rows inputs)
 {
 	for (size_t i = 0; i < own.count; i++)
-		if (own.items[i].count > 0 && !is_among(inputs, own.items[i].items[0]))
+		if (own.items[i].count > 0 && !rows_contain(inputs, own.items[i].items[0]))
 			return false;
 	return own.count > 0;
 }
@@ -166,7 +158,8 @@ static bool holds_more(struct arena *arena, const struct records *inspected,
 	for (size_t i = 0; i < inspected->count; i++) {
 		const struct rows own = record_rows(arena, inspected->items[i], "input");
 
-		if (inspected->items[i] != chosen && is_within(own, inputs) && is_among(own, name))
+		if (inspected->items[i] != chosen && is_within(own, inputs) &&
+				rows_contain(own, name))
 			return true;
 	}
 	return false;

@@ -8,14 +8,6 @@ struct fate {
 	const char *state, *reason;
 };
 
-static bool is_among(struct rows inputs, const char *name)
-{
-	for (size_t i = 0; i < inputs.count; i++)
-		if (inputs.items[i].count > 0 && strcmp(inputs.items[i].items[0], name) == 0)
-			return true;
-	return false;
-}
-
 static bool is_word(const struct record *record, const char *word)
 {
 	return strcmp(record_word(record, 0), word) == 0;
@@ -27,7 +19,7 @@ static bool is_unsound(struct arena *arena, const struct record *record, const c
 {
 	const bool own = is_word(record, "file") && strcmp(record_word(record, 1), name) == 0;
 	const bool part = (is_word(record, "refused") || is_word(record, "missing")) &&
-			is_among(record_rows(arena, record, "input"), name);
+			rows_contain(record_rows(arena, record, "input"), name);
 
 	if (own && strcmp(record_word(record, 2), "sound") != 0) {
 		fate->state = strcmp(record_word(record, 2), "incomplete") == 0 ? "waiting"
@@ -71,7 +63,7 @@ static struct fate fate_of(struct arena *arena, const struct records *inspected,
 	const struct fate left = { "left", "it is not part of what was taken in" };
 	struct fate fate = fate_of_decided(decided);
 
-	if (fate.reason && is_among(decided->inputs, name))
+	if (fate.reason && rows_contain(decided->inputs, name))
 		return fate;
 	for (size_t i = 0; i < inspected->count; i++)
 		if (is_unsound(arena, inspected->items[i], name, &fate))
@@ -82,7 +74,7 @@ static struct fate fate_of(struct arena *arena, const struct records *inspected,
 static bool is_taken_in(const struct admission *decided, const char *name)
 {
 	return (decided->kind == ADMISSION_TAKE || decided->kind == ADMISSION_SAME) &&
-			is_among(decided->inputs, name);
+			rows_contain(decided->inputs, name);
 }
 
 /* A source is not for whoever drops: it has files as long as it is there. */

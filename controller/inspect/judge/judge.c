@@ -24,16 +24,7 @@ static enum judgement say(const struct court *court, enum judgement judgement, c
 
 static void warn(const struct court *court, const char *text)
 {
-	struct rows *rows = &court->verdicts->warnings;
-	struct words *items = arena_new_many(court->arena, struct words, rows->count + 1);
-	const char **word = arena_new_of(court->arena, const char *);
-
-	if (rows->count > 0)
-		memcpy(items, rows->items, rows->count * sizeof(*items));
-	*word = text;
-	items[rows->count] = (struct words){ .items = word, .count = 1 };
-	rows->items = items;
-	rows->count++;
+	rows_add(court->arena, &court->verdicts->warnings, text);
 }
 
 /* "PingDirectory certificates allow", but "the target's setting `key-types` allows". */
@@ -178,13 +169,20 @@ static enum judgement miss_issuer(const struct court *court, const struct certif
 					of->subject));
 }
 
+/* The last one of the chain, or the leaf alone. */
+static const struct certificate *top_of(const struct pair *pair)
+{
+	const struct chain *chain = &pair->chain;
+
+	return chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
+}
+
 static enum judgement judge_chain(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
 	const char *word = law->words.count > 0 ? law->words.items[0] : "any";
 	const struct chain *chain = &pair->chain;
-	const struct certificate *top =
-			chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
+	const struct certificate *top = top_of(pair);
 	const bool wants_root = strcmp(word, "root") == 0;
 
 	if (strcmp(word, "any") == 0 || (chain->count == 0 && chain->rooted))
@@ -204,13 +202,11 @@ static enum judgement judge_chain(
 static enum judgement judge_anchor(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
-	const struct chain *chain = &pair->chain;
-	const struct certificate *top =
-			chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
+	const struct certificate *top = top_of(pair);
 
-	if (chain->rooted && candidate_trusts(court->candidate, top))
+	if (pair->chain.rooted && candidate_trusts(court->candidate, top))
 		return JUDGED_GOOD;
-	if (!chain->rooted)
+	if (!pair->chain.rooted)
 		return miss_issuer(court, top);
 	return say(court, JUDGED_REFUSED,
 			arena_printf(court->arena,
