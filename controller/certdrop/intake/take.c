@@ -131,9 +131,12 @@ static bool may_be_taken(struct take *take, struct taken *taken, const struct st
 static bool is_passing(int number)
 {
 	switch (number) {
+	case EAGAIN:
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
+	case ENOSPC:
+	case EDQUOT:
 	case EINTR:
 	case EIO:
 	case ESTALE:
