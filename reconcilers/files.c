@@ -28,6 +28,9 @@ static const char *const contents[] = { "leaf", "chain", "fullchain", "key", "co
 static const char *const stores[] = { "pkcs12", "jks" };
 enum { STORE_COUNT = sizeof(stores) / sizeof(*stores) };
 
+/* Those in which the leaf comes first. */
+static const char *const with_leaf[] = { "leaf", "fullchain", "combined", "pkcs12", "jks" };
+
 static const struct option file_options[] = {
 	{ "name", OPTION_TEXT, .required = true,
 			.help = "The file's name below the published place." },
@@ -197,13 +200,25 @@ static bool check(const struct target *target, struct error *error)
 
 /* ---- what must be known ---- */
 
-static struct words file_names(struct arena *arena, const struct settings *settings)
+static bool tells_leaf(const struct settings *file)
 {
-	struct words names = { .count = setting_count(settings, "files") };
+	for (size_t i = 0; i < sizeof(with_leaf) / sizeof(*with_leaf); i++)
+		if (strcmp(setting_text(file, "content"), with_leaf[i]) == 0)
+			return true;
+	return false;
+}
 
-	names.items = arena_new_many(arena, const char *, names.count + 1);
-	for (size_t i = 0; i < names.count; i++)
-		names.items[i] = setting_text(setting_item(settings, "files", i), "name");
+static struct words file_names(struct arena *arena, const struct settings *settings, bool all)
+{
+	const size_t count = setting_count(settings, "files");
+	struct words names = { .items = arena_new_many(arena, const char *, count + 1) };
+
+	for (size_t i = 0; i < count; i++) {
+		const struct settings *file = setting_item(settings, "files", i);
+
+		if (all || tells_leaf(file))
+			names.items[names.count++] = setting_text(file, "name");
+	}
 	return names;
 }
 
@@ -223,7 +238,8 @@ static void ask(const struct target *target, struct plan *plan)
 	const struct look_step look = {
 		.publish = setting_text(settings, "publish"),
 		.method = setting_text(settings, "method"),
-		.files = file_names(plan->arena, settings),
+		.files = file_names(plan->arena, settings, true),
+		.leaf = file_names(plan->arena, settings, false),
 	};
 
 	plan_look(plan, "published", "see what is published", &look)->together = 1;

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/controller.h"
 #include "controller/certdrop/present/date.h"
+#include "controller/certdrop/state/store.h"
 #include "reconcilers/reconciler.h"
 
 enum { SENTENCES_MAX = 64, NAMES_MAX = 5 };
@@ -20,6 +22,22 @@ static const char *told_by_product(struct arena *arena, const struct subject *su
 			target, subject->wanted ? subject->facts.fingerprint : NULL, seen);
 }
 
+/* What was made of a credential and is unchanged has its leaf, though nobody can read it there. */
+static bool facts_of_unchanged(struct arena *arena, const struct subject *subject,
+		const struct record *seen, struct credential *facts)
+{
+	const char *digest = record_text(seen, "credential");
+	struct error ignored;
+
+	if (!digest || !text_equal(record_text(seen, "unchanged"), "yes"))
+		return false;
+	if (subject->wanted && strcmp(digest, subject->wanted) == 0) {
+		*facts = subject->facts;
+		return true;
+	}
+	return store_facts(subject->controller->store, digest, arena, facts, &ignored);
+}
+
 struct view_installed view_installed(struct arena *arena, const struct subject *subject)
 {
 	const struct records *seen = &subject->seen;
@@ -27,12 +45,18 @@ struct view_installed view_installed(struct arena *arena, const struct subject *
 
 	for (size_t i = 0; i < seen->count; i++) {
 		const struct words leaf = record_words(seen->items[i], "leaf");
+		struct credential facts;
 
-		if (leaf.count < 2)
+		if (leaf.count > 1) {
+			view.fingerprint = leaf.items[0];
+			view.not_after = strtoll(leaf.items[1], NULL, 10);
+		} else if (facts_of_unchanged(arena, subject, seen->items[i], &facts)) {
+			view.fingerprint = facts.fingerprint;
+			view.not_after = facts.not_after;
+		} else {
 			continue;
+		}
 		view.credential = record_text(seen->items[i], "credential");
-		view.fingerprint = leaf.items[0];
-		view.not_after = strtoll(leaf.items[1], NULL, 10);
 	}
 	if (!view.fingerprint)
 		view.fingerprint = told_by_product(arena, subject);

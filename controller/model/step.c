@@ -112,6 +112,7 @@ static const struct member look_members[] = {
 	TEXT(look_step, publish, "publish"),
 	TEXT(look_step, method, "method"),
 	WORDS(look_step, files, "files"),
+	WORDS(look_step, leaf, "leaf"),
 	{ 0 },
 };
 

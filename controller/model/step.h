@@ -71,11 +71,14 @@ struct step {
  *         credential digest of the credential, and `layout`, when published
  *         differs    a field with a sentence for each deviation from what was published
  *         leaf       fingerprint and not-after (seconds) of the first PEM certificate in
- *                    the files, in their order; also when they are foreign */
+ *                    the files that `leaf` names, in their order; also when they are foreign
+ *         unchanged  "yes" where these have none (key stores) and are, but for mode and owner, what
+ *                    was published: the leaf is that of `credential` then */
 struct look_step {
 	const char *publish;
 	const char *method;
 	struct words files; /* names below the place; for "fixed" the files themselves */
+	struct words leaf; /* names of files in which the leaf comes first; empty: none tells it */
 };
 
 /* Puts a set of files into service at once.

@@ -195,6 +195,7 @@ static struct words words_of(struct arena *arena, const char *const *names, size
 	return words;
 }
 
+/* What is kept beside the data tells what was done; which certificate is there the data alone. */
 static void ask_place(struct plan *plan, const char *name, const char *text, const char *publish,
 		const char *file)
 {
@@ -210,10 +211,13 @@ static void ask_place(struct plan *plan, const char *name, const char *text, con
 static void ask_data(const struct target *target, struct plan *plan, const char *name,
 		const char *text, struct words files)
 {
+	static const char *const leaf[] = { "server.crt" };
+	const bool has_leaf = words_contain(files, leaf[0]);
 	const struct look_step look = {
 		.publish = setting_text(target->settings, "data"),
 		.method = "fixed",
 		.files = files,
+		.leaf = words_of(plan->arena, leaf, has_leaf ? 1 : 0),
 	};
 
 	plan_look(plan, name, text, &look);

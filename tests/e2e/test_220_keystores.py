@@ -208,9 +208,10 @@ def test_keytool_and_pyjks_read_a_jks_of_certdrop(published, scratch, authority,
 
 
 @pytest.mark.parametrize("profile", ["modern", "old-java"])
-def test_keytool_reads_a_pkcs12_of_certdrop(published, scratch, authority, profile):
+def test_keytool_reads_a_pkcs12_of_certdrop(published, certdrop, scratch, authority, profile):
     pair = authority.issue("java.example.com", "rsa")
     store = published(pair, "keystore.p12", "pkcs12", profile=profile)
+    assert "what is wanted is installed" in certdrop.run("explain", "app").stdout
     listed = java.keytool("-list", "-v", "-keystore", store, "-storepass", STORE)
     assert listed and "Keystore type: PKCS12" in listed, java.keytool.said
     assert "Alias name: server-cert" in listed and "Certificate chain length: 2" in listed, listed

@@ -99,7 +99,8 @@ static const char *looked(struct scene *s, const char *method, const char *field
 			"\tname files\n"
 			"\tpublish %s\n"
 			"\tmethod %s\n"
-			"\tfiles cert.pem key.pem\n",
+			"\tfiles cert.pem key.pem\n"
+			"\tleaf cert.pem\n",
 			s->place, method);
 	const struct record *record;
 

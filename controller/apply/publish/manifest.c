@@ -276,3 +276,25 @@ bool manifest_holds(struct arena *arena, const struct manifest *manifest, int di
 	}
 	return holds;
 }
+
+static bool has_content(const struct manifest_file *file, int directory)
+{
+	autoclose int fd = open_entry(directory, file->name);
+	struct manifest_file facts;
+	const char *other;
+	struct error ignored;
+
+	return fd >= 0 && read_facts(fd, &facts, &other, &ignored) && !other &&
+			strcmp(facts.digest.hex, file->digest.hex) == 0;
+}
+
+bool manifest_has(const struct manifest *manifest, int directory, struct words names)
+{
+	for (size_t i = 0; i < names.count; i++) {
+		const struct manifest_file *file = manifest_find(manifest, names.items[i]);
+
+		if (!file || !has_content(file, directory))
+			return false;
+	}
+	return names.count > 0;
+}

@@ -70,4 +70,8 @@ const char *entry_expected(struct arena *arena, const struct manifest_file *file
 bool manifest_holds(struct arena *arena, const struct manifest *manifest, int directory,
 		struct record *record);
 
+/* Has each of these files in the open `directory` the content that the manifest says? Modes and owners do
+ * not matter. False also where that cannot be seen, or there are none. */
+bool manifest_has(const struct manifest *manifest, int directory, struct words names);
+
 extern const char manifest_name[];

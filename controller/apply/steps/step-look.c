@@ -1,5 +1,6 @@
 /* Looking at what is published: names, owners, modes and digests, nothing that is written.
- * Only the first certificate is decoded, to say which one it is. */
+ * Only the first certificate is decoded, to say which one it is. What is in a key store is not: that takes
+ * a password. Its bytes tell whether it is still what was made of the credential. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
@@ -58,7 +59,10 @@ bool look_take(struct arena *arena, const struct step *step, struct record *answ
 			record_add_text(arena, answer, "layout", found.manifest.layout);
 		(void)manifest_holds(arena, &found.manifest, found.directory, answer);
 	}
-	for (size_t i = 0; found.directory >= 0 && i < look.files.count && !told; i++)
-		told = add_leaf(arena, found.directory, look.files.items[i], answer);
+	for (size_t i = 0; found.directory >= 0 && i < look.leaf.count && !told; i++)
+		told = add_leaf(arena, found.directory, look.leaf.items[i], answer);
+	if (!told && found.state == FOUND_PUBLISHED &&
+			manifest_has(&found.manifest, found.directory, look.leaf))
+		record_add_text(arena, answer, "unchanged", "yes");
 	return true;
 }
