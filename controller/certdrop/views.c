@@ -58,8 +58,12 @@ struct view_installed view_installed(struct arena *arena, const struct subject *
 		}
 		view.credential = record_text(seen->items[i], "credential");
 	}
-	if (!view.fingerprint)
-		view.fingerprint = told_by_product(arena, subject);
+	if (view.fingerprint)
+		return view;
+	view.fingerprint = told_by_product(arena, subject);
+	if (view.fingerprint && subject->wanted &&
+			strcmp(view.fingerprint, subject->facts.fingerprint) == 0)
+		view.not_after = subject->facts.not_after;
 	return view;
 }
 
@@ -125,6 +129,7 @@ struct sentences {
 	struct words words;
 	const struct subject *subject;
 	long long warning_ms, now;
+	bool served; /* something is */
 };
 
 static void say(struct sentences *sentences, const char *sentence)
@@ -141,18 +146,37 @@ static struct sentences begin(struct arena *arena, const struct subject *subject
 	return sentences;
 }
 
-static void warn_of_end(void *context, const struct view_served *served)
+static void warn_of_end(struct sentences *sentences, const char *what, long long not_after)
+{
+	const char *warning = date_warning(
+			sentences->arena, what, not_after, sentences->now, sentences->warning_ms);
+
+	if (warning)
+		say(sentences, warning);
+}
+
+static void warn_of_served(void *context, const struct view_served *served)
 {
 	struct sentences *sentences = context;
-	const char *what, *warning;
 
 	if (served->error)
 		return;
-	what = arena_printf(sentences->arena, "the certificate served at %s", served->address);
-	warning = date_warning(sentences->arena, what, served->not_after, sentences->now,
-			sentences->warning_ms);
-	if (warning)
-		say(sentences, warning);
+	sentences->served = true;
+	warn_of_end(sentences,
+			arena_printf(sentences->arena, "the certificate served at %s",
+					served->address),
+			served->not_after);
+}
+
+/* What is installed counts where nobody can see what is served. */
+static void warn_of_ends(struct sentences *sentences)
+{
+	const struct view_installed installed =
+			view_installed(sentences->arena, sentences->subject);
+
+	views_served(&sentences->subject->seen, warn_of_served, sentences);
+	if (!sentences->served && installed.not_after > 0)
+		warn_of_end(sentences, "the certificate that is installed", installed.not_after);
 }
 
 /* What is refused or lacks something is told as the state, unless something came after it. */
@@ -199,7 +223,7 @@ struct words views_warnings(struct arena *arena, const struct subject *subject,
 	sentences.warning_ms = warning_ms;
 	sentences.now = now;
 	warn_of_left(&sentences);
-	views_served(&subject->seen, warn_of_end, &sentences);
+	warn_of_ends(&sentences);
 	warn_of_what_is_seen(&sentences);
 	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
 		if (subject->facts.warnings.items[i].count > 0)

@@ -35,8 +35,8 @@ void views_served(const struct records *seen, view_served_fn *told, void *contex
 /* Why questions were not answered, each sentence once, in the arena. */
 struct words views_unanswered(struct arena *arena, const struct subject *subject);
 
-/* Sentences about what ends in less than `warning_ms`, and what the reconciler warns of, in the arena.
- * `now` in seconds. */
+/* Sentences about what is served, or where nothing is seen to be, what is installed and ends in less than
+ * `warning_ms`, and what the reconciler warns of, in the arena. `now` in seconds. */
 struct words views_warnings(struct arena *arena, const struct subject *subject,
 		long long warning_ms, long long now);
 

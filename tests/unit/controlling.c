@@ -342,7 +342,7 @@ int credential_file(const char *name, const struct credential **made)
 		.serial = "01",
 		.key = "EC P-256",
 		.not_before = 1700000000,
-		.not_after = 4000000000,
+		.not_after = here.ends ? here.ends : 4000000000,
 	};
 	record_print(credential_record(here.arena, facts), &text);
 	buffer_printf(&text, "\n%s", parts);

@@ -33,6 +33,7 @@ struct controlling {
 	const char *web, *mail; /* more settings of the two targets; NULL: none */
 	long long soak_ms, gap_budget_ms; /* of the plans */
 	const char *held, *second_try; /* likewise */
+	long long ends; /* what is made from then on, in seconds since 1970; 0: in 2096 */
 	const char *shows; /* the fingerprint of what the product says is installed; NULL: it does not */
 	const char *refuses; /* the fingerprint of what plan() will not have; NULL: it has all */
 	bool forward_only;

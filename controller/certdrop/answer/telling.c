@@ -74,15 +74,20 @@ static bool is_waiting_its_turn(const struct subject *subject)
 	return subject->intake.state == STATE_IDLE && subject->outcome.state == STATE_WAITING;
 }
 
+static struct words warnings_of(struct arena *arena, const struct subject *subject)
+{
+	return views_warnings(arena, subject, subject->controller->config->expiry_warning_ms,
+			clock_now());
+}
+
 static struct receipt receipt_of(struct arena *arena, const struct subject *subject)
 {
-	const long long warning_ms = subject->controller->config->expiry_warning_ms;
 	struct receipt receipt = {
 		.target = subject->target->name,
 		.state = state_name(subject_state(subject)),
 		.reason = subject_reason(subject),
 		.passing = subject->applying || is_waiting_its_turn(subject),
-		.warnings = views_warnings(arena, subject, warning_ms, clock_now()),
+		.warnings = warnings_of(arena, subject),
 		.gap_ms = subject->deeds.gap_ms,
 		.gap_budget_ms = subject->deeds.gap_budget_ms > 0 ? subject->deeds.gap_budget_ms
 								  : -1,
@@ -156,6 +161,19 @@ void telling_make_way(const struct subject *subject)
 		log_warning("target %s: receipt: %s", subject->target->name, error.text);
 }
 
+/* One after the other, to be compared; the caller's. */
+static char *joined(struct words sentences)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	char *copy;
+
+	for (size_t i = 0; i < sentences.count; i++)
+		buffer_printf(&text, "%s\n", sentences.items[i]);
+	copy = strdup(buffer_text(&text));
+	assert(copy);
+	return copy;
+}
+
 static bool write_receipt(struct subject *subject, struct error *error)
 {
 	autoarena struct arena *arena = arena_new();
@@ -171,8 +189,12 @@ static bool write_receipt(struct subject *subject, struct error *error)
 		directory = own;
 	}
 	name = receipt_name(arena, subject);
-	return directory >= 0 && make_way(subject, directory, name, error) &&
-			receipt_write(directory, name, &receipt, error);
+	if (directory < 0 || !make_way(subject, directory, name, error) ||
+			!receipt_write(directory, name, &receipt, error))
+		return false;
+	free(subject->warned);
+	subject->warned = joined(receipt.warnings);
+	return true;
 }
 
 void telling_receipt(struct subject *subject)
@@ -187,6 +209,19 @@ void telling_receipt(struct subject *subject)
 		log_warning("target %s: receipt: %s; it is written with the next look at the "
 			    "directory",
 				subject->target->name, error.text);
+}
+
+void telling_warnings(struct subject *subject)
+{
+	autoarena struct arena *arena = arena_new();
+	autofree char *warnings = NULL;
+
+	/* Where another look follows at once, that one tells. */
+	if (!subject->wanted || subject->seen_at == 0 || subject->again || subject->untold)
+		return;
+	warnings = joined(warnings_of(arena, subject));
+	if (strcmp(warnings, subject->warned ? subject->warned : "") != 0)
+		telling_receipt(subject);
 }
 
 /* ---- the log ---- */

@@ -10,6 +10,10 @@
 
 void telling_receipt(struct subject *subject);
 
+/* The receipt again where there is something else to warn of by now: what is in service comes near its end
+ * without anything being done. */
+void telling_warnings(struct subject *subject);
+
 /* One line in the log of the service when a drop waits, is refused or is held, and when that reason
  * changes. Another number in it is no news of what is held. */
 void telling_log(struct subject *subject);

@@ -41,7 +41,8 @@ const struct option config_options[] = {
 	{ "workers", OPTION_NUMBER, .fallback = "4", .min = 1, .max = 64,
 			.help = "How many plans are carried out at the same time." },
 	{ "expiry-warning", OPTION_DURATION, .fallback = "30d", .min = HOUR, .max = 1000LL * DAY,
-			.help = "How long before the end of a served certificate status and receipt "
+			.help = "How long before the end of a certificate that is served, or where none is "
+				"seen to be served, of the one that is installed, status and receipt "
 				"begin to warn." },
 	{ "clock", OPTION_CHOICE, .choices = clocks, .fallback = "floor",
 			.help = "When the clock is good enough to judge dates: \"trusted\" (always), "

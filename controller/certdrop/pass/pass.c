@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/base/log.h"
+#include "controller/certdrop/answer/telling.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/verdict.h"
@@ -48,6 +49,8 @@ void pass_end(struct pass *pass)
 	struct subject *subject = pass->subject;
 	struct controller *controller = subject->controller;
 
+	if (pass->purpose == PASS_RECONCILE)
+		telling_warnings(subject);
 	subject->pass = NULL;
 	arena_free(pass->arena);
 	free(pass);

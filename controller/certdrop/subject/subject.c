@@ -162,6 +162,7 @@ void subject_free(struct subject *subject)
 	former_done(&subject->former);
 	verdict_forget(subject);
 	free(subject->logged);
+	free(subject->warned);
 	free(subject);
 }
 

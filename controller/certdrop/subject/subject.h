@@ -110,6 +110,7 @@ struct subject {
 	struct story intake, outcome;
 	struct pending pending;
 	char *logged; /* what the log has of it: "refused: ..."; NULL: nothing that still holds */
+	char *warned; /* what the receipt warns of, one sentence a line; NULL: not known */
 	bool untold; /* the receipt may not say it: it could not be written, or a crash came first */
 	bool applying;
 	const char *applying_why; /* what is to be known of it besides; NULL: nothing */
