@@ -158,3 +158,39 @@ def test_after_a_night_suspended_what_became_valid_is_taken(certdrop, nginx, aut
     assert is_idle(certdrop)
     certdrop.until_in_service("web", second, seconds=75)
     assert nginx.comes_to_serve(second)
+
+
+def exchange_by_hand(nginx, pair, directory):
+    """As an operator would: another directory, a link to it over the published one, a reload."""
+    directory.mkdir()
+    (directory / "fullchain.pem").write_bytes(pair.fullchain)
+    (directory / "privkey.pem").write_bytes(pair.key)
+    link = directory.with_name("link")
+    link.symlink_to(directory.name)
+    link.replace(nginx.published)
+    subprocess.run(nginx.command("-s", "reload"), check=True)
+    assert nginx.comes_to_serve(pair)
+
+
+def test_what_expired_in_service_does_not_replace_what_somebody_put_there(certdrop, nginx, authority, clock, scratch):
+    certdrop.configure([nginx.target()], rescan=RESCAN, clock="floor")
+    certdrop.start(wrapper=clock.wrapper())
+    short = authority.issue("short.example.com", starts_in_days=-1, days=10)
+    drop(certdrop, short)
+    certdrop.until_in_service("web", short)
+    certdrop.stop()
+    by_hand = authority.issue("by-hand.example.com")
+    exchange_by_hand(nginx, by_hand, scratch / "by-hand")
+    reloads = nginx.called("reload")
+    clock.set(30 * DAY)
+    certdrop.start(wrapper=clock.wrapper())
+    receipt = certdrop.until_state("web", "held")
+    assert "CN=short.example.com expired on" in receipt["reason"] and "stays" in receipt["reason"], receipt
+    (status,) = certdrop.json("status", "web")["targets"]
+    assert status["installed"]["fingerprint"] == by_hand.fingerprint, status
+    assert "drop one that is valid" in status["next"], status
+    assert certdrop.run("plan", "web").returncode == 2
+    assert nginx.served() == by_hand.fingerprint and nginx.called("reload") == reloads
+    drop(certdrop, by_hand)
+    certdrop.until_in_service("web", by_hand)
+    assert nginx.served() == by_hand.fingerprint

@@ -3,6 +3,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/feed.h"
+#include "controller/certdrop/pass/expiry.h"
 
 /* How something comes to be taken in: nobody can drop into a source. */
 static const char *bring(struct arena *arena, const struct subject *subject, const char *what)
@@ -14,10 +15,12 @@ static const char *bring(struct arena *arena, const struct subject *subject, con
 }
 
 /* Most of what holds a target passes; some of it waits for somebody. */
-static const char *of_held(const struct subject *subject)
+static const char *of_held(struct arena *arena, const struct subject *subject)
 {
 	const bool gated = subject->intake.state != STATE_HELD;
 
+	if (gated && expiry_forbids(arena, subject))
+		return bring(arena, subject, "one that is valid, with its key");
 	if (gated && setting_flag(subject->target->settings, "hold"))
 		return "take `hold` out of its settings and reload the service";
 	if (!gated && feed_advice(subject->feed))
@@ -69,7 +72,7 @@ const char *next_step(struct arena *arena, const struct subject *subject)
 		return arena_printf(arena, "%s, or take this one away",
 				bring(arena, subject, "another one"));
 	case STATE_HELD:
-		return of_held(subject);
+		return of_held(arena, subject);
 	case STATE_ROLLED_BACK:
 		return arena_printf(arena, "%s, or try again with certdrop apply %s",
 				bring(arena, subject, "another one"), subject->target->name);

@@ -2,10 +2,10 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/answer/report.h"
-#include "controller/certdrop/clock.h"
 #include "controller/certdrop/feed/claim.h"
 #include "controller/certdrop/feed/feed.h"
 #include "controller/certdrop/feed/verdict.h"
+#include "controller/certdrop/pass/expiry.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
 
@@ -22,7 +22,7 @@ static bool all_quiet(struct request *request)
 
 /* ---- apply ---- */
 
-/* To ask for it by name is to want what was put back tried again. */
+/* To ask for it by name is to want what was put back tried again, unless it has ended since. */
 static void try_parked_again(struct subject *subject)
 {
 	struct journal *journal = subject->controller->journal;
@@ -34,7 +34,8 @@ static void try_parked_again(struct subject *subject)
 
 	journal_unpark(journal, subject->target->name);
 	if (digest && subject->put_back && !subject->applying &&
-			store_facts(subject->controller->store, digest, arena, &facts, &ignored))
+			store_facts(subject->controller->store, digest, arena, &facts, &ignored) &&
+			!expiry_has_come(&facts))
 		subject_want(subject, &facts, subject->inputs, none);
 }
 
@@ -83,7 +84,7 @@ static bool begin_rollback(struct request *request, struct error *error)
 				subject->target->name);
 	if (!store_facts(request->controller->store, subject->predecessor, arena, &facts, error))
 		return false;
-	if (facts.not_after <= clock_now() && clock_trusted())
+	if (expiry_has_come(&facts))
 		return fail(error, ERROR_INPUT, "the predecessor, %s, has expired", facts.subject);
 	refused = claim_refuses(subject, &facts, arena);
 	if (refused)

@@ -5,6 +5,7 @@
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/feed/feed.h"
+#include "controller/certdrop/pass/expiry.h"
 #include "controller/certdrop/pass/windows.h"
 #include "controller/certdrop/present/date.h"
 #include "controller/certdrop/state/journal.h"
@@ -41,9 +42,10 @@ bool gate_is_busy(const struct subject *subject)
 	if (subject->pass || subject->due || subject->applying)
 		return true;
 	switch (subject->outcome.state) {
+	case STATE_HELD:
+		return subject->wanted && !expiry_has_come(&subject->facts);
 	case STATE_IDLE:
 	case STATE_WAITING:
-	case STATE_HELD:
 	case STATE_FAILED:
 		return subject->wanted != NULL;
 	case STATE_REFUSED:
@@ -291,8 +293,11 @@ static bool is_going_back(const struct subject *subject, const struct plan *plan
 struct gate gate_decide(struct arena *arena, const struct subject *subject, const struct plan *plan)
 {
 	const long long now = clock_now(), end = end_of_soak(subject, plan, now);
+	const char *expired = plan->follow_up ? NULL : expiry_forbids(arena, subject);
 	struct gate gate;
 
+	if (expired)
+		return closed(expired, 0);
 	if (setting_flag(subject->target->settings, "hold"))
 		return closed("hold is set; certdrop plan shows what would be done", 0);
 	if (is_going_back(subject, plan))

@@ -3,6 +3,7 @@
 /*
  * The gate: may this plan begin now? It looks at, in this order,
  *
+ *         expiry    what has ended is never newly put anywhere (expiry.h)
  *         hold      the target's setting: nothing is changed at all
  *         held      the plan itself says why it must wait
  *         after     other targets come first: those in the setting, and those of which the
@@ -11,7 +12,7 @@
  *         windows   when the target may be disturbed, unless the certificate that is served ends
  *                   so soon that it has to be replaced now (windows.h)
  *
- * Going back to the predecessor waits for none but `hold`. What depends on the time of day waits
+ * Going back to the predecessor waits for none but the first two. What depends on the time of day waits
  * until the clock is to be trusted.
  */
 

@@ -88,9 +88,14 @@ static void wake_at(struct subject *subject, long long seconds)
 
 static const char *why_held(const struct pass *pass, const struct gate *gate)
 {
-	if (!pass->first_try)
-		return gate->reason;
-	return arena_printf(pass->arena, "%s: %s", pass->first_try, gate->reason);
+	const char *put_back = pass->subject->put_back;
+
+	if (pass->first_try)
+		return arena_printf(pass->arena, "%s: %s", pass->first_try, gate->reason);
+	/* Whoever dropped what was put back must still read why. */
+	if (put_back)
+		return arena_printf(pass->arena, "%s; %s", gate->reason, put_back);
+	return gate->reason;
 }
 
 /* What is in service stays so while something else of it has to wait. */

@@ -3,6 +3,7 @@
 #include "controller/base/log.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/pass/expiry.h"
 #include "controller/certdrop/pass/gap.h"
 #include "controller/certdrop/state/store.h"
 
@@ -20,7 +21,7 @@ static const char *why_not_back(const struct pass *pass)
 	if (!store_facts(pass->subject->controller->store, plan->predecessor, pass->arena, &facts,
 			    &ignored))
 		return "the predecessor is not kept any more";
-	if (clock_trusted() && facts.not_after <= clock_now())
+	if (expiry_has_come(&facts))
 		return "the predecessor has ended";
 	return NULL;
 }
