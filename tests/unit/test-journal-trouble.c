@@ -224,7 +224,7 @@ static void expect_failed_commit(void)
 
 	assert_false(journal_commit(journal, &error));
 	assert_int_equal(error.kind, ERROR_RETRY);
-	assert_string_not_equal(error.text, "");
+	assert_non_null(strstr(error.text, path_of("journal.db: ")));
 	assert_false(journal_pressing(journal));
 }
 

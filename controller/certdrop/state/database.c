@@ -36,6 +36,7 @@ static const char *const upgrades[] = {
 
 struct database {
 	sqlite3 *handle;
+	char *path;
 	bool dirty; /* a transaction is open */
 	bool pressing; /* and is to be committed before anything is waited for */
 	bool failed;
@@ -48,13 +49,37 @@ struct database {
 
 /* ---- opening ---- */
 
+/* Why a call of the file's failed last; of its log, where what is new is written first. 0: none did. */
+static int last_errno(sqlite3 *handle)
+{
+	sqlite3_file *log = NULL;
+	int number = 0;
+
+	(void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		(void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+	if (number == 0)
+		(void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
+	return number;
+}
+
+/* SQLite has one sentence for nearly all that a disk may say. */
+static void explain(sqlite3 *handle, const char *message, struct error *error)
+{
+	const bool disk = (sqlite3_errcode(handle) & 0xff) == SQLITE_IOERR;
+	const int number = disk ? last_errno(handle) : 0;
+
+	(void)fail(error, ERROR_RETRY, "%s%s%s", message, number ? ": " : "",
+			number ? strerror(number) : "");
+}
+
 static bool execute(sqlite3 *handle, const char *sql, struct error *error)
 {
 	char *message = NULL;
 	bool done = sqlite3_exec(handle, sql, NULL, NULL, &message) == SQLITE_OK;
 
 	if (!done)
-		(void)fail(error, ERROR_RETRY, "%s", message ? message : sqlite3_errmsg(handle));
+		explain(handle, message ? message : sqlite3_errmsg(handle), error);
 	sqlite3_free(message);
 	return done;
 }
@@ -217,6 +242,8 @@ struct database *database_open(const char *path, struct buffer *notice, struct e
 	database = calloc(1, sizeof(*database));
 	assert(database);
 	database->handle = handle;
+	database->path = strdup(path);
+	assert(database->path);
 	return database;
 }
 
@@ -227,6 +254,7 @@ void database_close(struct database *database)
 	for (size_t i = 0; i < STATEMENTS_MAX; i++)
 		(void)sqlite3_finalize(database->prepared[i].statement);
 	(void)sqlite3_close(database->handle);
+	free(database->path);
 	free(database);
 }
 
@@ -235,8 +263,7 @@ void database_close(struct database *database)
 static void note_failure(struct database *database)
 {
 	if (!database->failed)
-		(void)fail(&database->failure, ERROR_RETRY, "journal: %s",
-				sqlite3_errmsg(database->handle));
+		explain(database->handle, sqlite3_errmsg(database->handle), &database->failure);
 	database->failed = true;
 }
 
@@ -372,7 +399,7 @@ bool database_commit(struct database *database, struct error *error)
 		return true;
 
 	database->failed = false;
-	(void)fail(error, ERROR_RETRY, "%s", database->failure.text);
+	(void)fail(error, ERROR_RETRY, "journal %s: %s", database->path, database->failure.text);
 	(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
 	return false;
 }
