@@ -68,6 +68,7 @@ struct controller {
 	struct after_commit *waiting, **last_waiting;
 	struct observer *observers;
 	char *degraded; /* why the state cannot be written; NULL: all is well */
+	bool mended; /* it could not, and nobody was told yet that it can */
 
 	long long pruned_ms; /* when the store was last looked through; clock_monotonic_ms() */
 

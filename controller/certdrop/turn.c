@@ -6,6 +6,7 @@
 
 #include "controller/base/log.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/feed/feed.h"
 #include "controller/certdrop/state/journal.h"
 #include "controller/certdrop/state/store.h"
 #include "controller/certdrop/subject/subject.h"
@@ -48,8 +49,10 @@ static void set_degraded(struct controller *controller, const char *why)
 {
 	if (why && !controller->degraded)
 		log_error("%s; nothing new is begun until that works again", why);
-	if (!why && controller->degraded)
+	if (!why && controller->degraded) {
 		log_info("the state can be written again");
+		controller->mended = true;
+	}
 	free(controller->degraded);
 	controller->degraded = why ? strdup(why) : NULL;
 	assert(controller->degraded || !why);
@@ -110,6 +113,16 @@ static bool must_commit(const struct controller *controller)
 	return controller->waiting || journal_pressing(controller->journal);
 }
 
+/* What was kept from being done does not wait for its time. */
+static void go_on(struct controller *controller)
+{
+	remember_all(controller);
+	feeds_mended(controller);
+	for (size_t i = 0; i < controller->subject_count; i++)
+		if (controller->subjects[i]->retry_at_ms > 0)
+			controller_due(controller, controller->subjects[i]);
+}
+
 static void on_commit(uv_timer_t *timer);
 
 static void end_turn(struct controller *controller)
@@ -120,8 +133,14 @@ static void end_turn(struct controller *controller)
 	(void)uv_timer_stop(&controller->commit);
 	for (int i = 0; i < 8 && must_commit(controller); i++)
 		tell_waiting(controller, commit(controller));
-	if (controller->degraded && !controller->stopping)
+	if (controller->stopping)
+		return;
+	if (controller->degraded) {
 		(void)uv_timer_start(&controller->commit, on_commit, AGAIN_MS, 0);
+	} else if (controller->mended) {
+		controller->mended = false;
+		go_on(controller);
+	}
 }
 
 static bool is_awaited(const struct controller *controller)

@@ -66,7 +66,7 @@ def test_dropping_the_same_again(serving, scratch):
         web.process.send_signal(signal.SIGCONT)
         until(lambda: web.dropped("web") == [], "what is in service already is taken away as well")
         web.run("status", "--wait", "10")
-    assert "target web: taken away: " in web.log()
+    until(lambda: "target web: taken away: " in web.log(), web.log)
     calls = trace.calls()
     assert any("unlink" in call for call in calls), "the trace has seen nothing"
     assert changes(calls, scratch, "tls") == []

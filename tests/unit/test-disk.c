@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,53 @@ static void what_could_not_be_written_is_tried_again_without_an_occasion(void **
 	assert_string_equal(remembered(), wanted->digest);
 }
 
+/* The journal's log is longer than that once there are tables; credentials and receipts are not. */
+enum { ROOM_FOR_ALL_BUT_THE_JOURNAL = 16384 };
+
+static bool has_not_failed(void)
+{
+	return here.subject->outcome.state != STATE_FAILED;
+}
+
+static bool is_not_in_service(void)
+{
+	return subject_state(here.subject) != STATE_IN_SERVICE;
+}
+
+static void nothing_is_begun_on_a_journal_that_cannot_be_written(void **state)
+{
+	const struct words none = { 0 };
+	const struct credential *wanted;
+
+	(void)state;
+	start_service();
+	wanted = make_credential("web");
+	part("worker.apply", "mark begun\nsay end failed\\n\n");
+	limit_files(ROOM_FOR_ALL_BUT_THE_JOURNAL);
+	subject_want(here.subject, wanted, NULL, none);
+	run_while(is_sound);
+	controller_due(here.controller, here.subject);
+	run_while(has_not_failed);
+	run_while(is_busy);
+	assert_false(was_marked("begun"));
+	assert_true(here.subject->retry_at_ms > 0);
+	assert_non_null(strstr(subject_reason(here.subject), in_directory("state/journal.db: ")));
+	assert_non_null(strstr(here.controller->degraded, in_directory("state/journal.db: ")));
+	assert_non_null(strstr(here.controller->degraded, strerror(EFBIG)));
+
+	limit_files(0);
+	part("worker.ask",
+			arena_printf(here.arena,
+					"say answer installed\\n\\tleaf %s 4000000000\\nend asked\\n",
+					wanted->fingerprint));
+	/* It does not wait for its time, which may be longer than the test. */
+	here.controller->config->retry_first_ms = here.controller->config->retry_cap_ms = 3600000;
+	controller_due(here.controller, controller_find(here.controller, "mail"));
+	run_while(is_not_in_service);
+	stop_controller();
+	assert_string_equal(remembered(), wanted->digest);
+}
+
 static void a_receipt_that_could_not_be_written_is_written_later(void **state)
 {
 	const char *receipt = in_directory("drop/web/receipt.json");
@@ -119,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		claim(what_a_failed_commit_has_undone_is_written_again),
 		claim(what_could_not_be_written_is_tried_again_without_an_occasion),
+		claim(nothing_is_begun_on_a_journal_that_cannot_be_written),
 		claim(a_receipt_that_could_not_be_written_is_written_later),
 	};
 

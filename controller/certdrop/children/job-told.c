@@ -31,7 +31,9 @@ void job_give_go_aheads(struct after_commit *waiting, bool committed)
 	struct error error;
 
 	if (!committed)
-		job_lost(job, "was stopped because the journal cannot be written");
+		job_lost(job,
+				arena_printf(job->arena, "was stopped: %s",
+						job->subject->controller->degraded));
 	else if (!send_go_aheads(job, &error))
 		job_lost(job, arena_printf(job->arena, "was stopped: %s", error.text));
 }

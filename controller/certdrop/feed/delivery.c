@@ -100,23 +100,36 @@ static uint64_t wait_for_chain(const struct admission *a, const struct harvest *
 }
 
 /* What lay there until the product had spoken is not dropped a second time. */
-static void log_same(const struct delivery *delivery, const struct admission *a)
+static const char *told_of_same(const struct delivery *delivery, const struct admission *a,
+		const struct harvest *harvest)
 {
 	struct subject *subject = delivery->subject;
+	const bool news = delivery->from_drop && !subject->lay_there && a->spent.count > 0;
 
-	if (delivery->from_drop && !subject->lay_there && a->spent.count > 0 &&
-			subject->controller->mode != MODE_DRY)
-		log_info("target %s: taken away: %s (sha256 %.16s) is %s already",
-				subject->target->name, a->credential.subject,
-				a->credential.fingerprint,
-				subject->in_service_since > 0 ? "in service" : "taken in");
 	subject->lay_there = false;
+	if (!news)
+		return NULL;
+	return arena_printf(harvest->arena, "%s (sha256 %.16s) is %s already",
+			a->credential.subject, a->credential.fingerprint,
+			subject->in_service_since > 0 ? "in service" : "taken in");
+}
+
+/* What failed is tried again at its time, and before that only for what came since. */
+static bool is_due(const struct subject *subject, const struct admission *a,
+		const struct harvest *harvest)
+{
+	if (a->kind == ADMISSION_TAKE)
+		return true;
+	if (subject->outcome.state == STATE_IN_SERVICE)
+		return false;
+	return subject->retry_at_ms == 0 || newest_ns(harvest) > subject->accepted_ns;
 }
 
 static uint64_t admit(struct delivery *delivery, const struct admission *a,
 		const struct harvest *harvest, struct arena *arena)
 {
 	struct subject *subject = delivery->subject;
+	const bool due = is_due(subject, a, harvest);
 	struct error error;
 
 	if (!put_into_store(delivery, a, &error)) {
@@ -129,11 +142,11 @@ static uint64_t admit(struct delivery *delivery, const struct admission *a,
 		want(delivery, a, arena);
 	delivery->accepted = !verdict_await(subject);
 	if (delivery->accepted && a->kind == ADMISSION_SAME)
-		log_same(delivery, a);
+		delivery->told = told_of_same(delivery, a, harvest);
 	if (delivery->accepted &&
 			(a->kind == ADMISSION_TAKE || subject->target->reconciler->refuses))
 		subject_accepted(subject, newest_ns(harvest));
-	if (a->kind == ADMISSION_TAKE || subject->outcome.state != STATE_IN_SERVICE)
+	if (due)
 		controller_due(subject->controller, subject);
 	subject_tell_intake(subject, STATE_IDLE, NULL);
 	if (a->kind == ADMISSION_TAKE)
@@ -312,6 +325,7 @@ uint64_t delivery_decide(struct delivery *delivery, const struct harvest *harves
 	bool others;
 
 	delivery->accepted = false;
+	delivery->told = NULL;
 	delivery->from_drop = from_drop;
 	if (!failure)
 		a = decide(delivery, harvest, from_drop, arena);

@@ -20,6 +20,7 @@ struct delivery {
 	bool accepted; /* the credential is in store and journal once they are flushed */
 	struct rows inputs; /* the files that it was made of, those with a key first */
 	struct rows spent; /* those of them that are to be taken away */
+	const char *told; /* what is logged once they are, in the harvest's memory; NULL: nothing */
 };
 
 /* `harvest` is what was inspected; `from_drop`: whoever put the files there expects an

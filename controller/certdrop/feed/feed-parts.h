@@ -18,6 +18,8 @@ struct feed {
 	enum { UNHINDERED, UNREADABLE, UNFIT } hindrance; /* of the last scan */
 	bool deciding; /* what the inspections found */
 	bool again; /* something changed while the inspections ran */
+	bool anew; /* the timer comes for an inspection even if nothing has changed by then */
+	bool unwritten; /* what was accepted last is not in the journal */
 	struct digest *inspected; /* of the files that were inspected last */
 	size_t inspected_count;
 	struct digest premises; /* with which that was done (premises.h) */

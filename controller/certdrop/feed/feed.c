@@ -17,6 +17,8 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct feed *feed = timer->data;
 
+	if (feed->anew)
+		feed_forget(feed);
 	feed_scan(feed);
 }
 
@@ -28,6 +30,15 @@ static void scan_in(struct feed *feed, uint64_t milliseconds)
 
 	if (feed->controller->mode == MODE_SERVICE && !feed->controller->stopping && !sooner)
 		(void)uv_timer_start(&feed->timer, on_timer, milliseconds, 0);
+}
+
+/* Not before, unless something changes: a receipt that is written here is an event, too. */
+static void inspect_anew_in(struct feed *feed, uint64_t milliseconds)
+{
+	if (feed->controller->mode != MODE_SERVICE)
+		feed_forget(feed);
+	feed->anew = true;
+	scan_in(feed, milliseconds);
 }
 
 /* ---- taking away ---- */
@@ -42,6 +53,15 @@ static void scan_if_changed(struct feed *feed)
 		feed_scan(feed);
 }
 
+static void log_taken_away(const struct feed *feed)
+{
+	for (size_t i = 0; i < feed->count; i++)
+		if (feed->deliveries[i].told)
+			log_info("target %s: taken away: %s",
+					feed->deliveries[i].subject->target->name,
+					feed->deliveries[i].told);
+}
+
 void feed_take_away(struct after_commit *waiting, bool committed)
 {
 	struct feed *feed = (struct feed *)((char *)waiting - offsetof(struct feed, commit));
@@ -50,17 +70,17 @@ void feed_take_away(struct after_commit *waiting, bool committed)
 	const bool gone = committed &&
 			inlet_consume(feed->inlet, feed->consumed, feed->consumed_count, &stayed,
 					&error);
+	if (gone && stayed == 0)
+		log_taken_away(feed);
 	/* What is forbidden does not come right by itself. */
-	const bool again = !committed || (!gone && error.kind == ERROR_RETRY);
+	const bool again = committed && !gone && error.kind == ERROR_RETRY;
 
 	if (committed && !gone)
 		log_warning("drop %s: %s; it is tried again %s", feed->name, error.text,
 				again ? "in a few seconds" : "with the next file");
-	/* What was not written down, or is still there, must be inspected again. */
-	if (again) {
-		feed_forget(feed);
-		scan_in(feed, AGAIN_MS);
-	}
+	if (again)
+		inspect_anew_in(feed, AGAIN_MS);
+	feed->unwritten = !committed;
 	/* What was written to meanwhile may have given no event. */
 	feed->again = feed->again || stayed > 0;
 	free(feed->consumed);
@@ -117,10 +137,8 @@ static void all_inspected(struct feed *feed)
 	for (size_t i = 0; i < feed->count; i++)
 		controller_not_due(feed->deliveries[i].subject);
 	take_away_accepted(feed);
-	if (soonest > 0) {
-		feed_forget(feed);
-		scan_in(feed, soonest);
-	}
+	if (soonest > 0)
+		inspect_anew_in(feed, soonest);
 	for (size_t i = 0; i < feed->count; i++) {
 		inspection_free(feed->deliveries[i].inspection);
 		feed->deliveries[i].inspection = NULL;
@@ -226,6 +244,7 @@ struct digest feed_premises(const struct feed *feed)
 static void inspect(struct feed *feed)
 {
 	feed->running = feed->count;
+	feed->anew = false;
 	feed->premises = feed_premises(feed);
 	for (size_t i = 0; i < feed->count; i++) {
 		struct delivery *delivery = &feed->deliveries[i];

@@ -31,6 +31,9 @@ void feed_scan(struct feed *feed);
 /* The next scan inspects in any case: the judgement may be another one by now. */
 void feed_forget(struct feed *feed);
 
+/* The state can be written again: what could not be written down is inspected once more. */
+void feeds_mended(const struct controller *controller);
+
 /* What was refused or lacked something is inspected by the next scan, where the passphrases or the
  * authorities of a target have changed since. */
 void feeds_judge_anew(const struct controller *controller);

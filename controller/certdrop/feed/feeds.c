@@ -144,6 +144,19 @@ void feeds_close(struct controller *controller)
 
 /* ---- all together ---- */
 
+void feeds_mended(const struct controller *controller)
+{
+	for (size_t i = 0; i < controller->feed_count; i++) {
+		struct feed *feed = controller->feeds[i];
+
+		if (!feed->unwritten)
+			continue;
+		feed->unwritten = false;
+		feed_forget(feed);
+		feed_scan(feed);
+	}
+}
+
 bool feeds_busy(const struct controller *controller)
 {
 	for (size_t i = 0; i < controller->feed_count; i++)

@@ -41,6 +41,9 @@ void pass_ask(struct pass *pass, const struct plan *questions);
 /* The pass is gone. */
 void pass_end(struct pass *pass);
 
+/* Nothing is begun that could not be written down: then it has failed, and the pass is gone. */
+bool pass_may_begin(struct pass *pass);
+
 /* It is tried again later, which is told, and the pass is gone. */
 void pass_failed(struct pass *pass, const struct error *error);
 

@@ -77,6 +77,18 @@ void pass_failed(struct pass *pass, const struct error *error)
 	pass_end(pass);
 }
 
+bool pass_may_begin(struct pass *pass)
+{
+	const char *degraded = pass->subject->controller->degraded;
+	struct error error;
+
+	if (!degraded)
+		return true;
+	(void)fail(&error, ERROR_RETRY, "nothing is begun: %s", degraded);
+	pass_failed(pass, &error);
+	return false;
+}
+
 static void nothing_to_do(struct pass *pass)
 {
 	struct subject *subject = pass->subject;
@@ -148,10 +160,10 @@ static void begin(struct pass *pass)
 		return;
 	}
 	set_blocked(pass->subject, gate.another_first);
-	if (gate.open)
-		pass_carry_out(pass, gate.reason);
-	else
+	if (!gate.open)
 		pass_wait_at_gate(pass, &gate);
+	else if (pass_may_begin(pass))
+		pass_carry_out(pass, gate.reason);
 }
 
 /* One that is damaged could not be put back, and must not keep out the one that is wanted. */
@@ -234,7 +246,8 @@ static void plan_next(struct pass *pass)
 		return;
 	}
 	if (pass->open && pass->purpose == PASS_RECONCILE) {
-		pass_recover(pass);
+		if (pass_may_begin(pass))
+			pass_recover(pass);
 		return;
 	}
 	if (pass->purpose == PASS_LOOK || !subject->wanted) {
