@@ -179,6 +179,7 @@ static void on_rescan(uv_timer_t *timer)
 
 	if (clock_was_set())
 		judge_anew(controller);
+	turn_look(controller);
 	controller_rescan(controller);
 	retention_prune_daily(controller);
 	(void)uv_timer_start(timer, on_rescan, (uint64_t)intake_rescan_ms(controller->intake), 0);

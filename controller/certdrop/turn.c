@@ -179,6 +179,16 @@ void turn_open(struct controller *controller)
 	controller->commit.data = controller;
 }
 
+void turn_look(struct controller *controller)
+{
+	struct error error;
+
+	if (controller->degraded || journal_in_place(controller->journal, &error))
+		return;
+	set_degraded(controller, error.text);
+	(void)uv_timer_start(&controller->commit, on_commit, AGAIN_MS, 0);
+}
+
 void turn_close(struct controller *controller)
 {
 	end_turn(controller);

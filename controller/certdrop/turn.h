@@ -10,6 +10,7 @@
  * of each subject, every few seconds until it takes it.
  *
  *         turn_open(controller)       from then on the loop commits by itself
+ *         turn_look(controller)       is the journal still where it was? No wait for a commit to tell
  *         turn_close(controller)      commits what is left; the loop must still run once
  *
  * Who waits says so with controller_after_commit().
@@ -18,4 +19,5 @@
 struct controller;
 
 void turn_open(struct controller *controller);
+void turn_look(struct controller *controller);
 void turn_close(struct controller *controller);

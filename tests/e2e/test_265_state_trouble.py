@@ -49,3 +49,18 @@ def test_a_journal_that_cannot_be_written_is_no_reason_to_hurry(certdrop, author
     if os.environ.get("THOROUGH"):  # it looks every 5 s whether it can be written again
         certdrop.until_in_service("web", third)
         until(lambda: not certdrop.dropped("web"), certdrop.log)
+
+
+def test_a_journal_that_is_removed_is_missed_at_the_next_look(certdrop, authority, scratch):
+    start(certdrop, scratch)
+    first = drop(certdrop, authority, "first.example.com")
+    certdrop.until_in_service("web", first)
+    for path in certdrop.state.glob("journal.db*"):
+        path.unlink()
+    until(lambda: "journal.db: it was removed while it was in use; put" in certdrop.run("status").stdout,
+          certdrop.log)
+    assert certdrop.json("status")["targets"][0]["state"] == "in-service"
+    drop(certdrop, authority, "second.example.com")
+    certdrop.until_state("web", "failed", where=lambda receipt: "nothing is begun" in receipt["reason"])
+    assert (scratch / "published" / "all.pem").read_bytes() == first.fullchain
+    assert certdrop.dropped("web") == ["all.pem"]

@@ -275,6 +275,49 @@ static void nothing_written_after_a_failure_is_kept(void **state)
 	expect_old_state();
 }
 
+/* ---- not where it was ---- */
+
+static void expect_in_place(bool in_place, const char *what)
+{
+	struct error error = { 0 };
+
+	assert_int_equal(journal_in_place(journal, &error), in_place);
+	if (!in_place && !strstr(error.text, what))
+		fail_msg("%s", error.text);
+	journal_remember(journal, "web", &sample);
+	assert_int_equal(journal_commit(journal, &error), in_place);
+	if (!in_place && !strstr(error.text, what))
+		fail_msg("%s", error.text);
+}
+
+static void nothing_is_committed_to_a_journal_that_was_removed(void **state)
+{
+	static const char *const names[] = { "journal.db", "journal.db-wal" };
+
+	(void)state;
+	expect_in_place(true, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(rename(path_of(names[i]), path_of("away")), 0);
+		expect_in_place(false, "removed while it was in use; put ");
+		spoil(names[i], 0);
+		expect_in_place(false, "replaced while it was in use");
+		assert_int_equal(rename(path_of("away"), path_of(names[i])), 0);
+		expect_in_place(true, NULL);
+	}
+}
+
+static void nothing_is_committed_when_its_directory_is_gone(void **state)
+{
+	const char *away = arena_printf(arena, "%s-away", directory);
+
+	(void)state;
+	expect_in_place(true, NULL);
+	assert_int_equal(rename(directory, away), 0);
+	expect_in_place(false, "removed while it was in use; put ");
+	assert_int_equal(rename(away, directory), 0);
+	expect_in_place(true, NULL);
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, journaling_begin, journaling_end)
@@ -289,6 +332,8 @@ int main(void)
 		claim(a_directory_that_cannot_be_made_is_told),
 		claim(a_full_disk_leaves_the_old_state),
 		claim(nothing_written_after_a_failure_is_kept),
+		claim(nothing_is_committed_to_a_journal_that_was_removed),
+		claim(nothing_is_committed_when_its_directory_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

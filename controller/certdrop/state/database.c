@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controller/base/file.h"
+#include "controller/certdrop/state/whereabouts.h"
 
 enum { STATEMENTS_MAX = 40, DAMAGED_MAX = 1000 };
 
@@ -36,7 +37,7 @@ static const char *const upgrades[] = {
 
 struct database {
 	sqlite3 *handle;
-	char *path;
+	struct whereabouts file, log;
 	bool dirty; /* a transaction is open */
 	bool pressing; /* and is to be committed before anything is waited for */
 	bool failed;
@@ -242,8 +243,8 @@ struct database *database_open(const char *path, struct buffer *notice, struct e
 	database = calloc(1, sizeof(*database));
 	assert(database);
 	database->handle = handle;
-	database->path = strdup(path);
-	assert(database->path);
+	database->file = whereabouts_of(path, "it");
+	database->log = whereabouts_of(arena_printf(arena, "%s-wal", path), "its log");
 	return database;
 }
 
@@ -254,7 +255,8 @@ void database_close(struct database *database)
 	for (size_t i = 0; i < STATEMENTS_MAX; i++)
 		(void)sqlite3_finalize(database->prepared[i].statement);
 	(void)sqlite3_close(database->handle);
-	free(database->path);
+	whereabouts_done(&database->file);
+	whereabouts_done(&database->log);
 	free(database);
 }
 
@@ -390,16 +392,28 @@ bool database_pressing(const struct database *database)
 	return database->pressing;
 }
 
+static bool is_in_place(const struct database *database, struct error *error)
+{
+	return whereabouts_hold(&database->file, error) && whereabouts_hold(&database->log, error);
+}
+
+bool database_in_place(const struct database *database, struct error *error)
+{
+	return is_in_place(database, error) || fail_while(error, "journal %s", database->file.path);
+}
+
 bool database_commit(struct database *database, struct error *error)
 {
 	if (!database->dirty && !database->failed)
 		return true;
 	database->dirty = database->pressing = false;
-	if (!database->failed && execute(database->handle, "COMMIT", &database->failure))
+	if (!database->failed && is_in_place(database, &database->failure) &&
+			execute(database->handle, "COMMIT", &database->failure))
 		return true;
 
 	database->failed = false;
-	(void)fail(error, ERROR_RETRY, "journal %s: %s", database->path, database->failure.text);
+	(void)fail(error, ERROR_RETRY, "journal %s: %s", database->file.path,
+			database->failure.text);
 	(void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
 	return false;
 }

@@ -45,5 +45,9 @@ long long database_number(struct database *database, sqlite3_stmt *row);
 void database_change(struct database *database, const char *sql, const char *types, ...);
 void database_note(struct database *database, const char *sql, const char *types, ...);
 
+/* ERROR_CONFIG: the path does not lead to it any more, or not to its log, so that nobody would find again
+ * what is written. It may be put back. */
+bool database_in_place(const struct database *database, struct error *error) must_check;
+
 bool database_pressing(const struct database *database);
 bool database_commit(struct database *database, struct error *error) must_check;

@@ -68,6 +68,11 @@ bool journal_commit(struct journal *journal, struct error *error)
 	return good;
 }
 
+bool journal_in_place(const struct journal *journal, struct error *error)
+{
+	return database_in_place(journal->database, error);
+}
+
 /* ---- targets ---- */
 
 bool journal_target(struct journal *journal, struct arena *arena, const char *target,

@@ -39,8 +39,12 @@ void journal_close(struct journal *journal);
 /* Is there anything that must be committed before the loop waits? */
 bool journal_pressing(const struct journal *journal);
 
-/* ERROR_RETRY: the disk is full or broken; everything since the last commit is undone. */
+/* ERROR_RETRY: the disk is full or broken, or it is not in its place; everything since the last commit is undone. */
 bool journal_commit(struct journal *journal, struct error *error) must_check;
+
+/* ERROR_CONFIG: somebody has removed it, or put another one in its place: nothing is committed to what
+ * nobody would find again. */
+bool journal_in_place(const struct journal *journal, struct error *error) must_check;
 
 /* ---- what is known of a target ---- */
 
