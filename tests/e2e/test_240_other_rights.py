@@ -164,6 +164,21 @@ def test_nobody_else_is_obeyed(certdrop, workers, nginx, scratch):
     assert "answer a" in ask_as(ORDINARY) and mark.exists(), workers.log()
 
 
+@as_root
+def test_root_leaves_nothing_in_the_state_of_the_service(certdrop, workers, nginx, authority):
+    start(certdrop, nginx, worker=workers.path)
+    certdrop.until_in_service("web", drop(certdrop, authority))
+    certdrop.stop()
+    before = {path: path.stat().st_mtime_ns for path in certdrop.state.rglob("*")}
+    drop(certdrop, authority)
+    for command in (["apply"], ["rollback", "web"], ["run"]):
+        refused = certdrop.run(*command)
+        assert refused.returncode == 1 and f"runuser -u {ORDINARY} -- certdrop" in refused.stderr, refused.stderr
+    assert {path: path.stat().st_mtime_ns for path in certdrop.state.rglob("*")} == before
+    assert "CN=web.example.com" in certdrop.run("status").stdout
+    assert {path.stat().st_uid for path in certdrop.state.rglob("*")} == {pwd.getpwnam(ORDINARY).pw_uid}
+
+
 # ---- the leash ----
 
 def worker_with(build, job):

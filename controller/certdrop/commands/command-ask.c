@@ -12,6 +12,7 @@
 #include "controller/certdrop/config/config.h"
 #include "controller/certdrop/controller.h"
 #include "controller/certdrop/present/present.h"
+#include "controller/certdrop/state/ownership.h"
 
 enum { TRIES = 10, PAUSE_US = 300000 };
 
@@ -66,6 +67,12 @@ static void on_done(void *context, json_t *document, int exit, const char *error
 
 static const struct request_hooks hooks = { .progress = on_progress, .done = on_done };
 
+static bool is_for_us(const char *state, bool changes, struct error *error)
+{
+	return changes ? ownership_lets_write(state, geteuid(), error)
+		       : ownership_lets_look(state, geteuid(), error);
+}
+
 static bool do_alone(const struct invocation *invocation, struct config *config,
 		const json_t *request, struct asked *asked)
 {
@@ -75,6 +82,11 @@ static bool do_alone(const struct invocation *invocation, struct config *config,
 	struct error error;
 	uv_loop_t loop;
 
+	if (!is_for_us(config->state, changes, &error)) {
+		(void)snprintf(asked->error, sizeof(asked->error), "%s", error.text);
+		asked->exit = 1;
+		return true;
+	}
 	if (uv_loop_init(&loop) != 0)
 		abort();
 	controller = controller_open(&loop, config, changes ? MODE_ONCE : MODE_DRY, &error);

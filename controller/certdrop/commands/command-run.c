@@ -12,6 +12,7 @@
 #include "controller/certdrop/commands/notify.h"
 #include "controller/certdrop/config/surroundings.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/state/ownership.h"
 
 /* How long what is under way may take to come to an end: all of it when the service is told to stop;
  * for another configuration only the questions, because a change is never cut short for that. */
@@ -196,6 +197,8 @@ static bool serve(struct service *service, struct error *error)
 	service->draining = false;
 	service->stopping = false;
 	service->stopped = false;
+	if (!ownership_lets_write(service->config->state, geteuid(), error))
+		return false;
 	service->controller = controller_open(&service->loop, service->config, MODE_SERVICE, error);
 	if (!service->controller)
 		return false;
