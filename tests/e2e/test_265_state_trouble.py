@@ -64,3 +64,19 @@ def test_a_journal_that_is_removed_is_missed_at_the_next_look(certdrop, authorit
     certdrop.until_state("web", "failed", where=lambda receipt: "nothing is begun" in receipt["reason"])
     assert (scratch / "published" / "all.pem").read_bytes() == first.fullchain
     assert certdrop.dropped("web") == ["all.pem"]
+
+
+def test_what_cannot_be_read_any_more_is_taken_from_the_source_again(certdrop, authority, scratch):
+    source = scratch / "source"
+    source.mkdir(mode=0o700)
+    pair = authority.issue("web.example.com")
+    (source / "all.pem").write_bytes(pair.fullchain + pair.key)
+    start(certdrop, scratch, source=str(source))
+    until(lambda: certdrop.run("status").returncode == 0, certdrop.log)
+    certdrop.stop()
+    (kept,) = (certdrop.state / "store").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(b"nobody can read that")
+    certdrop.start(WITHOUT_SIGNAL)
+    until(lambda: certdrop.run("status").returncode == 0, lambda: certdrop.run("status").stdout)
+    assert kept.read_bytes() == whole

@@ -229,12 +229,15 @@ static const char *is_refused(void *context, const struct credential *credential
 	return reason ? reason : claim_refuses(parking->subject, credential, parking->arena);
 }
 
-/* It lay there when a better one was taken in: it is not to replace that one now. */
+/* It lay there when a better one was taken in: it is not to replace that one now. But what is wanted and
+ * not whole in the store any more is the better one. */
 static bool is_superseded(const struct delivery *delivery, const struct admission *a,
 		const struct harvest *harvest)
 {
 	const struct subject *subject = delivery->subject;
 
+	if (subject->lost && strcmp(subject->lost, a->credential.digest) == 0)
+		return false;
 	for (size_t i = 0; i < a->inputs.count; i++)
 		if (a->inputs.items[i].count > 0 &&
 				arrived_ns(harvest, a->inputs.items[i].items[0]) >
