@@ -286,6 +286,52 @@ static void a_store_that_cannot_be_made_is_told(void **state)
 	assert_int_equal(error.kind, ERROR_CONFIG);
 }
 
+/* ---- removed while it is in use ---- */
+
+static void a_store_that_was_removed_is_made_again(void **state)
+{
+	const struct credential *before = put("before"), *after;
+
+	(void)state;
+	assert_int_equal(unlink(path_of(before->digest)), 0);
+	assert_int_equal(rmdir(in_directory("state/store")), 0);
+	after = put("after");
+	assert_int_equal(access(path_of(after->digest), F_OK), 0);
+	assert_true(is_whole(after->digest));
+	put("before");
+	assert_true(is_whole(before->digest));
+}
+
+static void what_was_not_flushed_follows_into_the_new_one(void **state)
+{
+	const struct credential *first;
+	autoclose int fd = credential_file("first", &first);
+	struct error error;
+
+	(void)state;
+	if (!store_put(store, fd, first->digest, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(rename(in_directory("state/store"), in_directory("away")), 0);
+	put("second");
+	assert_int_equal(access(path_of(first->digest), F_OK), 0);
+	assert_true(is_whole(first->digest));
+}
+
+static void a_state_that_is_gone_is_told_as_that(void **state)
+{
+	const struct credential *facts;
+	autoclose int fd = credential_file("web", &facts);
+	struct error error;
+
+	(void)state;
+	assert_int_equal(rename(in_directory("state"), in_directory("away")), 0);
+	assert_false(store_put(store, fd, facts->digest, &error));
+	assert_int_equal(error.kind, ERROR_RETRY);
+	assert_non_null(strstr(error.text, in_directory("state/store was removed")));
+	assert_non_null(strstr(error.text, "see to it that the directory above it is there"));
+	assert_int_equal(access(in_directory("state"), F_OK), -1);
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -303,6 +349,9 @@ int main(void)
 		claim(a_name_that_is_taken_leaves_nothing_behind),
 		claim(arrival_is_when_the_file_was_written),
 		claim(a_store_that_cannot_be_made_is_told),
+		claim(a_store_that_was_removed_is_made_again),
+		claim(what_was_not_flushed_follows_into_the_new_one),
+		claim(a_state_that_is_gone_is_told_as_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "controller/base/digest.h"
 #include "controller/base/file.h"
+#include "controller/base/log.h"
 #include "controller/base/secret.h"
 
 /* A file that is written, but maybe not yet on disk. */
@@ -23,6 +24,7 @@ struct unflushed {
 };
 
 struct store {
+	char *path;
 	int directory;
 	struct unflushed *unflushed;
 	size_t unflushed_count;
@@ -45,6 +47,8 @@ struct store *store_open(const char *state_directory, struct error *error)
 	store = calloc(1, sizeof(*store));
 	assert(store);
 	store->directory = directory;
+	store->path = strdup(path);
+	assert(store->path);
 	return store;
 }
 
@@ -61,6 +65,7 @@ void store_close(struct store *store)
 		return;
 	forget_unflushed(store);
 	owned_close(&store->directory);
+	free(store->path);
 	free(store->unflushed);
 	free(store);
 }
@@ -114,15 +119,58 @@ static bool write_whole(struct store *store, const struct secret *text, const ch
 	(void)unlinkat(store->directory, beside, 0);
 	if (!write_copy(store, beside, text, &copy, error)) {
 		(void)unlinkat(store->directory, beside, 0);
-		return fail_while(error, "store credential %.16s", digest);
+		return fail_while(error, "store credential %.16s in %s", digest, store->path);
 	}
 	if (renameat(store->directory, beside, store->directory, digest) < 0) {
-		(void)fail(error, ERROR_RETRY, "store credential %.16s: %s", digest,
-				strerror(errno));
+		(void)fail(error, ERROR_RETRY, "store credential %.16s in %s: %s", digest,
+				store->path, strerror(errno));
 		(void)unlinkat(store->directory, beside, 0);
 		return false;
 	}
 	*fd = hand_over_fd(&copy);
+	return true;
+}
+
+static bool is_where_it_was(const struct store *store)
+{
+	struct stat held, found;
+
+	return fstat(store->directory, &held) == 0 && stat(store->path, &found) == 0 &&
+			held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+}
+
+static int make_anew(const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Nothing is written into a directory that nobody would find again. What was not flushed yet goes into the
+ * new one with the next flush; what was is lost, unless somebody puts it back. */
+static bool see_that_it_is_there(struct store *store, struct error *error)
+{
+	autoclose int anew = -1, above = -1;
+
+	if (is_where_it_was(store))
+		return true;
+	anew = make_anew(store->path);
+	if (anew < 0)
+		return fail(error, ERROR_RETRY,
+				"the store %s was removed and cannot be made again: %s; see to it that "
+				"the directory above it is there, and may be written",
+				store->path, strerror(errno));
+	above = openat(anew, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0 || fsync(above) < 0)
+		return fail(error, ERROR_RETRY, "store %s: fsync: %s", store->path,
+				strerror(errno));
+	owned_close(&store->directory);
+	store->directory = hand_over_fd(&anew);
+	for (size_t i = 0; i < store->unflushed_count; i++)
+		store->unflushed[i].refused = true;
+	log_warning("the store %s was removed while it was in use, and is made again: what was kept in it "
+		    "for putting back is gone",
+			store->path);
 	return true;
 }
 
@@ -132,6 +180,8 @@ bool store_put(struct store *store, int fd, const char *digest, struct error *er
 	int copy = -1;
 
 	assert(digest_is_valid(digest));
+	if (!see_that_it_is_there(store, error))
+		return false;
 	if (is_there(store, digest))
 		return true;
 	if (!secret_read(&text, fd, CREDENTIAL_FILE_MAX, error))
@@ -163,7 +213,9 @@ static bool flush_one(struct store *store, struct unflushed *unflushed, struct e
 	if (unflushed->refused && !write_again(store, unflushed, error))
 		return false;
 	unflushed->refused = fdatasync(unflushed->fd) < 0;
-	return !unflushed->refused || fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
+	return !unflushed->refused ||
+			fail(error, ERROR_RETRY, "store %s: fsync: %s", store->path,
+					strerror(errno));
 }
 
 bool store_flush(struct store *store, struct error *error)
@@ -177,7 +229,8 @@ bool store_flush(struct store *store, struct error *error)
 	if (done && fsync(store->directory) < 0) {
 		for (size_t i = 0; i < store->unflushed_count; i++)
 			store->unflushed[i].refused = true;
-		done = fail(error, ERROR_RETRY, "store: fsync: %s", strerror(errno));
+		done = fail(error, ERROR_RETRY, "store %s: fsync: %s", store->path,
+				strerror(errno));
 	}
 	if (done)
 		forget_unflushed(store);

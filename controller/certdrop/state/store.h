@@ -23,8 +23,9 @@ struct store;
 struct store *store_open(const char *state_directory, struct error *error);
 void store_close(struct store *store);
 
-/* Copies the credential file behind `fd`. Nothing is written when it is there already.
- * ERROR_RETRY: the disk is full or broken; nothing is left behind. */
+/* Copies the credential file behind `fd`. Nothing is written when it is there already. A directory that
+ * was removed meanwhile is made again. ERROR_RETRY: the disk is full or broken, or what was above that
+ * directory is gone, too; nothing is left behind. */
 bool store_put(struct store *store, int fd, const char *digest, struct error *error) must_check;
 
 /* ERROR_RETRY: the disk is full or broken; the next flush writes again what it refused. */
