@@ -11,6 +11,19 @@
 
 /* A disk that is full or broken for a while: what could not be written is written when it can be. */
 
+enum { COMMIT_AGAIN_MS = 5000 };
+
+/* The linker puts this in front of libuv's: see meson.build. */
+int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb called, uint64_t timeout, uint64_t repeat);
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb called, uint64_t timeout, uint64_t repeat);
+
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb called, uint64_t timeout, uint64_t repeat)
+{
+	if (timeout == COMMIT_AGAIN_MS)
+		timeout /= 50;
+	return __real_uv_timer_start(timer, called, timeout, repeat);
+}
+
 static int begin(void **state)
 {
 	if (controlling_begin(state) != 0)
@@ -118,6 +131,8 @@ static void nothing_is_begun_on_a_journal_that_cannot_be_written(void **state)
 
 	(void)state;
 	start_service();
+	/* That it is tried again later is not what this waits for. */
+	here.controller->config->retry_first_ms = here.controller->config->retry_cap_ms = 3600000;
 	wanted = make_credential("web");
 	part("worker.apply", "mark begun\nsay end failed\\n\n");
 	limit_files(ROOM_FOR_ALL_BUT_THE_JOURNAL);
@@ -137,9 +152,6 @@ static void nothing_is_begun_on_a_journal_that_cannot_be_written(void **state)
 			arena_printf(here.arena,
 					"say answer installed\\n\\tleaf %s 4000000000\\nend asked\\n",
 					wanted->fingerprint));
-	/* It does not wait for its time, which may be longer than the test. */
-	here.controller->config->retry_first_ms = here.controller->config->retry_cap_ms = 3600000;
-	controller_due(here.controller, controller_find(here.controller, "mail"));
 	run_while(is_not_in_service);
 	stop_controller();
 	assert_string_equal(remembered(), wanted->digest);
