@@ -94,7 +94,7 @@ class FullLane(errors.ErrorLane):
             done = self.is_settled(False) and (subject.command == "run" or code == 0)
             took = time.monotonic() - start if done else self.recover(subject)
         false = watcher.lies + (subject.command == "apply" and code == 0 and at_kill != "second")
-        crashes = self.crashes(call, code)
+        crashes = self.crashes(subject, call, code)
         wrong = [sentence for sentence, is_so in (
             (f"crashed: {crashes}", crashes),
             ("it was not told that the disk is full: " + self.log.read_text(), not told),
