@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/clock.h"
 #include "controller/certdrop/controller.h"
+#include "controller/certdrop/feed/companion.h"
 #include "controller/certdrop/present/date.h"
 #include "controller/certdrop/state/store.h"
 #include "reconcilers/reconciler.h"
@@ -138,6 +140,13 @@ static void say(struct sentences *sentences, const char *sentence)
 		sentences->words.items[sentences->words.count++] = sentence;
 }
 
+static void say_all(struct sentences *sentences, struct rows rows)
+{
+	for (size_t i = 0; i < rows.count; i++)
+		if (rows.items[i].count > 0)
+			say(sentences, arena_copy(sentences->arena, rows.items[i].items[0]));
+}
+
 static struct sentences begin(struct arena *arena, const struct subject *subject)
 {
 	struct sentences sentences = { .arena = arena, .subject = subject };
@@ -225,11 +234,11 @@ struct words views_warnings(struct arena *arena, const struct subject *subject,
 	warn_of_left(&sentences);
 	warn_of_ends(&sentences);
 	warn_of_what_is_seen(&sentences);
-	for (size_t i = 0; subject->wanted && i < subject->facts.warnings.count; i++)
-		if (subject->facts.warnings.items[i].count > 0)
-			say(&sentences,
-					arena_copy(arena,
-							subject->facts.warnings.items[i].items[0]));
+	if (subject->wanted) {
+		say_all(&sentences,
+				companion_warnings(arena, &subject->facts, clock_trusted(), now));
+		say_all(&sentences, subject->facts.warnings);
+	}
 	return sentences.words;
 }
 

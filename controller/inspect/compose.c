@@ -272,6 +272,7 @@ static void state_facts(const struct composer *composer, struct credential *fact
 		.self_signed = chain_self_signed(pair->leaf),
 		.unnamed = unnamed(composer),
 		.lasts = lasting_rows(composer->arena, composer->candidate, composer->how),
+		.links = lasting_links(composer->arena, composer->candidate, composer->how),
 		.warnings = composer->how->warnings,
 	};
 	if (composer->how->bundle)

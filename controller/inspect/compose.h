@@ -18,6 +18,7 @@
 
 struct composition {
 	bool with_root, with_authorities, with_crls;
+	bool whole; /* the chain is to be complete: none in it may have ended */
 	bool bundle; /* the authorities of the drop are all there is */
 	struct rows warnings;
 };

@@ -122,6 +122,7 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 	const struct records *rules = &inspection->request.records;
 	struct composition composition = {
 		.with_root = rules_want_root(rules),
+		.whole = rules_want_whole_chain(rules),
 		.with_authorities = rules_want_part(rules, "ca") || rules_want_bundle(rules),
 		.with_crls = rules_want_part(rules, "crl"),
 		.bundle = rules_want_bundle(rules),

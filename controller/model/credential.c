@@ -61,6 +61,8 @@ struct record *credential_record(struct arena *arena, const struct credential *c
 		record_add_text(arena, record, "client-fingerprint", c->client_fingerprint);
 	for (size_t i = 0; i < c->lasts.count; i++)
 		record_add(arena, record, "lasts", c->lasts.items[i]);
+	for (size_t i = 0; i < c->links.count; i++)
+		record_add(arena, record, "link", c->links.items[i]);
 	for (size_t i = 0; i < c->warnings.count; i++)
 		record_add(arena, record, "warning", c->warnings.items[i]);
 	return record;
@@ -88,6 +90,7 @@ bool credential_read(struct arena *arena, const struct record *record,
 		.unnamed = record_rows(arena, record, "unnamed"),
 		.client_fingerprint = record_text(record, "client-fingerprint"),
 		.lasts = record_rows(arena, record, "lasts"),
+		.links = record_rows(arena, record, "link"),
 		.warnings = record_rows(arena, record, "warning"),
 	};
 

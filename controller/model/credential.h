@@ -52,7 +52,7 @@ enum part {
 const char *part_name(enum part part); /* "leaf", "client-key", ... */
 bool part_read(const char *name, enum part *part);
 
-/* One row of `lasts`. */
+/* One row of `lasts` or `links`. */
 struct lasting {
 	const char *what;
 	long long from, until;
@@ -82,6 +82,8 @@ struct credential {
 	struct rows lasts; /* what else in it ends, with the client pair, the authorities and the
 			    * revocation lists that rules ask for: "the client certificate of CN=app",
 			    * its first and its last second */
+	struct rows links; /* the certificates of `chain`, nearest first, and when they end: as in
+			    * `lasts`, where they stand besides if a rule asks for a whole chain */
 	struct rows warnings; /* sentences for the operator, one word each */
 };
 

@@ -62,8 +62,9 @@ const struct option target_options[] = {
 				"\"Ed448\", \"RSA-PSS\". All, when there is none." },
 	{ "chain", OPTION_CHOICE, .choices = chains,
 			.help = "How complete the chain must be: \"any\", \"complete\" (up to one "
-				"of `authorities`) or \"root\" (with the root itself). Without it, "
-				"what the product needs." },
+				"of `authorities`) or \"root\" (with the root itself); of what has to be "
+				"complete nothing may have ended. Without it, what the product "
+				"needs." },
 	{ "allow-downgrade", OPTION_FLAG, .fallback = "false",
 			.help = "Accept a certificate that ends earlier than the one in service, "
 				"has ended, or was retired before." },

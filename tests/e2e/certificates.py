@@ -65,6 +65,7 @@ class Authority:
     """A root with one intermediate below it, issuing leaves."""
 
     def __init__(self, name):
+        self.name = name
         self.root_key = new_key("ec")
         self.root = self._sign(name_of(f"{name} root"), self.root_key, name_of(f"{name} root"),
                                self.root_key, ca=True, days=3650)
@@ -106,6 +107,11 @@ class Authority:
         certificate = self._sign(name_of(common_name), key, self.intermediate.subject, self.key,
                                  starts=starts, days=days, names=[common_name])
         return Pair(certificate, key, [self.intermediate])
+
+    def intermediate_again(self, starts_in_days, days):
+        """Another certificate of the same intermediate, with the same key."""
+        return self._sign(self.intermediate.subject, self.key, self.root.subject, self.root_key, ca=True,
+                          days=days, starts=datetime.datetime.utcnow() + starts_in_days * DAY)
 
 
 def zip_of(files, compression=zipfile.ZIP_DEFLATED):

@@ -242,6 +242,21 @@ def test_a_downgrade_is_refused(serving, authority):
     assert nginx.served() == first.fingerprint
 
 
+def test_an_intermediate_that_has_ended_does_not_replace_a_good_one(serving, authority, scratch):
+    web, nginx, first = serving
+    ended = authority.intermediate_again(-20, 10)
+    following = authority.issue("second.example.com")
+    sentence = (f"the authority's certificate of CN={authority.name} issuing, which comes with "
+                f"CN=second.example.com, expired on {ended.not_valid_after:%Y-%m-%dT%H:%M:%SZ}")
+    file = scratch / "all.pem"
+    file.write_bytes(following.leaf + pem_of(ended) + following.key)
+    shown = web.json("inspect", str(file))
+    assert shown["accepted"] and shown["credentials"][0]["warnings"] == [sentence]
+    web.drop("web", {"all.pem": file.read_bytes()})
+    assert web.until_state("web", "refused")["reason"] == sentence
+    assert nginx.served() == first.fingerprint
+
+
 def test_only_what_is_in_service_is_gone_back_from(certdrop, nginx, authority):
     def drop(pair):
         certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})

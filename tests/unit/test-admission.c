@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/certdrop/feed/admission.h"
+#include "controller/certdrop/feed/companion.h"
 #include "controller/certdrop/present/date.h"
 
 enum { NOW = 1800000000, DAY = 86400 };
@@ -47,14 +48,22 @@ static struct admission_facts facts_now(void)
 	};
 }
 
+static struct words dates(struct arena *arena, const char *what, long long from, long long until)
+{
+	const char **row = arena_new_many(arena, const char *, 3);
+
+	row[0] = what;
+	row[1] = arena_printf(arena, "%lld", from);
+	row[2] = arena_printf(arena, "%lld", until);
+	return (struct words){ row, 3 };
+}
+
 /* One row of `lasts` for the last credential of the records. */
 static void add_lasting(struct arena *arena, struct records *records, const char *what,
 		long long from, long long until)
 {
-	const char *row[] = { what, arena_printf(arena, "%lld", from),
-		arena_printf(arena, "%lld", until) };
-
-	record_add(arena, records->items[records->count - 1], "lasts", (struct words){ row, 3 });
+	record_add(arena, records->items[records->count - 1], "lasts",
+			dates(arena, what, from, until));
 }
 
 static void add_credential(struct arena *arena, struct records *records, const char *digest,
@@ -410,6 +419,127 @@ static void what_comes_with_it_has_to_be_current_too(void **state)
 	}
 }
 
+/* A chain of one link, which ends then. */
+static struct rows one_link(struct arena *arena, long long until)
+{
+	struct words *link = arena_new_of(arena, struct words);
+
+	*link = dates(arena, "the authority's certificate of CN=I", NOW - 9 * DAY, until);
+	return (struct rows){ link, 1 };
+}
+
+static struct admission decide_link(
+		struct arena *arena, struct words link, const struct admission_facts *facts)
+{
+	struct records records = { 0 };
+
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + 9 * DAY);
+	record_add(arena, records.items[0], "link", link);
+	return admission_decide(arena, &records, facts);
+}
+
+static void a_chain_that_has_ended_does_not_replace_a_good_one(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	const struct words ended =
+			dates(arena, "the authority's certificate of CN=I", NOW - 9 * DAY, NOW);
+	struct credential now_wanted = wanted(DIGEST_B, NOW + DAY);
+	struct admission_facts facts = facts_now();
+	struct admission a;
+
+	(void)state;
+	assert_int_equal(decide_link(arena, ended, &facts).kind, ADMISSION_TAKE);
+	facts.wanted = facts.in_service = &now_wanted;
+	assert_int_equal(decide_link(arena, ended, &facts).kind, ADMISSION_TAKE);
+	now_wanted.links = one_link(arena, NOW);
+	assert_int_equal(decide_link(arena, ended, &facts).kind, ADMISSION_TAKE);
+
+	now_wanted.links = one_link(arena, NOW + 1);
+	a = decide_link(arena, ended, &facts);
+	assert_int_equal(a.kind, ADMISSION_REFUSE);
+	assert_string_equal(a.reason,
+			"the authority's certificate of CN=I, which comes with CN=a, expired on "
+			"2027-01-15T08:00:00Z");
+	facts.allow_downgrade = true;
+	assert_int_equal(decide_link(arena, ended, &facts).kind, ADMISSION_TAKE);
+	facts.allow_downgrade = false;
+	now_wanted.not_after = NOW;
+	assert_int_equal(decide_link(arena, ended, &facts).kind, ADMISSION_TAKE);
+}
+
+static void a_chain_that_begins_later_is_held_where_a_good_one_serves(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	struct credential now_wanted = wanted(DIGEST_B, NOW + DAY);
+	struct admission_facts facts = facts_now();
+	struct admission a;
+
+	(void)state;
+	now_wanted.links = one_link(arena, NOW + DAY);
+	facts.wanted = facts.in_service = &now_wanted;
+	a = decide_link(arena, dates(arena, "I", NOW + 5, NOW + 9 * DAY), &facts);
+	assert_int_equal(a.kind, ADMISSION_HOLD);
+	assert_int_equal(a.until, NOW + 5);
+	facts.clock_trusted = false;
+	facts.clock_doubt = "it is 1970";
+	a = decide_link(arena, dates(arena, "I", NOW - 5, NOW), &facts);
+	assert_int_equal(a.kind, ADMISSION_HOLD);
+	assert_non_null(strstr(a.reason, "1970"));
+}
+
+/* As Let's Encrypt's chain did for years with a root that had been cross-signed. */
+static void a_cross_signed_root_at_the_end_of_a_chain_may_have_ended(void **state)
+{
+	autoarena struct arena *arena = arena_new();
+	struct credential now_wanted = wanted(DIGEST_B, NOW + DAY);
+	struct admission_facts facts = facts_now();
+	struct records records = { 0 };
+
+	(void)state;
+	now_wanted.links = one_link(arena, NOW + DAY);
+	facts.wanted = facts.in_service = &now_wanted;
+	add_credential(arena, &records, DIGEST_A, NOW - DAY, NOW + 9 * DAY);
+	record_add(arena, records.items[0], "link", dates(arena, "R3", NOW - DAY, NOW + DAY));
+	record_add(arena, records.items[0], "link", dates(arena, "X1", NOW - DAY, NOW - 1));
+	assert_int_equal(admission_decide(arena, &records, &facts).kind, ADMISSION_TAKE);
+}
+
+static void what_the_links_are_worth_is_told(void **state)
+{
+	static const struct {
+		long long from, until;
+		const char *trusted, *untrusted;
+	} cases[] = {
+		{ NOW - DAY, NOW + 2 * DAY, NULL, NULL },
+		{ NOW - DAY, NOW + DAY,
+				"I, which comes with CN=a, ends before it, on 2027-01-16T08:00:00Z",
+				"I, which comes with CN=a, ends before it, on "
+				"2027-01-16T08:00:00Z" },
+		{ NOW - DAY, NOW, "I, which comes with CN=a, expired on 2027-01-15T08:00:00Z",
+				"I, which comes with CN=a, ends before it, on "
+				"2027-01-15T08:00:00Z" },
+		{ NOW + DAY, NOW + 2 * DAY,
+				"I, which comes with CN=a, is valid from 2027-01-16T08:00:00Z",
+				NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+		autoarena struct arena *arena = arena_new();
+		const bool trusted = i % 2 == 0;
+		const char *told = trusted ? cases[i / 2].trusted : cases[i / 2].untrusted;
+		struct words link = dates(arena, "I", cases[i / 2].from, cases[i / 2].until);
+		const struct credential credential = {
+			.subject = "CN=a", .not_after = NOW + 2 * DAY, .links = { &link, 1 }
+		};
+		const struct rows rows = companion_warnings(arena, &credential, trusted, NOW);
+
+		assert_int_equal(rows.count, told ? 1 : 0);
+		if (told)
+			assert_string_equal(rows.items[0].items[0], told);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +558,10 @@ int main(void)
 		cmocka_unit_test(a_parked_one_is_not_tried_again),
 		cmocka_unit_test(without_a_credential_the_worst_news_is_told),
 		cmocka_unit_test(what_comes_with_it_has_to_be_current_too),
+		cmocka_unit_test(a_chain_that_has_ended_does_not_replace_a_good_one),
+		cmocka_unit_test(a_chain_that_begins_later_is_held_where_a_good_one_serves),
+		cmocka_unit_test(a_cross_signed_root_at_the_end_of_a_chain_may_have_ended),
+		cmocka_unit_test(what_the_links_are_worth_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
 /* The chain is what leads from the leaf to an authority that is known, in this order, and however
  * much else was dropped. */
 
+enum { JANUARY = 1767225600 }; /* of 2026 */
+
 static void know(struct asking *asking, const struct identity *authority)
 {
 	autodone(buffer) struct buffer text = { 0 };
@@ -245,6 +247,34 @@ static void a_maze_of_authorities_ends(void **state)
 		identity_done(&first[i]);
 }
 
+static void the_links_are_told_with_their_dates(void **state)
+{
+	static const struct {
+		const char *rule;
+		size_t links, lasts;
+	} cases[] = { { "rule chain P any", 2, 0 }, { "rule chain P complete", 2, 3 },
+		{ "rule chain P root", 3, 3 } };
+	static const struct identity *const dropped[] = { &root, &sub, &low, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		autodone(asking) struct asking asking = { 0 };
+		struct credential credential;
+		const char *parts;
+
+		ask_rule(&asking, cases[i].rule);
+		drop_certificates(&asking, dropped);
+		drop_pair(&asking, "pair.pem", &web);
+		ask(&asking);
+		read_credential(&asking, &credential, &parts);
+		assert_int_equal(credential.links.count, cases[i].links);
+		assert_int_equal(credential.lasts.count, cases[i].lasts);
+		assert_string_equal(credential_lasting(credential.links.items[0]).what,
+				"the authority's certificate of CN=Low");
+		assert_int_equal(credential_lasting(credential.links.items[0]).from, JANUARY);
+	}
+}
+
 static void a_bad_authorities_file_is_a_matter_of_configuration(void **state)
 {
 	autodone(asking) struct asking asking = { 0 };
@@ -274,6 +304,7 @@ int main(void)
 		cmocka_unit_test(names_alone_do_not_make_a_chain),
 		cmocka_unit_test(cross_signed_authorities_do_not_go_round_in_circles),
 		cmocka_unit_test(a_maze_of_authorities_ends),
+		cmocka_unit_test(the_links_are_told_with_their_dates),
 		cmocka_unit_test(a_bad_authorities_file_is_a_matter_of_configuration),
 	};
 

@@ -16,7 +16,9 @@
 #include "controller/certdrop/children/inspector.h"
 #include "controller/certdrop/clock.h"
 #include "controller/certdrop/config/config.h"
+#include "controller/certdrop/feed/companion.h"
 #include "controller/certdrop/intake/filename.h"
+#include "controller/certdrop/present/date.h"
 #include "controller/certdrop/present/document.h"
 #include "controller/certdrop/present/present.h"
 #include "controller/inspect/protocol.h"
@@ -43,15 +45,34 @@ static json_t *inputs_of(const struct record *record)
 	return names;
 }
 
-static void add_expired(json_t *refused, const struct credential *facts)
+static void add_ended(struct arena *arena, json_t *refused, const struct credential *facts)
 {
+	const long long now = clock_now();
+
+	if (!clock_trusted())
+		return;
+	if (facts->not_after <= now)
+		json_array_append_new(refused,
+				document_text(arena_printf(arena, "%s expired on %s",
+						facts->subject,
+						date_print(facts->not_after).text)));
 	for (size_t i = 0; i < facts->lasts.count; i++) {
 		const struct lasting lasting = credential_lasting(facts->lasts.items[i]);
 
-		if (lasting.until <= clock_now() && clock_trusted())
-			json_array_append_new(
-					refused, json_sprintf("%s has expired", lasting.what));
+		if (lasting.until <= now)
+			json_array_append_new(refused,
+					document_text(companion_ended(
+							arena, facts->subject, lasting)));
 	}
+}
+
+static void add_warnings(struct arena *arena, json_t *document, const struct credential *facts)
+{
+	const struct rows rows = companion_warnings(arena, facts, clock_trusted(), clock_now());
+	json_t *warnings = json_object_get(document, "warnings");
+
+	for (size_t i = 0; i < rows.count; i++)
+		json_array_append_new(warnings, document_text(rows.items[i].items[0]));
 }
 
 static void add_credential(json_t *credentials, json_t *refused, const struct record *record)
@@ -64,11 +85,10 @@ static void add_credential(json_t *credentials, json_t *refused, const struct re
 	if (!credential_read(arena, record, &facts, &ignored))
 		return;
 	document = document_facts(&facts);
+	add_warnings(arena, document, &facts);
 	json_object_set_new(document, "inputs", inputs_of(record));
 	json_array_append_new(credentials, document);
-	if (facts.not_after <= clock_now() && clock_trusted())
-		json_array_append_new(refused, json_sprintf("%s has expired", facts.subject));
-	add_expired(refused, &facts);
+	add_ended(arena, refused, &facts);
 }
 
 static json_t *write_document(const struct records *records)

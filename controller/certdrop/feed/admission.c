@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "controller/certdrop/feed/companion.h"
 #include "controller/certdrop/present/date.h"
 
 /* ---- one candidate ---- */
@@ -29,25 +30,34 @@ static const char *downgrade(struct arena *arena, const struct credential *c,
 }
 
 /* What else is in it: a client certificate, an authority, a revocation list. */
-static void judge_others(
-		struct arena *arena, const struct admission_facts *facts, struct admission *a)
+static void judge_others(struct arena *arena, const struct admission_facts *facts,
+		struct rows others, struct admission *a)
 {
-	for (size_t i = 0; i < a->credential.lasts.count && a->kind != ADMISSION_REFUSE; i++) {
-		const struct lasting lasting = credential_lasting(a->credential.lasts.items[i]);
+	for (size_t i = 0; i < others.count && a->kind != ADMISSION_REFUSE; i++) {
+		const struct lasting lasting = credential_lasting(others.items[i]);
 
 		if (lasting.until <= facts->now) {
 			a->kind = ADMISSION_REFUSE;
-			a->reason = arena_printf(arena, "%s, which comes with %s, expired on %s",
-					lasting.what, a->credential.subject,
-					date_print(lasting.until).text);
+			a->reason = companion_ended(arena, a->credential.subject, lasting);
 		} else if (lasting.from > facts->now && lasting.from > a->until) {
 			a->kind = ADMISSION_HOLD;
 			a->until = lasting.from;
-			a->reason = arena_printf(arena, "%s, which comes with %s, is valid from %s",
-					lasting.what, a->credential.subject,
-					date_print(lasting.from).text);
+			a->reason = companion_begins(arena, a->credential.subject, lasting);
 		}
 	}
+}
+
+/* Where no rule asks for a whole chain, one that has ended is still no progress over a good one. */
+static void judge_chain(
+		struct arena *arena, const struct admission_facts *facts, struct admission *a)
+{
+	const struct credential *in_service = facts->in_service;
+
+	if (facts->allow_downgrade || !in_service || in_service->not_after <= facts->now ||
+			in_service->links.count == 0 ||
+			!companion_current(companion_needed(in_service), facts->now))
+		return;
+	judge_others(arena, facts, companion_needed(&a->credential), a);
 }
 
 static void judge_dates(
@@ -72,7 +82,7 @@ static void judge_dates(
 				date_print(c->not_before).text);
 	}
 	if (a->kind == ADMISSION_TAKE || a->until > 0)
-		judge_others(arena, facts, a);
+		judge_others(arena, facts, a->credential.lasts, a);
 }
 
 static void judge(struct arena *arena, const struct admission_facts *facts, struct admission *a)
@@ -103,6 +113,8 @@ static void judge(struct arena *arena, const struct admission_facts *facts, stru
 	if (reason) {
 		a->kind = ADMISSION_REFUSE;
 		a->reason = reason;
+	} else {
+		judge_chain(arena, facts, a);
 	}
 }
 

@@ -6,7 +6,8 @@
  *
  * Of the credentials that lie there the best comes first (latest notBefore, then latest arrival). A
  * candidate is taken unless it is in service already, parked, expired, not yet valid, or a
- * downgrade: a credential that ends earlier than the one in service, or that was in service before.
+ * downgrade: a credential that ends earlier than the one in service, that was in service before, or
+ * whose chain has ended while that of the one in service has not.
  */
 
 #include "controller/base/arena.h"

@@ -16,7 +16,8 @@
  *
  * RULE_CHAIN: "any" takes the chain as far as it was found; "complete" wants it up to a
  * certificate of the authorities file, or up to a root when no such file is given (a
- * self-signed leaf is complete); "root" wants the root itself, too.
+ * self-signed leaf is complete); "root" wants the root itself, too. When its certificates end is not
+ * judged here, but told (lasting.h).
  */
 
 #include "controller/inspect/prove/pair.h"

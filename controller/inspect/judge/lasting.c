@@ -93,12 +93,24 @@ struct rows lasting_rows(struct arena *arena, const struct candidate *candidate,
 		add_certificate(&list, "client", candidate->client->leaf);
 	if (composition->bundle)
 		add_authorities(&list, candidate);
-	else if (composition->with_authorities) {
+	else if (composition->with_authorities || composition->whole) {
 		add_chain(&list, candidate->server);
 		if (candidate->client)
 			add_chain(&list, candidate->client);
 	}
 	if (composition->with_crls)
 		add_crls(&list, candidate);
+	return list.rows;
+}
+
+struct rows lasting_links(struct arena *arena, const struct candidate *candidate,
+		const struct composition *composition)
+{
+	const struct chain *chain = &candidate->server->chain;
+	struct list list = { .arena = arena };
+
+	for (size_t i = 0; i < chain->count && !composition->bundle; i++)
+		if (composition->with_root || !chain_self_signed(chain->links[i]))
+			add_certificate(&list, "authority's", chain->links[i]);
 	return list.rows;
 }

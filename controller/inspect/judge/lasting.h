@@ -8,7 +8,12 @@
 
 #include "controller/inspect/compose.h"
 
-/* The client's leaf always; the authorities of both chains and the revocation lists as far as the
- * composition takes them along. A list that tells no end has none. */
+/* The client's leaf always; the authorities of both chains where the composition takes authorities
+ * along, or its chains have to be whole; the revocation lists where it takes them. A list that tells
+ * no end has none. */
 struct rows lasting_rows(struct arena *arena, const struct candidate *candidate,
+		const struct composition *composition);
+
+/* The server's chain as the composition takes it, for credential.h's `links`. */
+struct rows lasting_links(struct arena *arena, const struct candidate *candidate,
 		const struct composition *composition);

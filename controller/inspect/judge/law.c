@@ -111,13 +111,23 @@ bool rules_want_bundle(const struct records *request)
 	return rules_want_no_key(request, &law) && words_contain(law.words, "authorities");
 }
 
-bool rules_want_root(const struct records *request)
+static bool rules_ask_of_chain(const struct records *request, const char *word)
 {
 	struct law law;
 
 	for (size_t i = 0; i < request->count; i++)
 		if (law_read(request->items[i], &law) && law.kind == RULE_CHAIN &&
-				words_contain(law.words, "root"))
+				words_contain(law.words, word))
 			return true;
 	return false;
+}
+
+bool rules_want_whole_chain(const struct records *request)
+{
+	return rules_ask_of_chain(request, "complete") || rules_want_root(request);
+}
+
+bool rules_want_root(const struct records *request)
+{
+	return rules_ask_of_chain(request, "root");
 }

@@ -39,5 +39,8 @@ bool rules_want_no_key(const struct records *request, struct law *law);
 /* And that they are authorities, which belong together? */
 bool rules_want_bundle(const struct records *request);
 
+/* Does a rule of kind "chain" ask for all of it, with its root or without? */
+bool rules_want_whole_chain(const struct records *request);
+
 /* Does a rule of kind "chain" ask for the root? */
 bool rules_want_root(const struct records *request);
