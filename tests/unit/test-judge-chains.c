@@ -204,6 +204,28 @@ static void cross_signed_authorities_do_not_go_round_in_circles(void **state)
 	assert_int_equal(credential.chain.count, 4);
 }
 
+/* Of two ways that are as long, the one that lasts: nobody has to know for that what time it is. */
+static void of_two_certificates_of_an_authority_the_lasting_one_is_taken(void **state)
+{
+	const struct recipe recipe = { "Low", .with_key = low.key, .authority = true,
+		.issuer = &sub, .days = 1 };
+	autodone(identity) struct identity brief = { 0 };
+	const struct identity *const orders[][4] = { { &brief, &low, &sub, NULL },
+		{ &low, &brief, &sub, NULL }, { &brief, &low, &root, NULL } };
+	const struct identity *const wanted[][3] = { { &low, &sub, NULL }, { &low, &sub, NULL },
+		{ &low, NULL } };
+
+	(void)state;
+	identity_make(&brief, &recipe);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
+		autodone(asking) struct asking asking = { 0 };
+
+		drop_certificates(&asking, orders[i]);
+		drop_pair(&asking, "pair.pem", &web);
+		expect_chain(&asking, wanted[i]);
+	}
+}
+
 /* Every authority certified by every other one: a maze. */
 static void a_maze_of_authorities_ends(void **state)
 {
@@ -303,6 +325,7 @@ int main(void)
 		cmocka_unit_test(a_chain_to_an_unknown_root_is_refused),
 		cmocka_unit_test(names_alone_do_not_make_a_chain),
 		cmocka_unit_test(cross_signed_authorities_do_not_go_round_in_circles),
+		cmocka_unit_test(of_two_certificates_of_an_authority_the_lasting_one_is_taken),
 		cmocka_unit_test(a_maze_of_authorities_ends),
 		cmocka_unit_test(the_links_are_told_with_their_dates),
 		cmocka_unit_test(a_bad_authorities_file_is_a_matter_of_configuration),

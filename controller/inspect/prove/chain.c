@@ -1,10 +1,12 @@
 #include "controller/inspect/prove/chain.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <string.h>
 
 #include "controller/inspect/crypto.h"
+#include "controller/inspect/prove/traits.h"
 
 struct search {
 	struct findings *sources[2];
@@ -13,6 +15,7 @@ struct search {
 	unsigned checks;
 	bool to_root;
 	struct chain best;
+	long long best_until;
 	bool any;
 };
 
@@ -119,11 +122,39 @@ static bool is_on_path(const struct search *search, const struct certificate *ca
 	return false;
 }
 
-static bool is_better(const struct search *search, enum chain_end end, size_t count)
+static long long end_of(const struct certificate *certificate)
 {
-	if (!search->any || end != search->best.end)
-		return !search->any || end > search->best.end;
-	return end == CHAIN_OPEN ? count > search->best.count : count < search->best.count;
+	long long until;
+
+	return traits_date(X509_get0_notAfter(certificate->x509), &until) ? until : LLONG_MAX;
+}
+
+/* When the first on the path ends. The leaf is on all of them. */
+static long long end_of_path(const struct search *search)
+{
+	long long first = LLONG_MAX;
+
+	for (size_t i = 0; i < search->depth; i++) {
+		const long long until = end_of(search->path[i]);
+
+		if (until < first)
+			first = until;
+	}
+	return first;
+}
+
+static bool is_better(const struct search *search, const struct chain *found, long long until)
+{
+	const struct chain *best = &search->best;
+
+	if (!search->any || found->end != best->end)
+		return !search->any || found->end > best->end;
+	/* A longer one that ends earlier may be a shorter one, and more of it. */
+	if (found->end == CHAIN_OPEN && found->count != best->count)
+		return found->count > best->count;
+	if (until != search->best_until)
+		return until > search->best_until;
+	return found->count < best->count;
 }
 
 /* Is there nothing more to find above the path as it is? */
@@ -132,29 +163,33 @@ static bool arrive(struct search *search)
 	struct certificate *top = search->path[search->depth - 1];
 	const bool root = chain_self_signed(top);
 	const bool known = top->known && (root || !search->to_root);
-	const enum chain_end end = known ? CHAIN_KNOWN : root ? CHAIN_ROOT : CHAIN_OPEN;
-	const size_t count = search->depth - 1;
+	const long long until = end_of_path(search);
+	struct chain found = { .count = search->depth - 1, .rooted = root };
 
-	if (is_better(search, end, count)) {
+	found.end = known ? CHAIN_KNOWN : root ? CHAIN_ROOT : CHAIN_OPEN;
+	if (is_better(search, &found, until)) {
+		for (size_t i = 0; i < found.count; i++)
+			found.links[i] = search->path[i + 1];
 		search->any = true;
-		search->best.end = end;
-		search->best.count = count;
-		search->best.rooted = root;
-		for (size_t i = 0; i < count; i++)
-			search->best.links[i] = search->path[i + 1];
+		search->best = found;
+		search->best_until = until;
 	}
-	return end != CHAIN_OPEN || count == CHAIN_MAX;
+	return found.end != CHAIN_OPEN || found.count == CHAIN_MAX;
 }
 
 static void climb(struct search *search);
 
+static bool is_issuer(
+		struct search *search, struct certificate *candidate, const struct certificate *of)
+{
+	return may_issue(candidate) && names_match(candidate, of) &&
+			!is_on_path(search, candidate) && search->checks++ < CHAIN_CHECKS_MAX &&
+			chain_issued(candidate, of);
+}
+
 static void try_issuer(struct search *search, struct certificate *candidate)
 {
-	const struct certificate *top = search->path[search->depth - 1];
-
-	if (!may_issue(candidate) || !names_match(candidate, top) || is_on_path(search, candidate))
-		return;
-	if (search->checks++ >= CHAIN_CHECKS_MAX || !chain_issued(candidate, top))
+	if (!is_issuer(search, candidate, search->path[search->depth - 1]))
 		return;
 	search->path[search->depth++] = candidate;
 	climb(search);

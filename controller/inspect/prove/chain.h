@@ -4,15 +4,17 @@
  * The chain above a certificate, put in order: out of all certificates of the drop and of
  * the authorities file, whatever order they came in. A link is one only if the names
  * match, the upper one may issue (basicConstraints; version 1 certificates only as their
- * own root) and its key verifies the signature. No dates are looked at. What does not
- * belong is simply not in the chain.
+ * own root) and its key verifies the signature. What does not belong is simply not in the
+ * chain. There is no clock here: of what has ended nothing is known.
  *
  * Bounded: CHAIN_MAX certificates above the leaf, no certificate and no name with the
  * same key twice (cross-signed authorities go round in circles), and at most
  * CHAIN_CHECKS_MAX signatures for one chain.
  *
  * Of several ways up the best wins: to a known authority before to another root before
- * to an open end; and among those the shortest, or, with an open end, the longest.
+ * to an open end. Among those with an open end it is the longest, then the one that lasts
+ * longest; among the others first the one that lasts longest, then the shortest. A way
+ * lasts until its first certificate ends, and no longer than the leaf.
  */
 
 #include "controller/inspect/findings.h"
