@@ -7,13 +7,12 @@
 #include "controller/inspect/judge/alone.h"
 #include "controller/inspect/judge/judge.h"
 #include "controller/inspect/judge/law.h"
+#include "controller/inspect/judge/leftout.h"
 #include "controller/inspect/judge/lonely.h"
 #include "controller/inspect/origin.h"
 #include "controller/inspect/prove/pair.h"
 #include "controller/inspect/prove/role.h"
 #include "controller/inspect/request.h"
-
-enum { LEFTOVERS_TOLD = 8 };
 
 /* One request on its way to a reply. */
 struct inspection {
@@ -79,31 +78,13 @@ static bool hand_over(struct inspection *inspection, const struct secret *text, 
 	return true;
 }
 
-/* Authorities that came along in the files of this credential, and are in no chain. A few say what
- * is wrong: hundreds of them, in each credential of the file, nobody reads and no reply holds. */
-static void warn_of_leftovers(
-		struct inspection *inspection, unsigned long long files, struct rows *warnings)
+static void warn_of_leftouts(struct inspection *inspection, const struct candidate *candidate,
+		unsigned long long files, struct rows *warnings)
 {
-	const struct findings *findings = &inspection->request.findings;
-	struct arena *arena = arena_of(inspection);
-	size_t count = 0;
+	const struct leftout *leftout = leftout_find(arena_of(inspection), candidate, files);
 
-	for (size_t i = 0; i < findings->certificate_count; i++) {
-		const struct certificate *left = findings->certificates[i];
-
-		if (!(left->files & files) || left->used || left->has_key || !left->authority)
-			continue;
-		if (++count <= LEFTOVERS_TOLD)
-			rows_add(arena, warnings,
-					arena_printf(arena,
-							"the certificate of %s in %s belongs to no "
-							"chain and is left out",
-							left->subject, left->place));
-	}
-	if (count > LEFTOVERS_TOLD)
-		rows_add(arena, warnings,
-				arena_printf(arena, "the same goes for %zu more certificates",
-						count - LEFTOVERS_TOLD));
+	for (; leftout; leftout = leftout->next)
+		rows_add(arena_of(inspection), warnings, leftout->sentence);
 }
 
 static void add_remarks(
@@ -134,7 +115,7 @@ static bool add_credential(struct inspection *inspection, const struct candidate
 	struct record *record;
 
 	if (!composition.with_authorities)
-		warn_of_leftovers(inspection, files, &composition.warnings);
+		warn_of_leftouts(inspection, candidate, files, &composition.warnings);
 	add_remarks(inspection, files, &composition.warnings);
 	if (!compose(arena_of(inspection), candidate, &composition, &facts, &text, error)) {
 		if (error->kind != ERROR_INPUT)

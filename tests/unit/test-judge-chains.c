@@ -67,8 +67,8 @@ static void what_is_left_out_is_told(void **state)
 	read_credential(&asking, &credential, &parts);
 	assert_int_equal(credential.warnings.count, 1);
 	assert_string_equal(credential.warnings.items[0].items[0],
-			"the certificate of CN=Other Root in all.pem belongs to no chain and is "
-			"left out");
+			"the certificate of CN=Other Root in all.pem is not needed for the "
+			"chain of CN=web.example, and is left out");
 }
 
 static void of_many_that_are_left_out_a_few_are_told(void **state)
@@ -97,7 +97,7 @@ static void of_many_that_are_left_out_a_few_are_told(void **state)
 	read_credential(&asking, &credential, &parts);
 	assert_int_equal(credential.warnings.count, 9);
 	assert_string_equal(credential.warnings.items[8].items[0],
-			"the same goes for 2 more certificates");
+			"2 more certificates are left out, too");
 }
 
 static void the_root_comes_along_when_asked_for(void **state)
@@ -226,6 +226,89 @@ static void of_two_certificates_of_an_authority_the_lasting_one_is_taken(void **
 	}
 }
 
+static void another_certificate_of_an_authority_is_told_as_such(void **state)
+{
+	const struct recipe recipe = { "Low", .with_key = low.key, .authority = true,
+		.issuer = &other_root };
+	autodone(identity) struct identity crossed = { 0 };
+	const struct identity *const dropped[] = { &low, &sub, &crossed, &root, NULL };
+	autodone(asking) struct asking asking = { 0 };
+	autodone(buffer) struct buffer text = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	identity_make(&crossed, &recipe);
+	for (size_t i = 0; dropped[i]; i++)
+		add_certificate(&text, dropped[i]);
+	add_certificate(&text, &web);
+	add_key(&text, &web, NULL);
+	ask_file(&asking, "all.pem", &text);
+	ask(&asking);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.warnings.count, 1);
+	assert_string_equal(credential.warnings.items[0].items[0],
+			"the certificate of CN=Low in all.pem is left out: the chain of "
+			"CN=web.example has another one of that authority");
+}
+
+/* One above the other, all in one file with the leaf and its key. */
+static void ask_ladder(struct asking *asking, size_t count)
+{
+	autodone(buffer) struct buffer text = { 0 };
+	struct identity issuer = { 0 }, next = { 0 };
+	char name[16];
+
+	for (size_t i = 0; i <= count; i++) {
+		const struct recipe recipe = { .name = name,
+			.authority = i<count, .issuer = i> 0 ? &issuer : NULL };
+
+		(void)snprintf(name, sizeof(name), "A%zu", count - i);
+		identity_make(&next, &recipe);
+		add_certificate(&text, &next);
+		identity_done(&issuer);
+		issuer = next;
+		next = (struct identity){ 0 };
+	}
+	add_key(&text, &issuer, NULL);
+	identity_done(&issuer);
+	ask_file(asking, "ladder.pem", &text);
+	ask(asking);
+}
+
+static void what_is_above_the_longest_chain_is_told_in_one_sentence(void **state)
+{
+	autodone(asking) struct asking asking = { 0 };
+	struct credential credential;
+	const char *parts;
+
+	(void)state;
+	ask_ladder(&asking, 40);
+	read_credential(&asking, &credential, &parts);
+	assert_int_equal(credential.chain.count, 10);
+	assert_int_equal(credential.warnings.count, 1);
+	assert_string_equal(credential.warnings.items[0].items[0],
+			"the chain of CN=A0 is cut after 10 certificates: that of CN=A11 and 29 more "
+			"above it are left out");
+}
+
+static void a_chain_that_has_to_be_complete_is_not_too_long(void **state)
+{
+	static const char *const rules[] = { "rule chain P complete", "rule anchor P" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		autodone(asking) struct asking asking = { 0 };
+
+		ask_rule(&asking, rules[i]);
+		ask_ladder(&asking, 12);
+		assert_string_equal(first_missing(&asking), "");
+		assert_string_equal(first_refused(&asking),
+				"the chain of CN=A0 has more than 10 certificates, which is the most "
+				"that is taken; P ask for a complete chain");
+	}
+}
+
 /* Every authority certified by every other one: a maze. */
 static void a_maze_of_authorities_ends(void **state)
 {
@@ -326,6 +409,9 @@ int main(void)
 		cmocka_unit_test(names_alone_do_not_make_a_chain),
 		cmocka_unit_test(cross_signed_authorities_do_not_go_round_in_circles),
 		cmocka_unit_test(of_two_certificates_of_an_authority_the_lasting_one_is_taken),
+		cmocka_unit_test(another_certificate_of_an_authority_is_told_as_such),
+		cmocka_unit_test(what_is_above_the_longest_chain_is_told_in_one_sentence),
+		cmocka_unit_test(a_chain_that_has_to_be_complete_is_not_too_long),
 		cmocka_unit_test(a_maze_of_authorities_ends),
 		cmocka_unit_test(the_links_are_told_with_their_dates),
 		cmocka_unit_test(a_bad_authorities_file_is_a_matter_of_configuration),

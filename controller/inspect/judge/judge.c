@@ -177,6 +177,19 @@ static const struct certificate *top_of(const struct pair *pair)
 	return chain->count > 0 ? chain->links[chain->count - 1] : pair->leaf;
 }
 
+/* What is there but beyond the longest chain will not come any more. */
+static enum judgement miss_more(
+		const struct court *court, const struct law *law, const struct pair *pair)
+{
+	if (!pair->chain.cut)
+		return miss_issuer(court, top_of(pair));
+	return say(court, JUDGED_REFUSED,
+			arena_printf(court->arena,
+					"the chain of %s has more than %d certificates, which is the most "
+					"that is taken; %s for a complete chain",
+					pair->leaf->subject, CHAIN_MAX, does(court, law, "ask")));
+}
+
 static enum judgement judge_chain(
 		const struct court *court, const struct law *law, const struct pair *pair)
 {
@@ -188,7 +201,7 @@ static enum judgement judge_chain(
 	if (strcmp(word, "any") == 0 || (chain->count == 0 && chain->rooted))
 		return JUDGED_GOOD;
 	if (chain->end == CHAIN_OPEN || (wants_root && !chain->rooted))
-		return miss_issuer(court, top);
+		return miss_more(court, law, pair);
 	if (chain->end == CHAIN_ROOT && court->candidate->has_authorities)
 		return say(court, JUDGED_REFUSED,
 				arena_printf(court->arena,
@@ -207,7 +220,7 @@ static enum judgement judge_anchor(
 	if (pair->chain.rooted && candidate_trusts(court->candidate, top))
 		return JUDGED_GOOD;
 	if (!pair->chain.rooted)
-		return miss_issuer(court, top);
+		return miss_more(court, law, pair);
 	return say(court, JUDGED_REFUSED,
 			arena_printf(court->arena,
 					"the chain of %s ends at %s, which is not among the "

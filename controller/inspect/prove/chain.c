@@ -157,6 +157,8 @@ static bool is_better(const struct search *search, const struct chain *found, lo
 	return found->count < best->count;
 }
 
+static bool has_issuer(struct search *search, const struct certificate *top);
+
 /* Is there nothing more to find above the path as it is? */
 static bool arrive(struct search *search)
 {
@@ -170,6 +172,8 @@ static bool arrive(struct search *search)
 	if (is_better(search, &found, until)) {
 		for (size_t i = 0; i < found.count; i++)
 			found.links[i] = search->path[i + 1];
+		found.cut = found.end == CHAIN_OPEN && found.count == CHAIN_MAX &&
+				has_issuer(search, top);
 		search->any = true;
 		search->best = found;
 		search->best_until = until;
@@ -185,6 +189,16 @@ static bool is_issuer(
 	return may_issue(candidate) && names_match(candidate, of) &&
 			!is_on_path(search, candidate) && search->checks++ < CHAIN_CHECKS_MAX &&
 			chain_issued(candidate, of);
+}
+
+static bool has_issuer(struct search *search, const struct certificate *top)
+{
+	for (size_t s = 0; s < 2; s++)
+		for (size_t i = 0; search->sources[s] && i < search->sources[s]->certificate_count;
+				i++)
+			if (is_issuer(search, search->sources[s]->certificates[i], top))
+				return true;
+	return false;
 }
 
 static void try_issuer(struct search *search, struct certificate *candidate)

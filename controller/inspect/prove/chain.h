@@ -32,6 +32,7 @@ struct chain {
 	size_t count;
 	enum chain_end end;
 	bool rooted; /* the last one (or the leaf, alone) is self-signed */
+	bool cut; /* with an open end: the last one's issuer is there, but CHAIN_MAX is reached */
 };
 
 /* `authorities` may be NULL. With `to_root` a known authority that is not a root is
