@@ -49,6 +49,8 @@ struct reconciler {
 	const struct option *options; /* its settings, without those of every target */
 	const struct rule *rules; /* what it accepts; ends with an entry without `says` */
 	bool follows_up; /* it may have follow-ups: it is asked anew as soon as a plan is carried out */
+	unsigned disturbs; /* bit DISRUPTION_RELOAD and so on: the only ways in which its steps do; 0: in
+			    * any. A window that binds none of them is a mistake */
 	bool refuses; /* plan() may refuse a credential for what is seen; its files stay until it has not */
 
 	/* Are the settings sound together? What one option alone can tell is checked
@@ -91,6 +93,11 @@ struct reconciler {
 	 * them in common would fight for ever, and are a mistake in the configuration. Called only with
 	 * sound settings. May be NULL: `unique` options tell already. */
 	struct words (*replaces)(const struct target *target, struct arena *arena);
+
+	/* What its settings allow and hardly anybody means, such as a private key that every user may read:
+	 * a sentence for each, as warnings of `certdrop check`. Called only with sound settings. May be
+	 * NULL. */
+	struct words (*advise)(const struct target *target, struct arena *arena);
 };
 
 /* All of them, sorted by product, NULL at the end. */

@@ -165,6 +165,7 @@ bool form_allows(enum option_form form, const char *text, struct error *error)
 	case FORM_FILE:
 	case FORM_DIRECTORY:
 	case FORM_PASSABLE:
+	case FORM_PUBLISHED:
 		break;
 	}
 	return true;

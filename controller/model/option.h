@@ -60,6 +60,8 @@ enum option_form {
 		       * path. A slash at the end is left out. */
 	FORM_FINGERPRINTS, /* SHA-256 fingerprints, 64 lower-case hexadecimal digits each, with blanks
 			    * between them */
+	FORM_PUBLISHED, /* where files are published, by the method in the setting `method` (file_step in
+			 * step.h). Of a target's own settings, not of their members */
 };
 
 struct option {
