@@ -46,7 +46,7 @@ static const struct option file_options[] = {
 };
 
 static const struct option options[] = {
-	{ "publish", OPTION_PATH, .required = true, .unique = true,
+	{ "publish", OPTION_PATH, FORM_PUBLISHED, .required = true, .unique = true,
 			.help = "The place that the server reads: a symbolic link that certdrop makes and "
 				"flips, or a directory (see method)." },
 	{ "method", OPTION_CHOICE, .fallback = "link", .choices = methods,

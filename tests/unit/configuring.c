@@ -21,8 +21,12 @@ static const struct option disk_file_options[] = {
 	{ NULL },
 };
 
+static const char *const disk_methods[] = { "link", "exchange", "fixed", NULL };
+
 static const struct option disk_options[] = {
-	{ "publish", OPTION_PATH, .required = true, .unique = true, .help = "The place." },
+	{ "publish", OPTION_PATH, FORM_PUBLISHED, .required = true, .unique = true,
+			.help = "The place." },
+	{ "method", OPTION_CHOICE, .fallback = "link", .choices = disk_methods, .help = "How." },
 	{ "reload", OPTION_WORDS, FORM_COMMAND, .help = "The command." },
 	{ "files", OPTION_GROUPS, .members = disk_file_options, .help = "The files." },
 	{ "times", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 9, .help = "How often." },
@@ -48,7 +52,10 @@ static struct words disk_replaces(const struct target *target, struct arena *are
 }
 
 const struct reconciler disk = {
-	.product = "disk", .options = disk_options, .check = disk_check, .replaces = disk_replaces
+	.product = "disk",
+	.options = disk_options,
+	.check = disk_check,
+	.replaces = disk_replaces,
 };
 
 /* Another one of the same kind. */

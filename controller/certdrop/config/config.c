@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/certdrop/config/config-places.h"
 #include "controller/certdrop/config/config-targets.h"
 #include "controller/certdrop/config/config-tree.h"
 
@@ -213,6 +214,8 @@ bool config_load(const char *path, struct config **config, struct buffer *mistak
 		read_other_files(&loading, directory);
 	targets_finish(loading.targets, &made->targets, &made->target_count);
 	check_sources(made, &loading.mistakes);
+	if (loading.mistakes.count == 0)
+		places_check(made, &loading.mistakes);
 
 	if (loading.mistakes.count > CONFIG_MISTAKES_MAX)
 		buffer_printf(mistakes, "and %zu more mistakes\n",
