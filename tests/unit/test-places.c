@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "controller/certdrop/config/config.h"
+#include "controller/certdrop/config/surroundings.h"
 #include "tests/unit/configuring.h"
 
 /* No target publishes where it, or another one, loses what it has published. */
@@ -40,6 +40,10 @@ static void expect_mistake(const char *targets, const char *expected)
 	"{ name = \"" name "\"; product = \"disk\"; publish = \"" publish "\"; }"
 #define FIXED(name, publish)                                                                  \
 	"{ name = \"" name "\"; product = \"disk\"; method = \"fixed\"; publish = \"" publish \
+	"\"; }"
+
+#define EXCHANGED(name, publish)                                                                 \
+	"{ name = \"" name "\"; product = \"disk\"; method = \"exchange\"; publish = \"" publish \
 	"\"; }"
 
 static void a_place_in_another_is_a_mistake(void **state)
@@ -87,6 +91,67 @@ static void a_place_that_holds_the_state_or_the_drop_is_a_mistake(void **state)
 			strstr(buffer_text(&mistakes), "main.conf:3"));
 }
 
+/* ---- on this machine ---- */
+
+/* How many lines tell of these targets, in which "%s" is the test's directory; the last one told. */
+static size_t lacks_of(const char *format, struct buffer *lacks)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, text = { 0 };
+	autoconfig struct config *config = NULL;
+
+	for (const char *at = format; *at; at++)
+		if (strncmp(at, "%s", 2) == 0)
+			buffer_add(&text, directory), at++;
+		else
+			buffer_append(&text, at, 1);
+	if (!load(buffer_text(&text), &config, &mistakes))
+		fail_msg("%s", buffer_text(&mistakes));
+	return surroundings_lack(config, lacks);
+}
+
+static void expect_lack(const char *format, const char *expected)
+{
+	autodone(buffer) struct buffer lacks = { 0 };
+	const size_t count = lacks_of(format, &lacks);
+
+	if (count != (expected ? 1 : 0) || (expected && !strstr(buffer_text(&lacks), expected)))
+		fail_msg("%s: %s", format, buffer_text(&lacks));
+}
+
+static void what_lies_at_a_place_has_to_suit_its_method(void **state)
+{
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/more.conf", directory);
+	assert_int_equal(symlink("old", path), 0);
+	expect_lack(DISK("a", "%s/new"), NULL);
+	expect_lack(DISK("a", "%s/more.conf"), NULL);
+	expect_lack(FIXED("a", "%s/targets.d"), NULL);
+	expect_lack(EXCHANGED("a", "%s/targets.d"), NULL);
+	expect_lack(EXCHANGED("a", "%s/new"), NULL);
+	expect_lack(DISK("a", "%s/targets.d"),
+			"is no symbolic link: move it away, or use method \"exchange\" or \"fixed\"\n");
+	expect_lack(EXCHANGED("a", "%s/more.conf"), "more.conf\" is no directory: move it away");
+	expect_lack(FIXED("a", "%s/new"), "/new\" here\n");
+	expect_lack(DISK("a", "%s/none/a"), "main.conf:3: publish: there is no directory \"/");
+}
+
+static void a_place_that_is_anothers_by_a_link_is_told(void **state)
+{
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/more.conf", directory);
+	assert_int_equal(symlink("targets.d", path), 0);
+	expect_lack(DISK("a", "%s/targets.d/a") ",\n" DISK("b", "%s/more.conf/b"), NULL);
+	expect_lack(DISK("a", "%s/targets.d/a") ",\n" DISK("b", "%s/more.conf/a"),
+			"and each would put its own back for ever\n");
+	expect_lack(FIXED("a", "%s/targets.d") ",\n" DISK("b", "%s/more.conf/a"), NULL);
+	expect_lack(EXCHANGED("a", "%s/targets.d") ",\n" DISK("b", "%s/more.conf/a"),
+			"and would be lost with that one's next set\n");
+}
+
 int main(void)
 {
 #define claim(test) cmocka_unit_test_setup_teardown(test, configuring_begin, configuring_end)
@@ -94,6 +159,8 @@ int main(void)
 		claim(a_place_in_another_is_a_mistake),
 		claim(a_place_in_the_state_or_the_drop_is_a_mistake),
 		claim(a_place_that_holds_the_state_or_the_drop_is_a_mistake),
+		claim(what_lies_at_a_place_has_to_suit_its_method),
+		claim(a_place_that_is_anothers_by_a_link_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "controller/base/program.h"
+#include "controller/certdrop/config/config-places.h"
 #include "controller/certdrop/config/passage.h"
 
 struct search {
@@ -82,27 +83,73 @@ static const struct kind *kind_of(enum option_form form)
 	return form < sizeof(kinds) / sizeof(*kinds) && kinds[form].name ? &kinds[form] : NULL;
 }
 
+/* ---- where to publish ---- */
+
+static const char *directory_above(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == path ? "/" : arena_copy_bytes(arena, path, (size_t)(slash - path));
+}
+
+/* Why nothing can be published there as things are; NULL: it can, or that cannot be told from here. */
+static const char *why_unfit(struct arena *arena, const char *path, const char *method)
+{
+	const char *above = directory_above(arena, path);
+	const bool fixed = strcmp(method, "fixed") == 0;
+	struct stat status;
+
+	if (!is_there(above, true))
+		return arena_printf(arena, "there is no directory \"%s\" here", above);
+	if (lstat(path, &status) < 0)
+		return fixed && errno == ENOENT
+				? arena_printf(arena, "there is no directory \"%s\" here", path)
+				: NULL;
+	if (strcmp(method, "link") == 0 && !S_ISLNK(status.st_mode))
+		return arena_printf(arena,
+				"\"%s\" is no symbolic link: move it away, or use method "
+				"\"exchange\" or \"fixed\"",
+				path);
+	if (!S_ISDIR(status.st_mode) && strcmp(method, "exchange") == 0)
+		return arena_printf(arena,
+				"\"%s\" is no directory: move it away, or use method \"link\"",
+				path);
+	return NULL;
+}
+
 /* ---- looking ---- */
+
+static void tell(struct search *search, struct place place, const char *what, const char *why)
+{
+	search->count++;
+	buffer_printf(search->lines, "%s:%u: %s: %s\n", place.file, place.line, what, why);
+}
+
+static const char *why_impassable(
+		struct arena *arena, const struct settings *settings, const char *directory)
+{
+	const char *user = setting_text(settings, "user");
+
+	if (!user || passage_is_open(user, directory))
+		return NULL;
+	return arena_printf(arena, "the user \"%s\" cannot pass into \"%s\"", user, directory);
+}
 
 static void look_for(struct search *search, const struct settings *settings,
 		const struct option *option, const char *name)
 {
-	const struct place place = setting_place(settings, option->name);
 	const struct kind *kind = kind_of(option->form);
-	const char *user;
+	struct arena *arena = search->arena;
+	const char *why = NULL;
 
-	if (kind && !kind->is_here(search->arena, name)) {
-		search->count++;
-		buffer_printf(search->lines, "%s:%u: %s: there is no %s \"%s\" here\n", place.file,
-				place.line, option->name, kind->name, name);
-		return;
-	}
-	user = option->form == FORM_PASSABLE ? setting_text(settings, "user") : NULL;
-	if (!user || passage_is_open(user, name))
-		return;
-	search->count++;
-	buffer_printf(search->lines, "%s:%u: %s: the user \"%s\" cannot pass into \"%s\"\n",
-			place.file, place.line, option->name, user, name);
+	if (kind && !kind->is_here(arena, name))
+		why = arena_printf(arena, "there is no %s \"%s\" here", kind->name, name);
+	else if (option->form == FORM_PASSABLE)
+		why = why_impassable(arena, settings, name);
+	else if (option->form == FORM_PUBLISHED)
+		why = why_unfit(arena, name, setting_text(settings, "method"));
+	if (why)
+		tell(search, setting_place(settings, option->name), option->name, why);
 }
 
 static void look_at(void *context, const struct settings *settings, const struct option *option)
@@ -133,6 +180,7 @@ size_t surroundings_lack(const struct config *config, struct buffer *lines)
 {
 	autoarena struct arena *arena = arena_new();
 	struct search search = { .arena = arena, .lines = lines };
+	struct mistakes compared = { .text = lines };
 
 	look_at_own(&search, config, "inspect-program");
 	if (!config->worker)
@@ -140,5 +188,6 @@ size_t surroundings_lack(const struct config *config, struct buffer *lines)
 	settings_visit(config->settings, look_at, &search);
 	for (size_t i = 0; i < config->target_count; i++)
 		settings_visit(config->targets[i].settings, look_at, &search);
-	return search.count;
+	places_compare(config, &compared);
+	return search.count + compared.count;
 }
