@@ -430,6 +430,7 @@ const struct reconciler files_reconciler = {
 	.summary = "Certificate files for a server that reads them from disk.",
 	.options = options,
 	.rules = rules,
+	.disturbs = 1U << DISRUPTION_RELOAD,
 	.check = check,
 	.ask = ask,
 	.plan = plan_files,

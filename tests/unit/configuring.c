@@ -54,6 +54,7 @@ static struct words disk_replaces(const struct target *target, struct arena *are
 const struct reconciler disk = {
 	.product = "disk",
 	.options = disk_options,
+	.disturbs = 1U << DISRUPTION_RELOAD,
 	.check = disk_check,
 	.replaces = disk_replaces,
 };

@@ -321,6 +321,22 @@ static void a_window_that_cannot_be_is_a_mistake_where_it_stands(void **state)
 			"\"Europe/Zurich\", not \"Europe/Zuerich\" in \"windows\" of target \"web\"\n");
 }
 
+static void a_window_that_binds_nothing_is_a_mistake(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 };
+
+	(void)state;
+	mistakes_of("targets = ( { name = \"web\"; product = \"disk\"; publish = \"/web\";\n"
+		    "windows = ( { from = \"22:00\"; to = \"04:00\"; },\n"
+		    "{ from = \"01:00\"; to = \"04:00\"; for = [ \"reload\", \"purge\" ]; } ); },\n"
+		    "{ name = \"t\"; product = \"tape\"; publish = \"/t\";\n"
+		    "windows = ( { from = \"22:00\"; to = \"04:00\"; } ); } );",
+			&mistakes);
+	assert_string_equal(buffer_text(&mistakes),
+			"main.conf:2: the window 22:00-04:00 in \"windows\" of target \"web\" binds "
+			"nothing that disk targets do: say for = [ \"reload\" ]\n");
+}
+
 /* ---- mistakes between targets ---- */
 
 static void no_two_targets_share_a_name_or_a_place(void **state)
@@ -412,6 +428,7 @@ int main(void)
 		claim(all_mistakes_are_told_at_once),
 		claim(only_so_many_mistakes_are_told),
 		claim(files_that_cannot_be_read_are_told),
+		claim(a_window_that_binds_nothing_is_a_mistake),
 		claim(a_window_that_cannot_be_is_a_mistake_where_it_stands),
 		claim(no_two_targets_share_a_name_or_a_place),
 		claim(what_one_target_replaces_no_other_does),

@@ -353,9 +353,27 @@ static void the_certificate_of_an_api_is_for_the_name_it_is_verified_by(void **s
 	expect_names("metrics_exporter", "fqdn = \"r.test\";", "");
 }
 
+static void a_window_of_files_is_for_reloads(void **state)
+{
+	static const char text[] =
+			"targets = ( { name = \"web\"; product = \"files\"; publish = \"/srv/web\"; "
+			"files = ( { name = \"c\"; content = \"leaf\"; } ); "
+			"windows = ( { from = \"22:00\"; to = \"23:00\"; %s } ); } );";
+	autodone(buffer) struct buffer without = { 0 }, with = { 0 };
+
+	(void)state;
+	buffer_printf(&without, text, "");
+	buffer_printf(&with, text, "for = \"reload\";");
+	expect_mistake(buffer_text(&without),
+			"the window 22:00-23:00 in \"windows\" of target \"web\" binds nothing that "
+			"files targets do: say for = [ \"reload\" ]");
+	expect_mistake(buffer_text(&with), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_of_files_is_for_reloads),
 		cmocka_unit_test(the_port_of_a_directory_server_can_be_one),
 		cmocka_unit_test(a_directory_servers_peers_are_others),
 		cmocka_unit_test(a_directory_servers_settings_mean_something),

@@ -133,6 +133,32 @@ static void check_source(const struct draft *draft)
 				draft->label);
 }
 
+/* "reload", or whatever else its product does, for a list in the configuration. */
+static const char *disruptions_of(struct arena *arena, const struct reconciler *reconciler)
+{
+	const char *list = NULL;
+
+	for (unsigned i = DISRUPTION_RELOAD; i <= DISRUPTION_PURGE; i++)
+		if (reconciler->disturbs & 1U << i)
+			list = arena_printf(arena, "%s%s\"%s\"", list ? list : "", list ? ", " : "",
+					disruption_name((enum disruption)i));
+	return list;
+}
+
+static void check_use(const struct draft *draft, const struct settings *group,
+		const struct window *window)
+{
+	const struct reconciler *reconciler = draft->target.reconciler;
+
+	if (!reconciler || !reconciler->disturbs || (reconciler->disturbs & window->disruptions))
+		return;
+	mistakes_add(draft->targets->mistakes, setting_place(group, "for"),
+			"the window %s in \"windows\" of %s binds nothing that %s targets do: say "
+			"for = [ %s ]",
+			window->text, draft->label, reconciler->product,
+			disruptions_of(draft->targets->arena, reconciler));
+}
+
 static void check_windows(const struct draft *draft)
 {
 	const struct settings *settings = draft->target.settings;
@@ -149,6 +175,8 @@ static void check_windows(const struct draft *draft)
 		if (!window_read(targets->arena, group, &window, &wrong, &error))
 			mistakes_add(targets->mistakes, setting_place(group, wrong),
 					"%s in \"windows\" of %s", error.text, draft->label);
+		else
+			check_use(draft, group, &window);
 	}
 }
 
