@@ -425,6 +425,44 @@ static bool plan_files(const struct target *target, const struct credential *wan
 	return true;
 }
 
+/* ---- what is hardly meant ---- */
+
+/* Key stores have passwords. */
+static bool holds_bare_key(const struct settings *file)
+{
+	const char *content = setting_text(file, "content");
+
+	return strcmp(content, "key") == 0 || strcmp(content, "client-key") == 0 ||
+			strcmp(content, "combined") == 0;
+}
+
+/* The last digit of a mode is what all others may do: 4 to read, 1 to pass. */
+static bool lets_others(const char *mode, int may)
+{
+	return (mode[strlen(mode) - 1] - '0') & may;
+}
+
+static struct words advise(const struct target *target, struct arena *arena)
+{
+	const struct settings *settings = target->settings;
+	const bool shut = strcmp(setting_text(settings, "method"), "fixed") != 0 &&
+			!lets_others(setting_text(settings, "directory-mode"), 1);
+	struct words advice = { 0 };
+
+	advice.items = arena_new_many(arena, const char *, setting_count(settings, "files") + 1);
+	for (size_t i = 0; i < setting_count(settings, "files") && !shut; i++) {
+		const struct settings *file = setting_item(settings, "files", i);
+		const char *mode = setting_text(file, "mode");
+
+		if (holds_bare_key(file) && lets_others(mode, 4))
+			advice.items[advice.count++] = arena_printf(arena,
+					"every user may read the private key in \"%s\", whose mode "
+					"is \"%s\"",
+					setting_text(file, "name"), mode);
+	}
+	return advice;
+}
+
 const struct reconciler files_reconciler = {
 	.product = "files",
 	.summary = "Certificate files for a server that reads them from disk.",
@@ -434,5 +472,6 @@ const struct reconciler files_reconciler = {
 	.check = check,
 	.ask = ask,
 	.plan = plan_files,
+	.advise = advise,
 	.profiles = profiles,
 };

@@ -51,12 +51,22 @@ static struct words disk_replaces(const struct target *target, struct arena *are
 	return setting_words(target->settings, "slots");
 }
 
+static struct words disk_advise(const struct target *target, struct arena *arena)
+{
+	static const char *const advice[] = { "turn it once" };
+	const bool often = setting_number(target->settings, "times") == 9;
+	const struct words words = { (const char **)(size_t)advice, often ? 1 : 0 };
+
+	return words_copy(arena, words);
+}
+
 const struct reconciler disk = {
 	.product = "disk",
 	.options = disk_options,
 	.disturbs = 1U << DISRUPTION_RELOAD,
 	.check = disk_check,
 	.replaces = disk_replaces,
+	.advise = disk_advise,
 };
 
 /* Another one of the same kind. */

@@ -353,6 +353,49 @@ static void the_certificate_of_an_api_is_for_the_name_it_is_verified_by(void **s
 	expect_names("metrics_exporter", "fqdn = \"r.test\";", "");
 }
 
+/* ---- what is allowed and hardly meant ---- */
+
+static size_t advice_on(const char *files, const char *more, struct buffer *first)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, text = { 0 };
+	autoarena struct arena *arena = arena_new();
+	struct config *config;
+	struct words advice;
+
+	buffer_printf(&text,
+			"targets = ( { name = \"web\"; product = \"files\"; publish = \"/srv/web\"; %s "
+			"files = ( { name = \"cert.pem\"; content = \"fullchain\"; mode = \"0644\"; }, "
+			"{ name = \"f.pem\"; %s } ); } );",
+			more, files);
+	config = load(buffer_text(&text), &mistakes);
+	if (!config)
+		fail_msg("%s", buffer_text(&mistakes));
+	advice = config->targets[0].reconciler->advise(&config->targets[0], arena);
+	buffer_clear(first);
+	buffer_add(first, advice.count > 0 ? advice.items[0] : "");
+	config_free(config);
+	return advice.count;
+}
+
+static void a_private_key_that_every_user_may_read_is_advised_against(void **state)
+{
+	static const char exposed[] = "content = \"key\"; mode = \"0644\";";
+	autodone(buffer) struct buffer first = { 0 };
+
+	(void)state;
+	assert_int_equal(advice_on(exposed, "", &first), 1);
+	assert_string_equal(buffer_text(&first),
+			"every user may read the private key in \"f.pem\", whose mode is \"0644\"");
+	assert_int_equal(advice_on("content = \"combined\"; mode = \"0604\";", "", &first), 1);
+	assert_int_equal(advice_on("content = \"key\"; mode = \"0640\";", "", &first), 0);
+	assert_int_equal(advice_on("content = \"key\";", "", &first), 0);
+	assert_int_equal(advice_on("content = \"leaf\"; mode = \"0644\";", "", &first), 0);
+	assert_int_equal(advice_on(exposed, "directory-mode = \"0750\";", &first), 0);
+	assert_int_equal(advice_on(exposed, "directory-mode = \"0750\"; method = \"fixed\";",
+					 &first),
+			1);
+}
+
 static void a_window_of_files_is_for_reloads(void **state)
 {
 	static const char text[] =
@@ -373,6 +416,7 @@ static void a_window_of_files_is_for_reloads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_private_key_that_every_user_may_read_is_advised_against),
 		cmocka_unit_test(a_window_of_files_is_for_reloads),
 		cmocka_unit_test(the_port_of_a_directory_server_can_be_one),
 		cmocka_unit_test(a_directory_servers_peers_are_others),

@@ -67,6 +67,21 @@ static void files_and_directories_that_are_not_there_are_told(void **state)
 			"main.conf:8: rack: there is no directory \"/etc/passwd\" here\n"));
 }
 
+static void what_a_product_advises_against_is_told(void **state)
+{
+	autodone(buffer) struct buffer mistakes = { 0 }, lacks = { 0 };
+	autoconfig struct config *config = NULL;
+
+	(void)state;
+	write_file("main.conf",
+			"inspect-program = \"/bin/true\"; apply-program = \"/bin/true\"; targets = (\n"
+			"{ name = \"a\"; product = \"disk\"; publish = \"/a\"; times = 8; },\n"
+			"{ name = \"b\"; product = \"disk\"; publish = \"/b\"; times = 9; } );");
+	assert_true(config_load(main_file, &config, &mistakes));
+	assert_int_equal(surroundings_lack(config, &lacks), 1);
+	assert_non_null(strstr(buffer_text(&lacks), "main.conf:3: b: turn it once\n"));
+}
+
 /* How many lines tell of the user who cannot pass into a directory with this mode. */
 static size_t blocked(const char *user, mode_t mode)
 {
@@ -131,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		claim(what_this_machine_lacks_is_told),
 		claim(files_and_directories_that_are_not_there_are_told),
+		claim(what_a_product_advises_against_is_told),
 		claim(a_user_who_cannot_pass_into_a_directory_is_told),
 		claim(an_owner_a_group_and_root_pass_by_their_own_rights),
 	};

@@ -9,6 +9,7 @@
 #include "controller/base/program.h"
 #include "controller/certdrop/config/config-places.h"
 #include "controller/certdrop/config/passage.h"
+#include "reconcilers/reconciler.h"
 
 struct search {
 	struct arena *arena;
@@ -176,6 +177,16 @@ static void look_at_own(struct search *search, const struct config *config, cons
 		look_at(search, config->settings, option_find(config_options, name));
 }
 
+static void look_at_advice(struct search *search, const struct target *target)
+{
+	struct words words = { 0 };
+
+	if (target->reconciler->advise)
+		words = target->reconciler->advise(target, search->arena);
+	for (size_t i = 0; i < words.count; i++)
+		tell(search, setting_place(target->settings, "name"), target->name, words.items[i]);
+}
+
 size_t surroundings_lack(const struct config *config, struct buffer *lines)
 {
 	autoarena struct arena *arena = arena_new();
@@ -186,8 +197,10 @@ size_t surroundings_lack(const struct config *config, struct buffer *lines)
 	if (!config->worker)
 		look_at_own(&search, config, "apply-program");
 	settings_visit(config->settings, look_at, &search);
-	for (size_t i = 0; i < config->target_count; i++)
+	for (size_t i = 0; i < config->target_count; i++) {
 		settings_visit(config->targets[i].settings, look_at, &search);
+		look_at_advice(&search, &config->targets[i]);
+	}
 	places_compare(config, &compared);
 	return search.count + compared.count;
 }

@@ -3,7 +3,8 @@
 /*
  * What a sound configuration names and this machine lacks: programs, users, groups, files and
  * directories that have to be there already; and places to publish at where that cannot be done, or
- * that are one and the same by the links above them. It is no mistake in the configuration, which may be
+ * that are one and the same by the links above them; and what its product advises against
+ * (reconciler.h). It is no mistake in the configuration, which may be
  * checked on another machine, or before the product is installed; but who learns it from a failing
  * reload learns it late. What this process may not look at counts as being there.
  */
