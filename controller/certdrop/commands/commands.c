@@ -16,8 +16,8 @@ const struct command commands[] = {
 			0, 0, command_run },
 	{ "check", "", "is the configuration sound",
 			"Is the configuration sound? Every mistake is told with its file, its line and "
-			"the nearest valid word; what it names that this machine lacks is told, too, and "
-			"is no mistake. With `--json`, the targets are listed. Exits with 0 if it is "
+			"the nearest valid word; what it names that this machine lacks, and what is "
+			"allowed and hardly meant, is told, too, and is no mistake. With `--json`, the targets are listed. Exits with 0 if it is "
 			"sound, with 1 if not.",
 			0, 0, command_check },
 	{ "inspect", "FILE... [--for TARGET]", "what is in it, would it be accepted, why not",
