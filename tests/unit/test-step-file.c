@@ -12,178 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tests/unit/worker.h"
-
-/* A directory, an old and a new credential, and plans for /<directory>/web. */
-struct scene {
-	struct arena *arena;
-	char *directory;
-	const char *place;
-	struct pair old, new;
-};
-
-static int set_up(void **state)
-{
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	scene->arena = arena_new();
-	scene->directory = directory_new();
-	scene->place = arena_printf(scene->arena, "%s/web", scene->directory);
-	pair_make(&scene->old, "old.example");
-	pair_make(&scene->new, "new.example");
-	*state = scene;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	pair_done(&scene->old);
-	pair_done(&scene->new);
-	directory_gone(scene->directory);
-	arena_free(scene->arena);
-	free(scene);
-	return 0;
-}
-
-static const char *file_plan(struct scene *s, const struct pair *pair, const char *method,
-		const char *generation, const char *replaces, const char *more)
-{
-	return arena_printf(s->arena,
-			"plan web \"put it into service\"\n"
-			"\tcredential %s\n"
-			"change file \"publish\"\n"
-			"\tpublish %s\n"
-			"\tmethod %s\n"
-			"\tgeneration %s\n"
-			"\tlayout l1\n"
-			"\treplaces %s\n"
-			"\tfile cert.pem fullchain 0644 - -\n"
-			"\tfile key.pem key 0600 - -\n%s",
-			pair->digest.hex, s->place, method, generation, replaces, more);
-}
-
-static void take(struct scene *s, struct conversation *c, const char *plan, long away_at)
-{
-	struct pair *const pairs[] = { &s->old, &s->new, NULL };
-
-	converse(c, "work apply", plan, pairs, away_at);
-}
-
-static void expect_end(struct scene *s, const char *plan, const char *end)
-{
-	autodone(conversation) struct conversation c;
-
-	take(s, &c, plan, NEVER);
-	if (strcmp(c.end, end) != 0)
-		fail_msg("%s: %s", c.end, failure_in(&c));
-}
-
-static void expect_undone(struct scene *s, const char *plan, const char *begun)
-{
-	autodone(conversation) struct conversation c;
-
-	converse(&c, arena_printf(s->arena, "work undo\n\t%s", begun), plan, NULL, NEVER);
-	if (strcmp(c.end, "undone") != 0)
-		fail_msg("%s: %s", c.end, failure_in(&c));
-}
-
-/* The one field of the look's answer, copied; NULL when it is not there. */
-static const char *looked(struct scene *s, const char *method, const char *field)
-{
-	autodone(conversation) struct conversation c;
-	const char *plan = arena_printf(s->arena,
-			"plan web ask\n"
-			"ask look look\n"
-			"\tname files\n"
-			"\tpublish %s\n"
-			"\tmethod %s\n"
-			"\tfiles cert.pem key.pem\n"
-			"\tleaf cert.pem\n",
-			s->place, method);
-	const struct record *record;
-
-	converse(&c, "work ask", plan, NULL, NEVER);
-	assert_string_equal(c.end, "asked");
-	record = records_find(&c.said, "answer", "files");
-	assert_non_null(record);
-	return arena_copy(s->arena, record_text(record, field));
-}
-
-static void assert_serves(struct scene *s, const struct pair *pair)
-{
-	autofree char *certificate = read_text(arena_printf(s->arena, "%s/cert.pem", s->place));
-	autofree char *key = read_text(arena_printf(s->arena, "%s/key.pem", s->place));
-
-	assert_non_null(certificate);
-	assert_non_null(key);
-	assert_string_equal(certificate, pair->certificate);
-	assert_string_equal(key, pair->key);
-}
-
-/* All there is about what a place holds, left-overs beside it included. */
-static const char *snapshot(struct scene *s)
-{
-	autodone(buffer) struct buffer text = { 0 };
-	static const char *const names[] = { "", "/cert.pem", "/key.pem" };
-
-	for (size_t i = 0; i < 3; i++) {
-		const char *path = arena_printf(s->arena, "%s%s", s->place, names[i]);
-		autofree char *content = read_text(path);
-		char link[4096] = "";
-		struct stat facts = { 0 };
-		const int found = lstat(path, &facts);
-
-		if (readlink(path, link, sizeof(link) - 1) < 0)
-			link[0] = '\0';
-		buffer_printf(&text, "%s: %d %o %u %u %s %s\n", names[i], found, facts.st_mode,
-				facts.st_uid, facts.st_gid, link, content ? content : "");
-	}
-	return arena_copy(s->arena, buffer_text(&text));
-}
-
-/* ---- what was there before: one state for each way to begin ---- */
-
-static const char *before_nothing(struct scene *s, const char *method)
-{
-	if (strcmp(method, "fixed") == 0)
-		assert_int_equal(mkdir(s->place, 0755), 0);
-	return "nothing";
-}
-
-static const char *before_ours(struct scene *s, const char *method)
-{
-	expect_end(s, file_plan(s, &s->old, method, "g-old", before_nothing(s, method), ""),
-			"applied");
-	assert_serves(s, &s->old);
-	return "g-old";
-}
-
-/* Somebody else's files: behind a link for "link", in a directory otherwise. */
-static const char *before_foreign(struct scene *s, const char *method)
-{
-	const char *there = strcmp(method, "link") == 0 ? arena_printf(s->arena, "%s.d", s->place)
-							: s->place;
-
-	assert_int_equal(mkdir(there, 0750), 0);
-	write_text(arena_printf(s->arena, "%s/cert.pem", there), s->old.certificate);
-	write_text(arena_printf(s->arena, "%s/key.pem", there), s->old.key);
-	if (there != s->place)
-		assert_int_equal(symlink(there, s->place), 0);
-	assert_string_equal(looked(s, method, "state"), "foreign");
-	return looked(s, method, "replaces");
-}
-
-/* Ours, but overwritten by hand since. */
-static const char *before_drifted(struct scene *s, const char *method)
-{
-	(void)before_ours(s, method);
-	write_text(arena_printf(s->arena, "%s/key.pem", s->place), "not a key\n");
-	assert_string_equal(looked(s, method, "state"), "published");
-	assert_string_equal(looked(s, method, "differs"), "key.pem: the content was changed");
-	return looked(s, method, "replaces");
-}
+#include "tests/unit/publishing.h"
 
 static const struct {
 	const char *method, *generation;
@@ -249,7 +78,7 @@ static void whatever_was_there_is_replaced_and_put_back(void **state)
 		struct scene *s;
 		const char *replaces, *plan, *was;
 
-		(void)set_up(&own);
+		(void)scene_begin(&own);
 		s = own;
 		replaces = beginnings[i].before(s, method);
 		was = snapshot(s);
@@ -270,7 +99,7 @@ static void whatever_was_there_is_replaced_and_put_back(void **state)
 
 		expect_end(s, plan, "applied");
 		assert_serves(s, &s->new);
-		(void)tear_down(&own);
+		(void)scene_end(&own);
 	}
 }
 
@@ -285,7 +114,7 @@ static void a_controller_that_goes_away_leaves_what_can_be_put_back(void **state
 			struct scene *s;
 			const char *plan, *was, *replaces;
 
-			(void)set_up(&own);
+			(void)scene_begin(&own);
 			s = own;
 			replaces = beginnings[i].before(s, method);
 			was = snapshot(s);
@@ -296,7 +125,7 @@ static void a_controller_that_goes_away_leaves_what_can_be_put_back(void **state
 				assert_string_equal(snapshot(s), was);
 			expect_undone(s, plan, begun_in(&c));
 			assert_string_equal(snapshot(s), was);
-			(void)tear_down(&own);
+			(void)scene_end(&own);
 		}
 	}
 }
@@ -310,7 +139,7 @@ static bool put_back_in_spite_of(const char *method, long n)
 	struct scene *s;
 	bool failed;
 
-	(void)set_up(&own);
+	(void)scene_begin(&own);
 	s = own;
 	plan = file_plan(s, &s->new, method, "g-new", before_ours(s, method), "");
 	was = snapshot(s);
@@ -321,7 +150,7 @@ static bool put_back_in_spite_of(const char *method, long n)
 	if (strcmp(c.end, "undone") != 0)
 		expect_undone(s, plan, "begun 0");
 	assert_string_equal(snapshot(s), was);
-	(void)tear_down(&own);
+	(void)scene_end(&own);
 	return failed;
 }
 
@@ -365,7 +194,7 @@ static void a_failure_after_it_puts_it_back(void **state)
 		struct scene *s;
 		const char *replaces, *was;
 
-		(void)set_up(&own);
+		(void)scene_begin(&own);
 		s = own;
 		replaces = beginnings[i].before(s, method);
 		was = snapshot(s);
@@ -374,7 +203,7 @@ static void a_failure_after_it_puts_it_back(void **state)
 						"change command fails\n\targv false\n"),
 				"undone");
 		assert_string_equal(snapshot(s), was);
-		(void)tear_down(&own);
+		(void)scene_end(&own);
 	}
 }
 
@@ -389,7 +218,7 @@ static void what_is_not_what_was_seen_is_not_touched(void **state)
 		struct scene *s;
 		const char *was;
 
-		(void)set_up(&own);
+		(void)scene_begin(&own);
 		s = own;
 		(void)before_ours(s, methods[i]);
 		was = snapshot(s);
@@ -397,7 +226,7 @@ static void what_is_not_what_was_seen_is_not_touched(void **state)
 		assert_string_equal(c.end, "undone");
 		assert_non_null(strstr(failure_in(&c), "was changed meanwhile"));
 		assert_string_equal(snapshot(s), was);
-		(void)tear_down(&own);
+		(void)scene_end(&own);
 	}
 }
 
@@ -446,7 +275,7 @@ static void a_reader_never_sees_half_a_pair(void **state)
 		void *own = NULL;
 		struct scene *s;
 
-		(void)set_up(&own);
+		(void)scene_begin(&own);
 		s = own;
 		(void)before_ours(s, methods[i]);
 		reader.place = s->place;
@@ -466,7 +295,7 @@ static void a_reader_never_sees_half_a_pair(void **state)
 		atomic_store(&reader.stop, true);
 		(void)pthread_join(thread, NULL);
 		assert_int_equal(atomic_load(&reader.torn), 0);
-		(void)tear_down(&own);
+		(void)scene_end(&own);
 	}
 }
 
@@ -480,14 +309,14 @@ static void the_same_again_changes_nothing(void **state)
 		struct scene *s;
 		struct stat before, after;
 
-		(void)set_up(&own);
+		(void)scene_begin(&own);
 		s = own;
 		(void)before_ours(s, methods[i]);
 		assert_int_equal(stat(arena_printf(s->arena, "%s/key.pem", s->place), &before), 0);
 		expect_end(s, file_plan(s, &s->old, methods[i], "g-old", "g-old", ""), "applied");
 		assert_int_equal(stat(arena_printf(s->arena, "%s/key.pem", s->place), &after), 0);
 		assert_int_equal(before.st_ino, after.st_ino);
-		(void)tear_down(&own);
+		(void)scene_end(&own);
 	}
 }
 
@@ -594,20 +423,21 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_looked_at_is_not_taken_for_somebody_elses),
 		cmocka_unit_test(a_controller_that_goes_away_leaves_what_can_be_put_back),
 		cmocka_unit_test_setup_teardown(
-				the_new_set_is_ready_before_the_go_ahead, set_up, tear_down),
+				the_new_set_is_ready_before_the_go_ahead, scene_begin, scene_end),
 		cmocka_unit_test(a_failure_after_it_puts_it_back),
 		cmocka_unit_test(what_is_not_what_was_seen_is_not_touched),
 		cmocka_unit_test(a_reader_never_sees_half_a_pair),
 		cmocka_unit_test(the_same_again_changes_nothing),
-		cmocka_unit_test_setup_teardown(modes_are_those_of_the_plan, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-				a_real_directory_is_not_replaced_by_a_link, set_up, tear_down),
+				modes_are_those_of_the_plan, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(
-				what_would_vanish_by_an_exchange_is_named, set_up, tear_down),
+				a_real_directory_is_not_replaced_by_a_link, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(
-				a_manifest_that_leads_elsewhere_is_foreign, set_up, tear_down),
+				what_would_vanish_by_an_exchange_is_named, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(
-				pruning_keeps_what_may_be_needed, set_up, tear_down),
+				a_manifest_that_leads_elsewhere_is_foreign, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(
+				pruning_keeps_what_may_be_needed, scene_begin, scene_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
