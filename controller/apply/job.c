@@ -10,8 +10,9 @@
 #include "controller/apply/leash.h"
 #include "controller/apply/talk.h"
 
-/* How far the conversation got. Once the controller is gone nothing more may be done. */
-enum ended { ENDED_WELL, ENDED_BADLY, ENDED_ALONE };
+/* How far the conversation got. Once the controller is gone nothing more may be done.
+ * Untouched: it ended badly, and all of it is known to have changed nothing. */
+enum ended { ENDED_WELL, ENDED_BADLY, ENDED_UNTOUCHED, ENDED_ALONE };
 
 /* ---- groups ---- */
 
@@ -30,15 +31,15 @@ static bool group_begin(struct job *job, struct taking *takings, size_t count, b
 
 static enum ended group_tell(const struct taking *takings, size_t count)
 {
-	enum ended ended = ENDED_WELL;
+	bool good = true, untouched = true;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!say_outcome(&takings[i]))
 			return ENDED_ALONE;
-		if (!takings[i].good)
-			ended = ENDED_BADLY;
+		good = good && takings[i].good;
+		untouched = untouched && !takings[i].good && takings[i].untouched;
 	}
-	return ended;
+	return good ? ENDED_WELL : untouched ? ENDED_UNTOUCHED : ENDED_BADLY;
 }
 
 /* ---- the four jobs ---- */
@@ -203,6 +204,22 @@ static size_t size_to_take(const struct job *job, size_t first, const bool *done
 	return count;
 }
 
+static bool has_begun(const bool *begun, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (begun[i])
+			return true;
+	return false;
+}
+
+/* Nothing that a product could have noticed: there is nothing to make it load, either. */
+static bool nothing_was_changed(
+		const struct job *job, size_t first, const bool *begun, enum ended ended)
+{
+	return ended == ENDED_UNTOUCHED && job->plan.steps[first].phase == PHASE_CHANGE &&
+			!has_begun(begun, first);
+}
+
 static bool apply(struct job *job, bool *begun, const bool *done)
 {
 	size_t count;
@@ -218,12 +235,13 @@ static bool apply(struct job *job, bool *begun, const bool *done)
 		ended = take_group(job, i, count, begun);
 		if (ended == ENDED_ALONE)
 			return false;
-		if (ended == ENDED_BADLY && leases_lost(job->leases))
+		if (nothing_was_changed(job, i, begun, ended))
+			return say_end(job, "failed");
+		if (ended != ENDED_WELL && leases_lost(job->leases))
 			return say_end(job, "stuck");
-		if (ended == ENDED_BADLY && !done &&
-				(phase == PHASE_CHANGE || phase == PHASE_PROVE))
+		if (ended != ENDED_WELL && !done && (phase == PHASE_CHANGE || phase == PHASE_PROVE))
 			return put_back(job, begun);
-		if (ended == ENDED_BADLY)
+		if (ended != ENDED_WELL)
 			return say_end(job, "failed");
 		if (phase == PHASE_CHANGE)
 			job->gap_ends = deadline_now() + job->plan.gap_budget_ms;

@@ -39,7 +39,9 @@ bool job_take(int controller, struct message *message, struct web *web,
 
 bool look_take(struct arena *arena, const struct step *step, struct record *answer,
 		struct error *error) must_check;
-bool file_take(struct job *job, struct arena *arena, const struct step *step,
+/* `*untouched`: it has failed, and it is known that nothing of it can be seen at the place: it
+ * failed before it published anything, or what it was to replace is still there, and whole. */
+bool file_take(struct job *job, struct arena *arena, const struct step *step, bool *untouched,
 		struct error *error) must_check;
 /* What can be done of it before the go-ahead: nothing that anybody sees. */
 bool file_ready(struct job *job, struct arena *arena, const struct step *step,

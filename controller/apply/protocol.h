@@ -30,7 +30,9 @@
  *         failed N MILLISECONDS KIND "why"  likewise with "undo" at the end
  *         end asked | applied | failed | undone | stuck
  *
- * "end failed": a prepare step failed, nothing was changed. "end undone": a later step
+ * "end failed": a prepare step failed, nothing was changed; or so did the first change step, or
+ * all of the first group, and these are file steps of which it is known that they have changed
+ * nothing (job.h), so that there is nothing to undo. "end undone": a later step
  * failed and all that was begun is put back (so is each "work undo" that succeeds). "end
  * stuck": putting back failed as well, or a lease was lost, so that nothing more may be
  * done; what was reached is in the messages before. A
@@ -46,7 +48,8 @@
  * put back what they replaced, and undo steps that stand before the last one begun are
  * taken. It stops at the first that fails, so that nothing is made to load what is not
  * whole; the same undo can be asked for again. An undo job takes the plan's leases first, without
- * a go-ahead ("done N MILLISECONDS undo"). Only a failing command does not stop it (a
+ * a go-ahead ("done N MILLISECONDS undo"), and takes the undo steps even where the file steps find
+ * nothing to put back: what was cut short may have been seen in between. Only a failing command does not stop it (a
  * reload that was refused may be refused again): it ends as "undone" if a probe after it
  * sees what was there before, else as "stuck".
  *

@@ -35,7 +35,7 @@ static bool take_once(struct taking *t)
 	case STEP_MAKE:
 		return make_take(t->job, t->arena, step, &t->error);
 	case STEP_FILE:
-		return file_take(t->job, t->arena, step, &t->error);
+		return file_take(t->job, t->arena, step, &t->untouched, &t->error);
 	case STEP_COMMAND:
 		return command_take(t->job, t->arena, step, t->answer, &t->error);
 	case STEP_HTTP:
@@ -153,6 +153,7 @@ void group_ready(struct taking *takings, size_t count)
 
 		if (step_of(t)->kind == STEP_FILE && step_of(t)->phase == PHASE_CHANGE)
 			t->unready = !file_ready(t->job, t->arena, step_of(t), &t->error);
+		t->untouched = t->unready;
 		t->took_ms = deadline_now() - started;
 	}
 }

@@ -34,6 +34,7 @@ struct taking {
 	bool back; /* put back what it changed */
 	bool unready; /* it has failed before it was begun */
 	bool good; /* else `error` tells why not */
+	bool untouched; /* not good, and known to have changed nothing: file steps can tell */
 	struct error error;
 };
 

@@ -20,7 +20,8 @@
  *
  * Order. Steps are carried out from first to last, undo steps being passed over. When one
  * fails in or after the change phase, the steps begun are put back from last to first: a
- * file step puts back what it replaced, an undo step is now taken. So what must happen
+ * file step puts back what it replaced, an undo step is now taken; unless all that was begun are
+ * file steps that are known to have changed nothing. So what must happen
  * last when putting back (make the product load what was there before) is added first. No
  * condition is ever part of a plan: what depends on something unknown waits for the next
  * pass.

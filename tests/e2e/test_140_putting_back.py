@@ -21,6 +21,21 @@ def rolled_back(certdrop, nginx, authority, request):
     return certdrop, nginx, first, second
 
 
+def test_where_nothing_was_changed_nothing_is_undone(certdrop, nginx, authority):
+    """A link cannot take the place of a directory: the server is not told of that, at no retry."""
+    nginx.published.unlink()
+    nginx.old.rename(nginx.published)
+    certdrop.configure([nginx.target()], check="1s", **{"retry-first": "100ms", "retry-cap": "1s"})
+    certdrop.start()
+    pair = authority.issue("web.example.com")
+    certdrop.drop("web", {"all.pem": pair.fullchain + pair.key})
+    receipt = certdrop.until_state("web", "failed", "rolled-back")
+    assert receipt["state"] == "failed" and "nothing was changed" in receipt["reason"], receipt
+    until(lambda: len(certdrop.json("history", "web")["passes"]) > 1, certdrop.log)
+    assert {entry["outcome"] for entry in certdrop.json("history", "web")["passes"]} <= {"failed", None}
+    assert nginx.called("reload") == 0 and nginx.served() != pair.fingerprint
+
+
 @pytest.mark.parametrize("rolled_back", ORDERS, indirect=True)
 def test_the_old_set_is_back_and_served(rolled_back):
     certdrop, nginx, first, second = rolled_back

@@ -65,6 +65,28 @@ static void what_fails_is_parked_and_not_what_came_meanwhile(void **state)
 	controller_unobserve(here.controller, &watcher.observer);
 }
 
+static void what_has_changed_nothing_is_told_so_and_not_parked(void **state)
+{
+	struct pass_entry latest;
+	const struct credential *first;
+
+	(void)state;
+	start_controller(MODE_ONCE);
+	first = want(here.subject, "first");
+	install("old", 4000000000, "");
+	part("worker.apply",
+			"say begin 0\\n\nhear\nsay failed 0 5 retry \"it is busy\"\\nend failed\\n");
+	run_pass();
+	assert_state(here.subject, STATE_FAILED);
+	assert_reason(here.subject, ": it is busy; nothing was changed");
+	assert_null(journal_last_parked(here.controller->journal, here.arena, "web"));
+	assert_string_equal(here.subject->wanted, first->digest);
+	assert_null(open_pass());
+	journal_passes(here.controller->journal, "web", 1, keep_pass, &latest);
+	assert_string_equal(latest.outcome, "failed");
+	assert_non_null(strstr(latest.reason, "nothing was changed"));
+}
+
 /* ---- what the receipt has of it ---- */
 
 /* So many steps, and a gap or none. */
@@ -262,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		claim(what_was_not_put_into_service_is_not_told_to_be),
 		claim(what_fails_is_parked_and_not_what_came_meanwhile),
+		claim(what_has_changed_nothing_is_told_so_and_not_parked),
 		claim(what_one_went_through_is_not_told_of_the_next),
 		claim(what_one_goes_through_is_not_told_of_what_came_meanwhile),
 		claim(what_was_put_back_is_told_with_what_it_went_through),

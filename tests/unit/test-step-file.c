@@ -223,7 +223,7 @@ static void what_is_not_what_was_seen_is_not_touched(void **state)
 		(void)before_ours(s, methods[i]);
 		was = snapshot(s);
 		take(s, &c, file_plan(s, &s->new, methods[i], "g-new", "nothing", ""), NEVER);
-		assert_string_equal(c.end, "undone");
+		assert_string_equal(c.end, "failed");
 		assert_non_null(strstr(failure_in(&c), "was changed meanwhile"));
 		assert_string_equal(snapshot(s), was);
 		(void)scene_end(&own);
@@ -344,7 +344,7 @@ static void a_real_directory_is_not_replaced_by_a_link(void **state)
 
 	assert_string_equal(looked(s, "link", "replaces"), replaces);
 	take(s, &c, file_plan(s, &s->new, "link", "g-new", replaces, ""), NEVER);
-	assert_string_equal(c.end, "undone");
+	assert_string_equal(c.end, "failed");
 	assert_non_null(strstr(failure_in(&c), "use method \"exchange\""));
 	assert_serves(s, &s->old);
 }
@@ -360,7 +360,7 @@ static void what_would_vanish_by_an_exchange_is_named(void **state)
 			file_plan(s, &s->new, "exchange", "g-new",
 					looked(s, "exchange", "replaces"), ""),
 			NEVER);
-	assert_string_equal(c.end, "undone");
+	assert_string_equal(c.end, "failed");
 	assert_non_null(strstr(failure_in(&c), "also holds dhparam.pem"));
 }
 

@@ -203,11 +203,12 @@ bool fixed_publish(const struct publishing *p, struct error *error)
 
 	if (!keep(p, error))
 		return false;
-	if (!write_new_files(p, error) || !is_unchanged(p, names, error)) {
+	if (!write_new_files(p, error) || !is_unchanged(p, names, error) ||
+			!rename_new_files(p, names, error)) {
 		drop_new_files(p, names);
 		return false;
 	}
-	return rename_new_files(p, names, error) && set_current(p, p->manifest->generation, error);
+	return set_current(p, p->manifest->generation, error);
 }
 
 /* ---- putting back ---- */

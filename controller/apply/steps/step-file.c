@@ -117,15 +117,33 @@ bool file_ready(struct job *job, struct arena *arena, const struct step *step, s
 	return opened.file.files.count == 0 || make_ready(&opened, &job->plan, error);
 }
 
-bool file_take(struct job *job, struct arena *arena, const struct step *step, struct error *error)
+/* Still what it was before? What cannot be found out is not known. */
+static bool is_as_found(const struct publishing *p)
+{
+	autodone(found) struct found now = { .directory = -1 };
+	struct error ignored;
+
+	return place_look(p->arena, p->place, file_names(p->arena, p->step), &now, &ignored) &&
+			strcmp(now.replaces, p->found->replaces) == 0;
+}
+
+bool file_take(struct job *job, struct arena *arena, const struct step *step, bool *untouched,
+		struct error *error)
 {
 	autodone(opened) struct opened opened;
 
+	*untouched = false;
 	opened_init(&opened, job, arena, step);
 	if (opened.file.files.count == 0)
 		return remove_old(&opened, &job->plan, error);
-	return make_ready(&opened, &job->plan, error) &&
-			(is_in_service(&opened.p) || publish(&opened.p, error));
+	if (!make_ready(&opened, &job->plan, error)) {
+		*untouched = true;
+		return false;
+	}
+	if (is_in_service(&opened.p) || publish(&opened.p, error))
+		return true;
+	*untouched = is_as_found(&opened.p);
+	return false;
 }
 
 static bool put_back(const struct publishing *p, struct error *error)

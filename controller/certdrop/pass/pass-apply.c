@@ -185,6 +185,15 @@ static void tidying_failed(const struct pass *pass, struct job_result *result)
 	result->outcome = JOB_APPLIED;
 }
 
+/* Whoever reads that publishing has failed wants to know what is there now. */
+static void tell_unchanged(struct job_result *result)
+{
+	const struct error why = result->error;
+
+	if (result->outcome == JOB_FAILED && !result->changed && result->phase == PHASE_CHANGE)
+		(void)fail(&result->error, why.kind, "%.480s; nothing was changed", why.text);
+}
+
 void pass_job_ended(void *context, struct job_result *result)
 {
 	struct pass *pass = context;
@@ -198,6 +207,7 @@ void pass_job_ended(void *context, struct job_result *result)
 	}
 	if (result->outcome == JOB_FAILED && result->changed)
 		tidying_failed(pass, result);
+	tell_unchanged(result);
 	/* The worker has put back all that the plan can put back, which is not what was there before. */
 	outcome = result->outcome == JOB_UNDONE && pass->plan.forward_only ? JOB_FAILED
 									   : result->outcome;
