@@ -101,6 +101,13 @@ int place_open_entry(const struct place *place, const char *name)
 	return open_directory(place->store, name, O_NOFOLLOW);
 }
 
+/* Whoever asked would close it once more, and then maybe another one. */
+static void close_and_forget(int *fd)
+{
+	owned_close(fd);
+	*fd = -1;
+}
+
 bool place_open_generation(struct arena *arena, const struct place *place, const char *name,
 		int *fd, struct manifest *manifest, struct error *error)
 {
@@ -115,11 +122,11 @@ bool place_open_generation(struct arena *arena, const struct place *place, const
 				fail(error, ERROR_RETRY, "generation %s: %s", name,
 						strerror(errno));
 	if (!manifest_read(arena, *fd, manifest, &there, error)) {
-		owned_close(fd);
+		close_and_forget(fd);
 		return fail_while(error, "generation %s", name);
 	}
 	if (!there)
-		owned_close(fd);
+		close_and_forget(fd);
 	return true;
 }
 
