@@ -69,7 +69,8 @@ struct step {
  *         state      nothing | published | foreign    (foreign: not put there by certdrop)
  *         replaces   what a file step has to name to replace it; see file_step
  *         credential digest of the credential, and `layout`, when published
- *         differs    a field with a sentence for each deviation from what was published
+ *         differs    a field with a sentence for each deviation from what was published, its
+ *                    directory and the store beside it included
  *         leaf       fingerprint and not-after (seconds) of the first PEM certificate in
  *                    the files that `leaf` names, in their order; also when they are foreign
  *         unchanged  "yes" where these have none (key stores) and are, but for mode and owner, what

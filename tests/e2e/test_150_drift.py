@@ -46,6 +46,13 @@ def test_a_mode_that_was_opened_up(watchful):
     until(lambda: (nginx.published / "privkey.pem").stat().st_mode & 0o777 == 0o600, certdrop.log)
 
 
+def test_a_directory_that_nobody_can_pass(watchful):
+    certdrop, nginx, pair = watchful
+    store = nginx.published.with_name(f".{nginx.published.name}.certdrop")
+    store.chmod(0o700)
+    until(lambda: store.stat().st_mode & 0o777 == 0o711, certdrop.log)
+
+
 def test_a_link_that_leads_elsewhere(watchful):
     certdrop, nginx, pair = watchful
     elsewhere = nginx.published.parent / "elsewhere"

@@ -212,6 +212,24 @@ static bool add_manifest(int directory, const struct manifest *manifest,
 	return add_file(directory, &file, &content, unflushed, error);
 }
 
+/* What it is like once it has that mode; a bit that the kernel leaves out is not missed later. Until
+ * it is filled we have what rights it takes, and nobody else has any. */
+static bool try_mode(int directory, mode_t mode, struct manifest_directory *is, struct error *error)
+{
+	struct stat facts;
+
+	if (fchmod(directory, mode) < 0 || fstat(directory, &facts) < 0 ||
+			fchmod(directory, 0700) < 0)
+		return fail(error, ERROR_RETRY, "chmod of the directory: %s", strerror(errno));
+	*is = (struct manifest_directory){
+		.known = true,
+		.mode = facts.st_mode & 07777,
+		.owner = facts.st_uid,
+		.group = facts.st_gid,
+	};
+	return true;
+}
+
 /* All files first, and only then the disk is waited for, once. */
 static bool fill(int directory, const struct place *place, const struct file_step *step,
 		struct contents *contents, const struct manifest *manifest, struct error *error)
@@ -219,12 +237,15 @@ static bool fill(int directory, const struct place *place, const struct file_ste
 	autodone(unflushed) struct unflushed files = {
 		.fds = calloc(manifest->count + 2, sizeof(int)),
 	};
+	struct manifest whole = *manifest;
 	mode_t mode = 0755;
 
 	assert(files.fds);
 	/* clang-tidy 14 does not know that autodone frees. */
 	if (step->directory_mode && !read_mode(step->directory_mode, &mode, error))
 		return false; /* NOLINT(clang-analyzer-unix.Malloc) */
+	if (place->method != METHOD_FIXED && !try_mode(directory, mode, &whole.directory, error))
+		return false;
 	for (size_t i = 0; place->method != METHOD_FIXED && i < manifest->count; i++) {
 		const struct manifest_file *file = &manifest->files[i];
 		struct content content;
@@ -233,7 +254,7 @@ static bool fill(int directory, const struct place *place, const struct file_ste
 				!add_file(directory, file, &content, &files, error))
 			return false;
 	}
-	if (!add_manifest(directory, manifest, &files, error))
+	if (!add_manifest(directory, &whole, &files, error))
 		return false;
 	if (fchmod(directory, mode) < 0)
 		return fail(error, ERROR_RETRY, "chmod of the directory: %s", strerror(errno));

@@ -11,7 +11,7 @@
 
 #include "controller/base/owned.h"
 
-enum { MANIFEST_MAX = 1 << 20, FILE_WORDS = 5 };
+enum { MANIFEST_MAX = 1 << 20, FILE_WORDS = 5, DIRECTORY_WORDS = 3 };
 
 const char manifest_name[] = ".manifest";
 
@@ -48,6 +48,18 @@ static bool read_file(const struct words words, struct manifest_file *file)
 	return true;
 }
 
+static struct manifest_directory read_directory(const struct words words)
+{
+	if (words.count != DIRECTORY_WORDS)
+		return (struct manifest_directory){ .known = false };
+	return (struct manifest_directory){
+		.known = true,
+		.mode = (mode_t)strtoul(words.items[0], NULL, 8),
+		.owner = (uid_t)strtoul(words.items[1], NULL, 10),
+		.group = (gid_t)strtoul(words.items[2], NULL, 10),
+	};
+}
+
 static bool read_record(struct arena *arena, const struct record *record, struct manifest *manifest)
 {
 	const struct rows rows = record_rows(arena, record, "file");
@@ -55,6 +67,7 @@ static bool read_record(struct arena *arena, const struct record *record, struct
 		.generation = record_word(record, 1),
 		.credential = record_text(record, "credential"),
 		.layout = record_text(record, "layout"),
+		.directory = read_directory(record_words(record, "directory")),
 		.files = arena_new_many(arena, struct manifest_file, rows.count + 1),
 		.count = rows.count,
 	};
@@ -112,6 +125,19 @@ bool manifest_read(struct arena *arena, int directory, struct manifest *manifest
 	return true;
 }
 
+static void add_directory(struct arena *arena, struct record *record,
+		const struct manifest_directory *directory)
+{
+	const char *items[DIRECTORY_WORDS] = {
+		arena_printf(arena, "%04o", directory->mode),
+		arena_printf(arena, "%u", directory->owner),
+		arena_printf(arena, "%u", directory->group),
+	};
+	const struct words words = { .items = items, .count = DIRECTORY_WORDS };
+
+	record_add(arena, record, "directory", words);
+}
+
 void manifest_print(const struct manifest *manifest, struct buffer *text)
 {
 	autoarena struct arena *arena = arena_new();
@@ -120,6 +146,8 @@ void manifest_print(const struct manifest *manifest, struct buffer *text)
 	record_add_text(arena, record, "credential", manifest->credential);
 	if (manifest->layout)
 		record_add_text(arena, record, "layout", manifest->layout);
+	if (manifest->directory.known)
+		add_directory(arena, record, &manifest->directory);
 	for (size_t i = 0; i < manifest->count; i++) {
 		const struct manifest_file *file = &manifest->files[i];
 		const char *items[FILE_WORDS] = {
@@ -262,18 +290,42 @@ static const char *difference(struct arena *arena, const struct manifest_file *f
 	return NULL;
 }
 
+/* NULL: as it should be, or nothing is known of it. */
+static const char *directory_difference(
+		struct arena *arena, const struct manifest_directory *expected, int directory)
+{
+	struct stat facts;
+
+	if (!expected->known)
+		return NULL;
+	if (fstat(directory, &facts) < 0)
+		return arena_printf(arena, "the directory: %s", strerror(errno));
+	if ((facts.st_mode & 07777) != expected->mode)
+		return arena_printf(arena, "the directory has mode %04o instead of %04o",
+				facts.st_mode & 07777, expected->mode);
+	if (facts.st_uid != expected->owner || facts.st_gid != expected->group)
+		return arena_printf(arena, "the directory belongs to %u:%u instead of %u:%u",
+				facts.st_uid, facts.st_gid, expected->owner, expected->group);
+	return NULL;
+}
+
+/* Nothing is said where nothing differs. True: so it is. */
+static bool tell(struct arena *arena, struct record *record, const char *sentence)
+{
+	if (sentence && record)
+		record_add_text(arena, record, "differs", sentence);
+	return !sentence;
+}
+
 bool manifest_holds(struct arena *arena, const struct manifest *manifest, int directory,
 		struct record *record)
 {
-	bool holds = true;
+	bool holds = tell(arena, record,
+			directory_difference(arena, &manifest->directory, directory));
 
-	for (size_t i = 0; i < manifest->count; i++) {
-		const char *sentence = difference(arena, &manifest->files[i], directory);
-
-		if (sentence && record)
-			record_add_text(arena, record, "differs", sentence);
-		holds = holds && !sentence;
-	}
+	for (size_t i = 0; i < manifest->count; i++)
+		holds = tell(arena, record, difference(arena, &manifest->files[i], directory)) &&
+				holds;
 	return holds;
 }
 

@@ -8,7 +8,11 @@
  *         generation 5f0c8e21-1b2c
  *                 credential 5f0c...
  *                 layout 1b2c...
+ *                 directory 0755 0 0               its own mode, user and group id
  *                 file privkey.pem SHA-256 0640 0 107      digest, mode, user and group id
+ *
+ * Manifests of earlier versions have no `directory`: nothing is known of it then. Nor has that of a
+ * "fixed" generation, whose files lie in a directory that is not certdrop's.
  *
  * Entries are compared by their description, one line that tells all that matters:
  *
@@ -33,8 +37,16 @@ struct manifest_file {
 	gid_t group;
 };
 
+struct manifest_directory {
+	bool known;
+	mode_t mode;
+	uid_t owner;
+	gid_t group;
+};
+
 struct manifest {
 	const char *generation, *credential, *layout;
+	struct manifest_directory directory;
 	struct manifest_file *files;
 	size_t count;
 };
@@ -54,7 +66,8 @@ void manifest_print(const struct manifest *manifest, struct buffer *text);
 
 const struct manifest_file *manifest_find(const struct manifest *manifest, const char *name);
 
-/* The same files with the same digests, modes and owners, and the same origin? */
+/* The same files with the same digests, modes and owners, and the same origin? What the directory
+ * has to be follows from the layout. */
 bool manifest_equal(const struct manifest *a, const struct manifest *b);
 
 /* What is at `name` below the open `directory`, without following a link. ERROR_RETRY: that could
@@ -65,7 +78,7 @@ bool entry_describe(struct arena *arena, int directory, const char *name, const 
 /* What the manifest says is there; "missing" when it does not have the file (NULL). */
 const char *entry_expected(struct arena *arena, const struct manifest_file *file);
 
-/* A sentence for each deviation from the manifest in the open `directory`, as `differs`
+/* A sentence for each deviation from the manifest in the open `directory`, and of it, as `differs`
  * fields of `record` (NULL: only whether there is one). True: no deviation. */
 bool manifest_holds(struct arena *arena, const struct manifest *manifest, int directory,
 		struct record *record);

@@ -79,23 +79,6 @@ bool place_open(struct arena *arena, const char *publish, const char *method, st
 	return true;
 }
 
-/* Links lead through the store, so others must be able to pass, but not to list it. */
-bool place_make_store(struct place *place, struct error *error)
-{
-	const mode_t mode = place->method == METHOD_LINK ? 0711 : 0700;
-
-	if (place->store >= 0)
-		return true;
-	if (mkdirat(place->parent, place->store_name, 0700) < 0 && errno != EEXIST)
-		return fail(error, errno == EACCES || errno == EROFS ? ERROR_CONFIG : ERROR_RETRY,
-				"create %s beside %s: %s", place->store_name, place->publish,
-				strerror(errno));
-	place->store = open_directory(place->parent, place->store_name, O_NOFOLLOW);
-	if (place->store < 0 || fchmod(place->store, mode) < 0 || fsync(place->parent) < 0)
-		return fail(error, ERROR_RETRY, "%s: %s", place->store_name, strerror(errno));
-	return true;
-}
-
 int place_open_entry(const struct place *place, const char *name)
 {
 	return open_directory(place->store, name, O_NOFOLLOW);
@@ -330,6 +313,8 @@ static bool read_current(struct arena *arena, const struct place *place, struct 
 		return false;
 	if (fd >= 0)
 		found->generation = text + 5;
+	/* A generation that was published by a link before; the directory here is not ours. */
+	found->manifest.directory.known = false;
 	return true;
 }
 

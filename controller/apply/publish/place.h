@@ -39,8 +39,11 @@ void place_done(struct place *place);
 bool place_open(struct arena *arena, const char *publish, const char *method, struct place *place,
 		struct error *error) must_check;
 
-/* Creates the store if there is none. */
+/* Creates the store if there is none. One that is there gets the mode back that it was made with. */
 bool place_make_store(struct place *place, struct error *error) must_check;
+
+/* How it differs from that, in a sentence; NULL: not at all, or there is none. */
+const char *place_store_differs(struct arena *arena, const struct place *place);
 
 enum found_state { FOUND_NOTHING, FOUND_PUBLISHED, FOUND_FOREIGN };
 

@@ -44,6 +44,7 @@ bool look_take(struct arena *arena, const struct step *step, struct record *answ
 	autodone(place) struct place place = { .parent = -1, .store = -1 };
 	autodone(found) struct found found = { .directory = -1 };
 	struct look_step look;
+	const char *store;
 	bool told = false;
 
 	look_step_read(arena, step, &look);
@@ -51,6 +52,7 @@ bool look_take(struct arena *arena, const struct step *step, struct record *answ
 			!place_look(arena, &place, look.files, &found, error))
 		return false;
 
+	store = place_store_differs(arena, &place);
 	record_add_text(arena, answer, "state", state_names[found.state]);
 	record_add_text(arena, answer, "replaces", found.replaces);
 	if (found.state == FOUND_PUBLISHED) {
@@ -58,6 +60,8 @@ bool look_take(struct arena *arena, const struct step *step, struct record *answ
 		if (found.manifest.layout)
 			record_add_text(arena, answer, "layout", found.manifest.layout);
 		(void)manifest_holds(arena, &found.manifest, found.directory, answer);
+		if (store)
+			record_add_text(arena, answer, "differs", store);
 	}
 	for (size_t i = 0; found.directory >= 0 && i < look.leaf.count && !told; i++)
 		told = add_leaf(arena, found.directory, look.leaf.items[i], answer);
