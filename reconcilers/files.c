@@ -40,8 +40,12 @@ static const struct option file_options[] = {
 				"password-file." },
 	{ "mode", OPTION_MODE, .fallback = "0600", .help = "Its permissions." },
 	{ "owner", OPTION_TEXT, FORM_USER,
-			.help = "The user who owns it. Needs a worker with that right." },
-	{ "group", OPTION_TEXT, FORM_GROUP, .help = "Its group. Needs a worker with that right." },
+			.help = "The user who owns it. Needs a worker with that right. Without it a worker "
+				"that is root gives the file to whom the one that it replaces belongs: as "
+				"it was published, if certdrop has published it. Otherwise it is the "
+				"worker's own." },
+	{ "group", OPTION_TEXT, FORM_GROUP,
+			.help = "Its group. Needs a worker with that right. Without it: as with owner." },
 	{ 0 },
 };
 

@@ -114,8 +114,8 @@ struct file_step {
 	const char *replaces;
 	const char *directory_mode; /* "0755" */
 	struct rows files; /* name, content, mode, owner, group; "-" for owner or group: as the file
-			    * of that name that it replaces; the worker's own if there is none, or
-			    * when it is not root */
+			    * of that name that it replaces (as it was published, if certdrop did);
+			    * the worker's own if there is none, or when it is not root */
 	long keep; /* generations to keep, the one in service not counted; pruned in finish by a
 		    * file step with no files */
 };

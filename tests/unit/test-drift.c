@@ -115,6 +115,32 @@ static void its_owner_is_put_right(void **state)
 	assert_int_equal(facts.st_uid, 0);
 }
 
+/* Otherwise that user would own the next private key, too. */
+static void whose_a_file_is_is_put_right(void **state)
+{
+	static const char *const methods[] = { "link", "exchange", "fixed" };
+	struct stat facts;
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < 3; i++) {
+		void *own = NULL;
+		struct scene *s;
+		const char *key;
+
+		(void)scene_begin(&own);
+		s = own;
+		(void)before_ours(s, methods[i]);
+		key = arena_printf(s->arena, "%s/key.pem", s->place);
+		assert_int_equal(chown(key, 4711, 4712), 0);
+		publish_again(s, methods[i]);
+		assert_int_equal(stat(key, &facts), 0);
+		assert_int_equal(facts.st_uid, 0);
+		(void)scene_end(&own);
+	}
+	(void)state;
+}
+
 /* A bit that is not to be had is not asked for at each look. */
 static void a_mode_that_cannot_be_had_is_no_difference(void **state)
 {
@@ -169,6 +195,7 @@ int main(void)
 		cmocka_unit_test(who_may_pass_through_the_store_is_put_right),
 		cmocka_unit_test(the_directory_is_put_right),
 		claim(its_owner_is_put_right),
+		cmocka_unit_test(whose_a_file_is_is_put_right),
 		claim(a_mode_that_cannot_be_had_is_no_difference),
 		claim(a_directory_that_is_not_ours_is_left_alone),
 		claim(a_manifest_of_before_says_nothing_of_it),

@@ -69,15 +69,25 @@ static bool read_mode(const char *text, mode_t *mode, struct error *error)
 	return true;
 }
 
-/* "As is" without the right to give files away means: our own, like any new file. */
+/* "As is" without the right to give files away means: our own, like any new file. What we published
+ * ourselves is to be as we published it, not as somebody has made it since: the next private key
+ * would be that user's. */
 static void inherit_owner(const struct found *found, struct manifest_file *file)
 {
+	const struct manifest_file *published = found->state == FOUND_PUBLISHED
+			? manifest_find(&found->manifest, file->name)
+			: NULL;
 	struct stat facts;
 
 	file->owner = geteuid();
 	file->group = getegid();
 	if (geteuid() != 0 || found->directory < 0)
 		return;
+	if (published) {
+		file->owner = published->owner;
+		file->group = published->group;
+		return;
+	}
 	if (fstatat(found->directory, file->name, &facts, 0) == 0) {
 		file->owner = facts.st_uid;
 		file->group = facts.st_gid;

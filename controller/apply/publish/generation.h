@@ -12,7 +12,8 @@
 #include "controller/apply/publish/place.h"
 
 /* What the manifest of the step's generation has to say: looks up owners, computes
- * digests. An owner or group "-" is that of the file it replaces, else the worker's own.
+ * digests. An owner or group "-" is that of the file it replaces: what the manifest says of one that certdrop
+ * has published, else what it has; else the worker's own.
  * ERROR_CONFIG: an unknown user or group, an impossible name or mode. */
 bool generation_plan(struct arena *arena, const struct file_step *step, struct contents *contents,
 		const struct found *found, struct manifest *manifest,
