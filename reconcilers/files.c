@@ -67,7 +67,8 @@ static const struct option options[] = {
 	{ "directory-mode", OPTION_MODE, .fallback = "0755",
 			.help = "The permissions of the directory that holds the files." },
 	{ "keep", OPTION_NUMBER, .fallback = "3", .min = 1, .max = 100,
-			.help = "How many earlier sets are kept beside the one in service." },
+			.help = "How many earlier sets are kept beside the one in service. The predecessor is "
+				"one of them." },
 	{ "test", OPTION_WORDS, FORM_COMMAND,
 			.help = "A command, program first, that tests the server's configuration with the "
 				"new files in place, before the reload. Exit code 0 is success." },

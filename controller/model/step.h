@@ -116,8 +116,9 @@ struct file_step {
 	struct rows files; /* name, content, mode, owner, group; "-" for owner or group: as the file
 			    * of that name that it replaces (as it was published, if certdrop did);
 			    * the worker's own if there is none, or when it is not root */
-	long keep; /* generations to keep, the one in service not counted; pruned in finish by a
-		    * file step with no files */
+	long keep; /* generations to keep, the one in service not counted, but those of the
+		    * predecessor, which are never removed; pruned in finish by a file step with
+		    * no files */
 };
 
 /* Builds something from the credential, in memory, under `make`. format "pkcs12": RFC

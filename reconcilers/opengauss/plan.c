@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Besides what is in service and its predecessor. A package has private keys in it. */
+/* Besides what is in service; its predecessor, which is always kept, is one of them. A package has
+ * private keys in it. */
 enum { SETS_KEPT = 1, PACKAGES_KEPT = 0 };
 
 static const char package_name[] = "db-cert-replacement.zip";

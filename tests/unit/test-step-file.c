@@ -395,25 +395,42 @@ static void make_older(struct scene *s, const char *generation)
 	assert_int_equal(utimensat(AT_FDCWD, manifest, times, 0), 0);
 }
 
-static void pruning_keeps_what_may_be_needed(void **state)
+/* "c" is in service, and before it were, from the latest on, "b", "a" and the predecessor. */
+static void publish_four(struct scene *s)
 {
-	struct scene *s = *state;
-	const char *prune = arena_printf(s->arena,
-			"plan web prune\n\tcredential %s\n\tpredecessor %s\n"
-			"finish file prune\n\tpublish %s\n\tmethod link\n\tkeep 1\n",
-			s->new.digest.hex, s->old.digest.hex, s->place);
-
 	(void)before_ours(s, "link");
 	expect_end(s, file_plan(s, &s->new, "link", "a", "g-old", ""), "applied");
 	make_older(s, "a");
 	expect_end(s, file_plan(s, &s->new, "link", "b", "a", ""), "applied");
 	expect_end(s, file_plan(s, &s->new, "link", "c", "b", ""), "applied");
-	expect_end(s, prune, "applied");
-	assert_true(is_stored(s, "c"));
-	assert_true(is_stored(s, "b"));
-	assert_false(is_stored(s, "a"));
-	assert_true(is_stored(s, "g-old"));
-	assert_serves(s, &s->new);
+}
+
+/* The predecessor is one of those that are kept. */
+static void pruning_keeps_so_many(void **state)
+{
+	static const struct {
+		int keep;
+		bool a, b;
+	} cases[] = { { 3, true, true }, { 2, false, true }, { 1, false, false },
+		{ 0, false, false } };
+	struct scene *s = *state;
+
+	publish_four(s);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		expect_end(s,
+				arena_printf(s->arena,
+						"plan web prune\n\tcredential %s\n\tpredecessor %s\n"
+						"finish file prune\n\tpublish %s\n\tmethod link\n"
+						"\tkeep %d\n",
+						s->new.digest.hex, s->old.digest.hex, s->place,
+						cases[i].keep),
+				"applied");
+		assert_true(is_stored(s, "c"));
+		assert_int_equal(is_stored(s, "b"), cases[i].b);
+		assert_int_equal(is_stored(s, "a"), cases[i].a);
+		assert_true(is_stored(s, "g-old"));
+		assert_serves(s, &s->new);
+	}
 }
 
 int main(void)
@@ -436,8 +453,7 @@ int main(void)
 				what_would_vanish_by_an_exchange_is_named, scene_begin, scene_end),
 		cmocka_unit_test_setup_teardown(
 				a_manifest_that_leads_elsewhere_is_foreign, scene_begin, scene_end),
-		cmocka_unit_test_setup_teardown(
-				pruning_keeps_what_may_be_needed, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(pruning_keeps_so_many, scene_begin, scene_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,15 +7,18 @@
 
 struct old {
 	const char *name;
+	bool predecessor; /* never removed */
 	struct timespec made;
 };
 
-/* The youngest first. */
+/* The predecessor's first, and then the youngest. */
 static int compare_age(const void *a, const void *b)
 {
-	const struct timespec *one = &((const struct old *)a)->made;
-	const struct timespec *other = &((const struct old *)b)->made;
+	const struct old *first = a, *second = b;
+	const struct timespec *one = &first->made, *other = &second->made;
 
+	if (first->predecessor != second->predecessor)
+		return first->predecessor ? -1 : 1;
 	if (one->tv_sec != other->tv_sec)
 		return one->tv_sec < other->tv_sec ? 1 : -1;
 	return one->tv_nsec < other->tv_nsec ? 1 : one->tv_nsec > other->tv_nsec ? -1 : 0;
@@ -28,7 +31,7 @@ static bool is_remainder(const char *name)
 	return dot && (strcmp(dot, ".building") == 0 || strcmp(dot, ".was") == 0);
 }
 
-/* Appends a generation that may go to `olds`. */
+/* Appends a generation that is not in service to `olds`. */
 static bool consider(struct arena *arena, const struct place *place, const struct plan *plan,
 		const char *name, struct old *olds, size_t *count, struct error *error)
 {
@@ -40,10 +43,12 @@ static bool consider(struct arena *arena, const struct place *place, const struc
 		return true;
 	if (!place_open_generation(arena, place, name, &directory, &manifest, error))
 		return false;
-	if (directory < 0 || text_equal(manifest.credential, plan->predecessor))
-		return true;
-	if (fstatat(directory, manifest_name, &facts, 0) == 0)
-		olds[(*count)++] = (struct old){ .name = name, .made = facts.st_mtim };
+	if (directory >= 0 && fstatat(directory, manifest_name, &facts, 0) == 0)
+		olds[(*count)++] = (struct old){
+			.name = name,
+			.predecessor = text_equal(manifest.credential, plan->predecessor),
+			.made = facts.st_mtim,
+		};
 	return true;
 }
 
@@ -92,7 +97,7 @@ bool prune(struct arena *arena, const struct place *place, long keep, const stru
 	}
 	qsort(olds, count, sizeof(*olds), compare_age);
 	for (size_t i = keep > 0 ? (size_t)keep : 0; i < count; i++)
-		if (!entry_remove(place->store, olds[i].name, error))
+		if (!olds[i].predecessor && !entry_remove(place->store, olds[i].name, error))
 			return false;
 	return true;
 }
