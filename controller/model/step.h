@@ -103,7 +103,7 @@ struct look_step {
  * puts exactly that back; where something else has come in between it is left alone.
  *
  * ERROR_CONFIG: "link" finds a real directory; "exchange" finds a directory with more in
- * it than what is published (it would vanish), or a file system that cannot swap; "fixed"
+ * it than what is published (it would vanish), a mount point or a file system that cannot swap; "fixed"
  * finds no directory; an owner cannot be given. */
 struct file_step {
 	const char *publish;

@@ -27,12 +27,13 @@ enum { METHODS = sizeof(methods) / sizeof(*methods) };
 /* In place of the C library's: the next one to this name is refused, or made and then said to have
  * failed, as a file server may. */
 static const char *refused, *doubted;
+static int refusal = EBUSY;
 
 static int rename_to(int from, const char *name, int to, const char *as, unsigned flags)
 {
 	if (refused && strcmp(as, refused) == 0) {
 		refused = NULL;
-		errno = EBUSY;
+		errno = refusal;
 		return -1;
 	}
 	if (syscall(SYS_renameat2, from, name, to, as, flags) < 0)
@@ -52,6 +53,18 @@ int renameat2(int from, const char *name, int to, const char *as, unsigned flags
 int renameat(int from, const char *name, int to, const char *as)
 {
 	return rename_to(from, name, to, as, 0);
+}
+
+/* As if the place were a mount point. */
+static bool mounted;
+
+int statx(int directory, const char *path, int flags, unsigned mask, struct statx *facts)
+{
+	const int result = (int)syscall(SYS_statx, directory, path, flags, mask, facts);
+
+	if (result == 0 && mounted)
+		facts->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+	return result;
 }
 
 /* ---- plans with a way back ---- */
@@ -152,6 +165,38 @@ static void a_flip_that_is_refused_is_not_undone(void **state)
 	}
 }
 
+static void expect_advice(struct scene *s, const char *method, const char *advice)
+{
+	autodone(conversation) struct conversation c;
+
+	take(s, &c, file_plan(s, &s->new, method, "g-new", looked(s, method, "replaces"), ""),
+			NEVER);
+	assert_string_equal(c.end, "failed");
+	assert_string_equal(record_word(records_find(&c.said, "failed", NULL), 3), "configuration");
+	assert_string_equal(failure_in(&c), arena_printf(s->arena, "%s%s", s->place, advice));
+}
+
+static void what_will_do_instead_is_told(void **state)
+{
+	struct scene *s = *state;
+
+	(void)before_foreign(s, "exchange");
+	mounted = true;
+	expect_advice(s, "link",
+			" is a mount point, which no link can replace: use method \"fixed\"");
+	refused = "web";
+	expect_advice(s, "exchange",
+			" is a mount point, which cannot be swapped: use method \"fixed\"");
+	mounted = false;
+	refused = "web";
+	refusal = EXDEV;
+	expect_advice(s, "exchange",
+			": this file system cannot swap directories: use method \"fixed\"");
+	refusal = EBUSY;
+	expect_end(s, file_plan(s, &s->new, "fixed", "g-new", looked(s, "fixed", "replaces"), ""),
+			"applied");
+}
+
 /* A file that is a mount point of its own cannot be replaced, but others before it could. */
 static void half_of_the_files_is_undone(void **state)
 {
@@ -242,6 +287,8 @@ int main(void)
 		cmocka_unit_test(a_flip_that_is_refused_is_not_undone),
 		cmocka_unit_test_setup_teardown(
 				half_of_the_files_is_undone, scene_begin, scene_end),
+		cmocka_unit_test_setup_teardown(
+				what_will_do_instead_is_told, scene_begin, scene_end),
 		cmocka_unit_test(a_flip_that_was_made_all_the_same_is_undone),
 		cmocka_unit_test_setup_teardown(
 				what_was_done_before_it_is_undone, scene_begin, scene_end),

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "controller/base/owned.h"
 
@@ -124,6 +126,22 @@ bool is_generation(const char *actual, const char *wanted)
 		return true;
 	return rest[0] == '.' && isdigit((unsigned char)rest[1]) &&
 			strspn(rest + 1, "0123456789") == strlen(rest + 1);
+}
+
+/* Kernels before 5.8 do not tell. */
+bool place_is_mount_point(const struct place *place)
+{
+	struct statx facts;
+
+	return statx(place->parent, place->base, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &facts) == 0 &&
+			facts.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+bool place_can_swap(const struct place *place)
+{
+	struct statfs facts;
+
+	return fstatfs(place->parent, &facts) < 0 || facts.f_type != OVERLAYFS_SUPER_MAGIC;
 }
 
 /* ---- directories ---- */

@@ -62,6 +62,13 @@ void found_done(struct found *found);
 bool place_look(struct arena *arena, const struct place *place, struct words names,
 		struct found *found, struct error *error) must_check;
 
+/* Nothing else can take its place then (EBUSY), only the files in it can be replaced. */
+bool place_is_mount_point(const struct place *place);
+
+/* False on an overlay, as of a container: of its directories those of lower layers cannot be renamed
+ * (EXDEV; https://docs.kernel.org/filesystems/overlayfs.html, "Renaming directories"). */
+bool place_can_swap(const struct place *place);
+
 /* Is `actual` a name that the generation `wanted` may have in a store? */
 bool is_generation(const char *actual, const char *wanted);
 

@@ -63,6 +63,22 @@ bool exchange_settle(struct arena *arena, const struct place *place, struct erro
 	return true;
 }
 
+/* A mount point stays busy; on an overlay, what lies in a lower layer is on another device. */
+static bool cannot_swap(const struct publishing *p, int why, struct error *error)
+{
+	const char *publish = p->place->publish;
+
+	if (why == EBUSY && place_is_mount_point(p->place))
+		return fail(error, ERROR_CONFIG,
+				"%s is a mount point, which cannot be swapped: use method \"fixed\"",
+				publish);
+	if (why == EINVAL || why == EXDEV)
+		return fail(error, ERROR_CONFIG,
+				"%s: this file system cannot swap directories: use method \"fixed\"",
+				publish);
+	return fail(error, ERROR_RETRY, "swap %s: %s", publish, strerror(why));
+}
+
 static bool swap(const struct publishing *p, const char *entry, unsigned flags, struct error *error)
 {
 	const struct place *place = p->place;
@@ -70,12 +86,7 @@ static bool swap(const struct publishing *p, const char *entry, unsigned flags, 
 	if (renameat2(place->store, entry, place->parent, place->base, flags) < 0) {
 		if (errno == EEXIST || errno == ENOENT)
 			return changed_meanwhile(p, error);
-		if (errno == EINVAL)
-			return fail(error, ERROR_CONFIG,
-					"%s: this file system cannot swap directories: use method "
-					"\"link\"",
-					place->publish);
-		return fail(error, ERROR_RETRY, "swap %s: %s", place->publish, strerror(errno));
+		return cannot_swap(p, errno, error);
 	}
 	if (fsync(place->parent) < 0)
 		return fail(error, ERROR_RETRY, "fsync beside %s: %s", place->publish,

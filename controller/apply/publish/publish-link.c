@@ -74,6 +74,20 @@ static bool keep_link(const struct publishing *p, const char *text, struct error
 	return true;
 }
 
+static bool no_link(const struct publishing *p, struct error *error)
+{
+	const char *publish = p->place->publish;
+
+	if (place_is_mount_point(p->place))
+		return fail(error, ERROR_CONFIG,
+				"%s is a mount point, which no link can replace: use method "
+				"\"fixed\"",
+				publish);
+	return fail(error, ERROR_CONFIG,
+			"%s is not a symbolic link: move it away, or use method %s\"fixed\"",
+			publish, place_can_swap(p->place) ? "\"exchange\" or " : "");
+}
+
 bool link_publish(const struct publishing *p, struct error *error)
 {
 	const enum found_state state = p->found->state;
@@ -84,10 +98,7 @@ bool link_publish(const struct publishing *p, struct error *error)
 		if (!link_text(p, p->place->parent, p->place->base, &text, error))
 			return false;
 		if (!text)
-			return fail(error, ERROR_CONFIG,
-					"%s is not a symbolic link: move it away, or use method "
-					"\"exchange\" or \"fixed\"",
-					p->place->publish);
+			return no_link(p, error);
 		if (!keep_link(p, text, error))
 			return false;
 	}
