@@ -23,10 +23,12 @@ static void write_again(struct arena *arena, const struct manifest *manifest, in
 {
 	autodone(buffer) struct buffer text = { 0 };
 	struct manifest again;
+	struct error error;
+	bool there = false;
 
 	manifest_print(manifest, &text);
 	(void)scratch_write(manifest_name, (const uint8_t *)buffer_text(&text), text.length);
-	assert(manifest_read(arena, directory, &again));
+	assert(manifest_read(arena, directory, &again, &there, &error) && there);
 	assert(again.count == manifest->count);
 	assert(strcmp(again.generation, manifest->generation) == 0);
 }
@@ -36,9 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	autoarena struct arena *arena = arena_new();
 	autoclose int directory = open_scratch();
 	struct manifest manifest;
+	struct error error;
+	bool there = false;
 
 	(void)scratch_write(manifest_name, bytes, length);
-	if (!manifest_read(arena, directory, &manifest))
+	if (!manifest_read(arena, directory, &manifest, &there, &error) || !there)
 		return 0;
 	check_name(manifest.generation);
 	for (size_t i = 0; i < manifest.count; i++)
