@@ -156,7 +156,7 @@ static void a_part_that_is_not_there_is_the_inputs_fault(void **state)
 					"\tfile ca.pem ca 0644 - -\n",
 					pair.digest.hex, directory),
 			pairs, NEVER);
-	assert_string_equal(c.end, "undone");
+	assert_string_equal(c.end, "failed");
 	assert_string_equal(record_word(records_find(&c.said, "failed", NULL), 3), "input");
 	assert_non_null(strstr(failure_in(&c), "ca.pem: the credential has no ca"));
 }

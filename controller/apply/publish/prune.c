@@ -31,9 +31,16 @@ static bool is_remainder(const char *name)
 	return dot && (strcmp(dot, ".building") == 0 || strcmp(dot, ".was") == 0);
 }
 
-/* Appends a generation that is not in service to `olds`. */
-static bool consider(struct arena *arena, const struct place *place, const struct plan *plan,
-		const char *name, struct old *olds, size_t *count, struct error *error)
+/* The generations that are not in service. */
+struct olds {
+	const struct plan *plan;
+	struct old *items;
+	size_t count;
+};
+
+/* Appends it, if it is one. */
+static bool consider(struct arena *arena, const struct place *place, const char *name,
+		struct olds *olds, struct error *error)
 {
 	autoclose int directory = -1;
 	struct manifest manifest;
@@ -44,9 +51,9 @@ static bool consider(struct arena *arena, const struct place *place, const struc
 	if (!place_open_generation(arena, place, name, &directory, &manifest, error))
 		return false;
 	if (directory >= 0 && fstatat(directory, manifest_name, &facts, 0) == 0)
-		olds[(*count)++] = (struct old){
+		olds->items[olds->count++] = (struct old){
 			.name = name,
-			.predecessor = text_equal(manifest.credential, plan->predecessor),
+			.predecessor = text_equal(manifest.credential, olds->plan->predecessor),
 			.made = facts.st_mtim,
 		};
 	return true;
@@ -73,9 +80,8 @@ bool prune(struct arena *arena, const struct place *place, long keep, const stru
 		struct error *error)
 {
 	autodone(found) struct found found = { .directory = -1 };
+	struct olds olds = { .plan = plan };
 	struct words names = { 0 };
-	struct old *olds;
-	size_t count = 0;
 
 	if (place->store < 0)
 		return true;
@@ -86,18 +92,19 @@ bool prune(struct arena *arena, const struct place *place, long keep, const stru
 	if (found.state != FOUND_PUBLISHED)
 		return true;
 
-	olds = arena_new_many(arena, struct old, names.count + 1);
+	olds.items = arena_new_many(arena, struct old, names.count + 1);
 	for (size_t i = 0; i < names.count; i++) {
 		if (strcmp(names.items[i], found.generation) != 0 &&
-				!consider(arena, place, plan, names.items[i], olds, &count, error))
+				!consider(arena, place, names.items[i], &olds, error))
 			return false;
 		if (is_remainder(names.items[i]) && !is_needed(names.items[i], found.generation) &&
 				!entry_remove(place->store, names.items[i], error))
 			return false;
 	}
-	qsort(olds, count, sizeof(*olds), compare_age);
-	for (size_t i = keep > 0 ? (size_t)keep : 0; i < count; i++)
-		if (!olds[i].predecessor && !entry_remove(place->store, olds[i].name, error))
+	qsort(olds.items, olds.count, sizeof(*olds.items), compare_age);
+	for (size_t i = keep > 0 ? (size_t)keep : 0; i < olds.count; i++)
+		if (!olds.items[i].predecessor &&
+				!entry_remove(place->store, olds.items[i].name, error))
 			return false;
 	return true;
 }

@@ -286,16 +286,23 @@ static bool is_new(const struct publishing *p, struct words generations, const c
 	return true;
 }
 
-static bool whose_file(const struct publishing *p, int was, const struct record *record,
-		struct words generations, const char *name, enum whose *whose, struct error *error)
+/* What there is to compare with: what was there before, and its record; the names in the store. */
+struct known {
+	int was;
+	const struct record *record;
+	struct words generations;
+};
+
+static bool whose_file(const struct publishing *p, const struct known *known, const char *name,
+		enum whose *whose, struct error *error)
 {
 	const char *is, *old = "missing";
 	bool new;
 
 	if (!entry_describe(p->arena, p->found->directory, name, &is, error) ||
-			(!is_absent(p, record, name) &&
-					!entry_describe(p->arena, was, name, &old, error)) ||
-			!is_new(p, generations, name, is, &new, error))
+			(!is_absent(p, known->record, name) &&
+					!entry_describe(p->arena, known->was, name, &old, error)) ||
+			!is_new(p, known->generations, name, is, &new, error))
 		return false;
 	*whose = strcmp(is, old) == 0 ? WHOSE_OLD : new ? WHOSE_NEW : WHOSE_OTHER;
 	return true;
@@ -306,16 +313,16 @@ static bool whose_file(const struct publishing *p, int was, const struct record 
 static bool judge(const struct publishing *p, int was, const struct record *record,
 		struct words names, bool *needed, struct error *error)
 {
-	struct words generations;
+	struct known known = { .was = was, .record = record };
 	bool others = false;
 
 	*needed = false;
-	if (!directory_list(p->arena, p->place->store, &generations, error))
+	if (!directory_list(p->arena, p->place->store, &known.generations, error))
 		return false;
 	for (size_t i = 0; i < names.count; i++) {
 		enum whose whose;
 
-		if (!whose_file(p, was, record, generations, names.items[i], &whose, error))
+		if (!whose_file(p, &known, names.items[i], &whose, error))
 			return fail_while(error, "%s", p->place->publish);
 		*needed = *needed || whose == WHOSE_NEW;
 		others = others || whose == WHOSE_OTHER;
