@@ -157,7 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build-release", type=pathlib.Path)
     parser.add_argument("--full", action="store_true", help="every point, however long it takes")
-    parser.add_argument("--seconds", type=float, default=40, help="stop after that time (without --full)")
+    parser.add_argument("--seconds", type=float, default=20, help="stop after that time (without --full)")
     parser.add_argument("--points", type=int, default=1000, help="at most so many points (without --full)")
     parser.add_argument("--seed", type=int, default=int(time.strftime("%j")), help="decides the choice; by default the day")
     parser.add_argument("--parallel", type=int, default=os.cpu_count() or 1, help="so many points at a time")
